@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual network: hosts, each a stack with a name, joined by a switch; a
+ * name service that knows them all. Pure, like the stacks: frames between
+ * hosts move inside berth_net_advance(), in one order given one seed.
+ *
+ * One thread owns a network with all that is in it.
+ */
+#ifndef BERTH_NET_H
+#define BERTH_NET_H
+
+#include <berth/stack.h>
+#include <berth/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct berth_net;
+struct berth_host;
+
+struct berth_net_config {
+	uint64_t seed;
+	berth_time now;
+	const char *name;	   /* "default" when NULL; copied */
+	struct berth_ip subnet4;   /* all zero: 10.77.0.0 */
+	unsigned subnet4_length;   /* 0: 16 */
+	struct berth_ip subnet6;   /* all zero: fd77::/64 */
+	unsigned mtu;		   /* 0: 1500 */
+	unsigned superframe;	   /* as in berth_link_config; UINT_MAX: none; 0: 64 KiB */
+	const struct berth_allocator *allocator;
+	struct berth_limits limits; /* of each host's stack */
+};
+
+/* Make an empty network. NULL: no memory, or a subnet that makes no sense. */
+BERTH_EXPORT struct berth_net *berth_net_new(const struct berth_net_config *config);
+/* End it with all its hosts. NULL is fine. */
+BERTH_EXPORT void berth_net_free(struct berth_net *net);
+
+/*
+ * Add a host. name is a DNS label (RFC 1123 §2.1); address all zero picks the
+ * lowest free ones; hooks as for a stack (NULL: none). Returns 0, -EEXIST
+ * (name), -EADDRINUSE, -EINVAL (name, or address outside the subnet),
+ * -ENOSPC (subnet full) or -ENOMEM. The host is the network's.
+ */
+BERTH_EXPORT int berth_net_add_host(struct berth_net *net, const char *name, struct berth_ip address,
+				    const struct berth_hooks *hooks, struct berth_host **ret_host);
+BERTH_EXPORT void berth_net_remove_host(struct berth_host *host);
+BERTH_EXPORT struct berth_host *berth_net_find_host(struct berth_net *net, const char *name);
+/* Hosts in the order they came; NULL begins, NULL ends. */
+BERTH_EXPORT struct berth_host *berth_net_next_host(struct berth_net *net, struct berth_host *after);
+
+BERTH_EXPORT struct berth_stack *berth_host_stack(struct berth_host *host);
+BERTH_EXPORT const char *berth_host_name(const struct berth_host *host);
+BERTH_EXPORT struct berth_ip berth_host_ip4(const struct berth_host *host);
+BERTH_EXPORT struct berth_ip berth_host_ip6(const struct berth_host *host);
+
+/* Move every frame that is due, run every timer that is due. Call after API calls, too. */
+BERTH_EXPORT void berth_net_advance(struct berth_net *net, berth_time now);
+/* When berth_net_advance() must next be called; the past when frames wait already. */
+BERTH_EXPORT berth_time berth_net_deadline(const struct berth_net *net);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sockets: POSIX-shaped calls on a stack. A descriptor is an index into its
+ * stack's table, the lowest free one as POSIX has it, and has nothing to do
+ * with the kernel's descriptors. Constants and structs are <sys/socket.h>'s.
+ *
+ * Each call returns what its POSIX namesake returns; on failure that is -1,
+ * with errno set. Errors are Linux's. A call never blocks unless the stack was
+ * given a wait hook (stack.h); without one, or with BERTH_O_NONBLOCK or
+ * MSG_DONTWAIT, it fails with EAGAIN or EINPROGRESS instead. SIGPIPE does not
+ * exist here: EPIPE is all there is. All memory passed in stays the caller's
+ * and is not kept past the call.
+ *
+ * Source: POSIX.1-2017 <sys/socket.h>, socket(7), ip(7), tcp(7), udp(7).
+ */
+#ifndef BERTH_SOCKET_H
+#define BERTH_SOCKET_H
+
+#include <berth/types.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct berth_stack;
+
+/* Readiness, with poll(2)'s meanings and values. */
+enum {
+	BERTH_POLLIN = 0x001,
+	BERTH_POLLPRI = 0x002,
+	BERTH_POLLOUT = 0x004,
+	BERTH_POLLERR = 0x008,
+	BERTH_POLLHUP = 0x010,
+	BERTH_POLLRDHUP = 0x2000,
+};
+
+/* Options of Berth's own, at level BERTH_SOL; values are int. */
+enum {
+	BERTH_SOL = 0x4252,
+	/*
+	 * Set before bind(), with a wildcard address: this socket gets what the
+	 * stack's own sockets send to its port at any address that no link of the
+	 * stack reaches directly, loopback included, unless another socket is
+	 * bound there. It conflicts with no one. A name service's stub listens so.
+	 * Answers come from the address that was asked.
+	 */
+	BERTH_DIVERT = 1,
+};
+
+/*
+ * Open a socket. type may carry SOCK_NONBLOCK (SOCK_CLOEXEC is ignored).
+ * Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EMFILE (the limit),
+ * ENOMEM. POSIX: socket().
+ */
+BERTH_EXPORT int berth_socket(struct berth_stack *stack, int domain, int type, int protocol);
+
+/*
+ * Give the socket its local address and port; port 0 picks one (RFC 6056).
+ * Errors: EBADF, EINVAL (bound already, or length), EADDRINUSE,
+ * EADDRNOTAVAIL, EAFNOSUPPORT. POSIX: bind().
+ */
+BERTH_EXPORT int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address,
+			    socklen_t length);
+/* Errors: EBADF, EOPNOTSUPP, EINVAL, EADDRINUSE. POSIX: listen(). */
+BERTH_EXPORT int berth_listen(struct berth_stack *stack, int fd, int backlog);
+/*
+ * Take the oldest finished connection. address and length may be NULL; flags:
+ * SOCK_NONBLOCK. Errors: EBADF, EINVAL (not listening), EOPNOTSUPP, EAGAIN,
+ * EMFILE. POSIX: accept(); Linux: accept4().
+ */
+BERTH_EXPORT int berth_accept(struct berth_stack *stack, int fd, struct sockaddr *address,
+			      socklen_t *length, int flags);
+/*
+ * Connect; AF_UNSPEC dissolves. Errors: EBADF, EINPROGRESS, EALREADY, EISCONN,
+ * ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL (no port
+ * left), EAFNOSUPPORT. POSIX: connect().
+ */
+BERTH_EXPORT int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address,
+			       socklen_t length);
+
+/* Flags: MSG_DONTWAIT MSG_MORE MSG_NOSIGNAL. Errors as in POSIX: send(), Linux: send(2). */
+BERTH_EXPORT ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size,
+				int flags);
+BERTH_EXPORT ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size,
+				  int flags, const struct sockaddr *address, socklen_t length);
+BERTH_EXPORT ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message,
+				   int flags);
+/* Flags: MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL. 0 is end of stream. POSIX: recv(). */
+BERTH_EXPORT ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags);
+BERTH_EXPORT ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size,
+				    int flags, struct sockaddr *address, socklen_t *length);
+BERTH_EXPORT ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message, int flags);
+
+/* how: SHUT_RD, SHUT_WR, SHUT_RDWR. Errors: EBADF, ENOTCONN, EINVAL. */
+BERTH_EXPORT int berth_shutdown(struct berth_stack *stack, int fd, int how);
+/*
+ * Give the descriptor back. A TCP conversation ends in the background, by FIN,
+ * or by RST when unread data is thrown away (RFC 2525 §2.17) or SO_LINGER says 0.
+ */
+BERTH_EXPORT int berth_close(struct berth_stack *stack, int fd);
+/* End a connection with a RST (RFC 9293 §3.10.5) and give the descriptor back. */
+BERTH_EXPORT int berth_abort(struct berth_stack *stack, int fd);
+
+BERTH_EXPORT int berth_getsockname(struct berth_stack *stack, int fd, struct sockaddr *address,
+				   socklen_t *length);
+BERTH_EXPORT int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *address,
+				   socklen_t *length);
+/* Errors: EBADF, ENOPROTOOPT, EINVAL, EDOM. An option that is not there fails; none is ignored. */
+BERTH_EXPORT int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option,
+				  const void *value, socklen_t length);
+BERTH_EXPORT int berth_getsockopt(struct berth_stack *stack, int fd, int level, int option, void *value,
+				  socklen_t *length);
+/* Make calls on fd return at once (true) or wait by the wait hook (false). */
+BERTH_EXPORT int berth_set_nonblocking(struct berth_stack *stack, int fd, bool on);
+
+/* What fd is ready for now: BERTH_POLL* bits; -1 and EBADF. POSIX: poll(). */
+BERTH_EXPORT int berth_readiness(struct berth_stack *stack, int fd);
+
+struct berth_ready {
+	int fd;
+	unsigned events;
+};
+/*
+ * Take up to max descriptors whose readiness rose since they were last
+ * reported here. Costs O(number returned). Returns how many.
+ */
+BERTH_EXPORT int berth_poll(struct berth_stack *stack, struct berth_ready *ret_ready, int max);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A stack: one protocol engine with its links, addresses, routes, ports and
+ * sockets. It makes no system call, starts no thread and has no global state.
+ * Frames, API calls and the time go in; frames and readiness come out. The
+ * same inputs with the same seed give the same outputs, byte for byte.
+ *
+ * One thread owns a stack. Hooks are called from inside the call that caused
+ * them; a hook must not free the stack or remove a link, and should note what
+ * to do and do it after the call returned. berth_close() from a hook is safe.
+ */
+#ifndef BERTH_STACK_H
+#define BERTH_STACK_H
+
+#include <berth/link.h>
+#include <berth/packet.h>
+#include <berth/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct berth_stack;
+
+struct berth_hooks {
+	void *context;
+	/*
+	 * The readiness of descriptor fd changed: events is the whole new set of
+	 * BERTH_POLL* (socket.h). Called once per rise, not once per packet: after
+	 * a call, the same bit is reported again only when it went away between.
+	 */
+	void (*ready)(void *context, int fd, unsigned events);
+	/*
+	 * A conversation wants in at listener fd. Return 0 to go on, -ECONNREFUSED
+	 * to answer RST, any other negative errno to drop the segment (the peer
+	 * tries again). NULL: everyone is let in.
+	 */
+	int (*admit)(void *context, int fd);
+	/*
+	 * Blocking calls: let the world go on until deadline at the latest (advance
+	 * the stack, move frames), then return 0; or a negative errno such as -EINTR
+	 * to end the call. NULL: every socket acts as if non-blocking.
+	 */
+	int (*wait)(void *context, berth_time deadline);
+	/* The time as of this call, for wait's callers. Needed when wait is given. */
+	berth_time (*now)(void *context);
+	/* Something worth telling happened (event.h): a drop, a state change. May be NULL. */
+	void (*event)(void *context, unsigned event);
+};
+
+/* Limits, all set at run time. 0 in any field means the default beside it. */
+struct berth_limits {
+	size_t memory;		   /* bytes of packets and buffers: 256 MiB */
+	unsigned sockets;	   /* descriptors: 1,048,576 */
+	unsigned neighbours;	   /* ARP and NDP entries a link: 1,024 */
+	unsigned routes;	   /* 4,096 */
+	unsigned reassemblies;	   /* fragmented datagrams at once: 64 */
+	unsigned time_wait;	   /* connections in TIME_WAIT: 262,144 */
+	unsigned syn_queue;	   /* half-open connections a listener: 4,096 */
+	unsigned send_buffer;	   /* bytes a socket, SO_SNDBUF's default: 256 KiB */
+	unsigned receive_buffer;   /* bytes a socket, SO_RCVBUF's default: 256 KiB */
+	unsigned send_buffer_max;  /* what SO_SNDBUF may reach: 16 MiB */
+	unsigned receive_buffer_max; /* what SO_RCVBUF may reach: 16 MiB */
+};
+
+struct berth_stack_config {
+	uint64_t seed;		/* of every random choice; from entropy unless in a simulation */
+	berth_time now;		/* the time at birth */
+	const struct berth_allocator *allocator; /* NULL: malloc */
+	struct berth_packet_pool *packets;	 /* shared pool (a reference is taken); NULL: own */
+	struct berth_limits limits;
+	struct berth_hooks hooks;
+};
+
+/* Make a stack; config may be NULL. It has a loopback link, 127.0.0.1/8 and ::1. NULL: no memory. */
+BERTH_EXPORT struct berth_stack *berth_stack_new(const struct berth_stack_config *config);
+
+/* End the stack: conversations vanish without a word, links are removed. NULL is fine. */
+BERTH_EXPORT void berth_stack_free(struct berth_stack *stack);
+
+/*
+ * A frame arrived on link at time now. Takes ownership of packet. Time may
+ * stand still between calls, but an earlier now counts as the last one seen.
+ */
+BERTH_EXPORT void berth_stack_input(struct berth_stack *stack, struct berth_link *link,
+				    struct berth_packet *packet, berth_time now);
+
+/* Run every timer that is due at now, and deliver what loopback holds. */
+BERTH_EXPORT void berth_stack_advance(struct berth_stack *stack, berth_time now);
+
+/* When berth_stack_advance() must next be called; BERTH_NEVER when nothing is planned. */
+BERTH_EXPORT berth_time berth_stack_deadline(const struct berth_stack *stack);
+
+BERTH_EXPORT berth_time berth_stack_now(const struct berth_stack *stack);
+
+/* The pool that packets for this stack are best made from. Stays the stack's. */
+BERTH_EXPORT struct berth_packet_pool *berth_stack_packets(struct berth_stack *stack);
+
+/*
+ * Add a route: packets for prefix/length go out at link, to gateway (all zero:
+ * the destination is on the link). Returns 0, -EEXIST, -ENOBUFS (limit), -EINVAL.
+ */
+BERTH_EXPORT int berth_route_add(struct berth_stack *stack, struct berth_ip prefix, unsigned length,
+				 struct berth_ip gateway, struct berth_link *link);
+/* Returns 0, or -ESRCH when there is no such route. */
+BERTH_EXPORT int berth_route_remove(struct berth_stack *stack, struct berth_ip prefix, unsigned length,
+				    struct berth_ip gateway, struct berth_link *link);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/memory.h"
+
+#include "base/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *memory_alloc(const struct berth_allocator *allocator, size_t size)
+{
+	return allocator ? allocator->alloc(allocator->context, size) : malloc(size);
+}
+
+void *memory_new(const struct berth_allocator *allocator, size_t size)
+{
+	void *memory;
+
+	if (!allocator)
+		return calloc(1, size);
+	memory = allocator->alloc(allocator->context, size);
+	return memory ? memset(memory, 0, size) : NULL;
+}
+
+void memory_free(const struct berth_allocator *allocator, void *memory, size_t size)
+{
+	if (!memory)
+		return;
+	if (allocator)
+		allocator->free(allocator->context, memory, size);
+	else
+		free(memory);
+}
+
+void *memory_grow(const struct berth_allocator *allocator, void *memory, size_t old_size, size_t size)
+{
+	void *grown;
+
+	if (!allocator)
+		return realloc(memory, size);
+	grown = allocator->alloc(allocator->context, size);
+	if (!grown)
+		return NULL;
+	if (memory)
+		memcpy(grown, memory, MIN(old_size, size));
+	memory_free(allocator, memory, old_size);
+	return grown;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packet from the inside (the outside is berth/packet.h). Pools keep
+ * freed buffers by size class for the next packet.
+ */
+#ifndef BASE_PACKET_H
+#define BASE_PACKET_H
+
+#include <berth/packet.h>
+
+/* Room in front of a transport header for IPv6 (40), Ethernet (14) and VXLAN outside (50+). */
+#define PACKET_HEADROOM 128
+
+enum packet_checksum {
+	PACKET_CHECKSUM_PRESENT, /* computed by the sender, not yet verified */
+	PACKET_CHECKSUM_TRUSTED, /* verified, or on a path that damages nothing */
+};
+
+struct berth_packet {
+	struct berth_packet_pool *pool;
+	struct berth_packet *next; /* for whoever owns the packet to queue it by */
+	uint8_t *data;		   /* first byte */
+	uint32_t length;
+	uint32_t room;	 /* bytes of buffer[] */
+	uint32_t refs;
+	uint16_t segment_size; /* superframe: payload bytes of each TCP segment in it; else 0 */
+	uint8_t checksum;	 /* enum packet_checksum */
+	uint8_t size_class;
+	/* For the network layer's use while it has the packet. */
+	struct berth_link *link;
+	uint32_t mark;	  /* free use by the present owner: TCP keeps the sequence number here */
+	berth_time stamp; /* when it was sent or is due, by the present owner's clock */
+	_Alignas(16) uint8_t buffer[];
+};
+
+static inline size_t packet_tailroom(const struct berth_packet *packet)
+{
+	return (size_t)(packet->buffer + packet->room - (packet->data + packet->length));
+}
+static inline size_t packet_headroom(const struct berth_packet *packet)
+{
+	return (size_t)(packet->data - packet->buffer);
+}
+/* A copy with its own buffer and the same headroom; NULL: no memory. */
+struct berth_packet *packet_clone(const struct berth_packet *packet);
+/* Bytes of memory that a packet takes, for accounting. */
+static inline size_t packet_truesize(const struct berth_packet *packet)
+{
+	return sizeof(*packet) + packet->room;
+}
+
+/* First in, first out, through packet->next. */
+struct packet_queue {
+	struct berth_packet *head, **tail; /* tail is meaningless while head is NULL */
+	size_t count, bytes;
+};
+static inline void packet_queue_push(struct packet_queue *queue, struct berth_packet *packet)
+{
+	packet->next = NULL;
+	if (queue->head)
+		*queue->tail = packet;
+	else
+		queue->head = packet;
+	queue->tail = &packet->next;
+	queue->count++;
+	queue->bytes += packet->length;
+}
+static inline struct berth_packet *packet_queue_pop(struct packet_queue *queue)
+{
+	struct berth_packet *packet = queue->head;
+
+	if (packet) {
+		queue->head = packet->next;
+		packet->next = NULL;
+		queue->count--;
+		queue->bytes -= packet->length;
+	}
+	return packet;
+}
+void packet_queue_clear(struct packet_queue *queue);
+
+#endif

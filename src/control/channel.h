@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the supervisor (src/run) and the daemon (src/daemon) say to each other,
+ * over SOCK_SEQPACKET Unix sockets at <directory>/run.sock. One message is one
+ * packet: a struct channel_message head and payload_length bytes of payload.
+ *
+ * Who is who. A program's socket is an AF_UNIX socket that the supervisor made
+ * and injected; it is known everywhere by a 64-bit id that the supervisor
+ * chose, and it is bound, from the start, to the abstract name
+ *
+ *	"\0berth." key ".s" id "." domain type protocol          (stream sockets)
+ *
+ * key: the network's 128 random bits in hex; id: 16 hex digits; domain, type,
+ * protocol: two hex digits each. So a descriptor's identity is its own name,
+ * read through pidfd_getfd; and whether the socket is still open anywhere is
+ * answered by connecting a SOCK_DGRAM socket to its name: EPROTOTYPE alive,
+ * ECONNREFUSED gone. Nobody has to see close().
+ *
+ * The daemon's end of a TCP connection is a stream socket too. For a
+ * connection that a program makes, the supervisor connects the program's
+ * socket to the daemon's listener "\0berth." key ".d"; the daemon knows it by
+ * its peer's name. For one that a program accepts, the daemon binds its end to
+ *
+ *	"\0berth." key ".c" id "." address      (address: family, port, ip in hex)
+ *
+ * and connects it to the program's listener: what accept() returns has that
+ * as its peer's name, which gives its id and the peer's address without a
+ * question. Ids of accepted sockets are chosen by the daemon (top bit set).
+ *
+ * Datagram sockets (UDP) and netlink sockets are SOCK_SEQPACKET pairs: the
+ * program has one end, bound to the name as above; the daemon gets the other
+ * with CHANNEL_SOCKET, and its end of file says that the program's is closed.
+ * A datagram for the program travels with one descriptor (SCM_RIGHTS) of a
+ * sealed memfd that holds a struct channel_tag: where it came from. A native
+ * recv() drops it. The supervisor reads it for recvfrom() and recvmsg().
+ *
+ * Express: CHANNEL_CONNECT's reply may name the listener itself, and then the
+ * supervisor connects the program's socket straight to that. The acceptor's
+ * peer name is then the client's own ".s" name; CHANNEL_GETPEERNAME with
+ * CHANNEL_PEER_ID asks about it.
+ *
+ * Versions: CHANNEL_VERSION goes up with every change; HELLO compares.
+ */
+#ifndef CONTROL_CHANNEL_H
+#define CONTROL_CHANNEL_H
+
+#include <stdint.h>
+
+#define CHANNEL_VERSION 1
+#define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
+#define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
+#define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
+
+enum channel_type {
+	/*
+	 * supervisor -> daemon; each is answered by one message of the same type
+	 * and tag unless it says one-way. result: 0 or a count, or -errno.
+	 */
+	CHANNEL_HELLO = 1, /* first on every connection. payload: struct channel_hello;
+			      reply payload: struct channel_welcome */
+	CHANNEL_PUBLISH,   /* payload: struct channel_publish. -EADDRINUSE, -EACCES, … */
+	CHANNEL_SOCKET,	   /* one-way. id domain kind protocol; fd: the daemon's end (datagram kinds) */
+	CHANNEL_BIND,	   /* id, address */
+	CHANNEL_LISTEN,	   /* id, value = backlog */
+	CHANNEL_CONNECT,   /* id, address; value = 1 when non-blocking. result 0: established, connect
+			      the program's socket to ".d" (or to the name in the payload, if any:
+			      express). -EINPROGRESS: a CHANNEL_CONNECTED follows with the same tag.
+			      Datagram and AF_UNSPEC (disconnect): result is all there is */
+	CHANNEL_ATTACH,	   /* one-way, before connecting to ".d": value = count of filler bytes that the
+			      program's socket holds; the daemon throws them away once it is established */
+	CHANNEL_GETSOCKNAME, /* id. reply: address */
+	CHANNEL_GETPEERNAME, /* id, flags may have CHANNEL_PEER_ID. reply: address */
+	CHANNEL_SETSOCKOPT,  /* id level option, payload = value */
+	CHANNEL_GETSOCKOPT,  /* id level option, value = room. reply payload = value */
+	CHANNEL_SHUTDOWN,    /* id, value = how. SHUT_WR itself is also done natively by the supervisor */
+	CHANNEL_SENDTO,	     /* id, address (length 0: none), payload = datagram; control_length bytes of
+			        cmsg come first in the payload. result: bytes */
+	CHANNEL_IOCTL,	     /* id or 0 (AF_UNIX socket), option = request, payload = struct ifreq or
+			        ifconf buffer; reply payload: the same, filled in */
+	CHANNEL_CLOSING,     /* one-way: this socket's last holder is known to be gone (optional hint) */
+
+	/* daemon -> supervisor, not asked for */
+	CHANNEL_CONNECTED = 64, /* tag of the CHANNEL_CONNECT; result 0 or -errno (payload: express name) */
+	CHANNEL_RESET,	/* id: find the program's socket (it is connected to the daemon), send one byte
+			   from it with MSG_DONTWAIT, and answer with the same type and id: the
+			   daemon then closes its end with that byte unread, which the program sees
+			   as ECONNRESET */
+	CHANNEL_TELL,	/* payload: text for the user, a line, to print on stderr after "berth: " */
+};
+
+enum {
+	CHANNEL_PEER_ID = 1, /* id is the far end's (".s" of an express client) */
+};
+
+struct channel_message {
+	uint32_t type; /* enum channel_type */
+	uint32_t flags;
+	uint64_t tag; /* chosen by the asker, repeated in the answer */
+	uint64_t id;
+	int32_t result;
+	int32_t value;
+	int32_t level, option;
+	uint16_t domain, kind; /* AF_*, SOCK_* without flags */
+	uint16_t protocol;
+	uint16_t address_length;
+	int32_t pid;	       /* thread group that made the call */
+	uint32_t control_length;
+	uint32_t payload_length;
+	uint32_t reserved;
+	uint8_t address[CHANNEL_ADDRESS_MAX]; /* struct sockaddr */
+	char command[16];		      /* with SOCKET: /proc/PID/comm */
+};
+
+enum {
+	HELLO_EXPRESS = 1, /* --express */
+	HELLO_JOIN = 2,	   /* one more connection of the host whose id is in join_id */
+};
+
+struct channel_hello {
+	uint32_t version;
+	uint32_t flags;
+	uint64_t join_id;
+	char name[64];	   /* host name wanted; empty: made from the program's name */
+	char program[64];  /* basename of argv[0] */
+	uint8_t ip[16];	   /* struct berth_ip; zero: any */
+	int32_t pid;	   /* of the program's first process, or 0 if not started yet */
+	uint32_t reserved;
+};
+
+struct channel_welcome {
+	uint32_t version;
+	uint32_t reserved;
+	uint64_t join_id;
+	char name[64];	   /* the host's name as it is now */
+	char key[33];	   /* the network's, 32 hex digits */
+	char network[31];
+	uint8_t ip4[16], ip6[16];
+};
+
+struct channel_publish {
+	uint8_t real_ip[16]; /* struct berth_ip to listen at on the real machine */
+	uint16_t real_port;  /* 0: any; the reply's value says which */
+	uint16_t port;	     /* of the host */
+	uint8_t protocol;    /* 6 or 17 */
+	uint8_t reserved[3];
+};
+
+enum {
+	TAG_DATAGRAM, /* source is where the datagram came from */
+	TAG_ERROR,    /* no datagram: recvmsg() fails with error, once */
+};
+
+struct channel_tag {
+	uint32_t kind;
+	int32_t error;		    /* positive errno */
+	uint16_t source_length, destination_length;
+	uint32_t link_index;
+	uint32_t ttl, traffic_class;
+	uint8_t source[CHANNEL_ADDRESS_MAX]; /* struct sockaddr (or sockaddr_nl) */
+	uint8_t destination[CHANNEL_ADDRESS_MAX];
+};
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ports. A claim says who may use a local address and port; the demultiplexer
+ * says whose a packet is. Claims are kept per protocol and port number, so
+ * every protocol has the whole space 1-65535 for itself.
+ */
+#ifndef CORE_PORT_PORT_H
+#define CORE_PORT_PORT_H
+
+#include "core/stack.h"
+
+enum { CLAIM_IP4 = 1, CLAIM_IP6 = 2 };
+
+struct port_claim {
+	struct list node;	/* in its bucket; self-linked: no claim */
+	struct berth_ip ip;	/* any: wildcard */
+	uint16_t port;		/* 0: none */
+	uint8_t protocol;
+	uint8_t families;	/* CLAIM_*: which versions a wildcard speaks for */
+	bool reuse_address;	/* SO_REUSEADDR */
+	bool reuse_port;	/* SO_REUSEPORT */
+	bool listening;		/* TCP LISTEN: then SO_REUSEADDR does not help */
+	bool datagram;		/* UDP's rule: both must have reuse */
+	bool chosen;		/* port was chosen by us, not asked for */
+	struct berth_socket *socket; /* NULL: TIME-WAIT */
+	unsigned link_index;	/* SO_BINDTODEVICE; 0: any */
+};
+
+/*
+ * Take claim->port (0: choose one, RFC 6056 §3.3.4; claim->port is then filled
+ * in). Conflict rules: Linux: inet_csk_bind_conflict(), udp_lib_get_port().
+ * Returns 0, -EADDRINUSE or -ENOMEM.
+ */
+int port_claim(struct berth_stack *stack, struct port_claim *claim);
+void port_release(struct berth_stack *stack, struct port_claim *claim);
+/* Would claim, already held, still be allowed if it were listening? 0 or -EADDRINUSE. */
+int port_may_listen(struct berth_stack *stack, const struct port_claim *claim);
+/*
+ * Choose a local port for a connection to remote such that the four-tuple is
+ * new; ports of other connections may be shared when the remote end differs.
+ * claim->ip is the local address. Returns 0, -EADDRNOTAVAIL or -ENOMEM.
+ */
+int port_claim_connect(struct berth_stack *stack, struct port_claim *claim,
+		       const struct berth_endpoint *remote);
+/* Join the bucket of parent's port without a check: an accepted connection, a TIME-WAIT. */
+int port_claim_share(struct berth_stack *stack, struct port_claim *claim);
+
+enum demux_kind {
+	DEMUX_SOCKET,	/* a struct berth_socket */
+	DEMUX_REQUEST,	/* TCP: a handshake not finished (SYN-RECEIVED) */
+	DEMUX_TIMEWAIT, /* TCP: what is left of a connection */
+};
+
+struct demux_node {
+	struct demux_node *next;
+	uint32_t hash;
+	uint8_t kind; /* enum demux_kind */
+	uint8_t protocol;
+	bool linked;
+	struct berth_endpoint local, remote;
+};
+
+/* Connected conversations, by four-tuple. add: 0, -EADDRINUSE (tuple taken) or -ENOMEM. */
+int demux_add(struct berth_stack *stack, struct demux_node *node);
+void demux_remove(struct berth_stack *stack, struct demux_node *node);
+struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol,
+			      const struct berth_endpoint *local, const struct berth_endpoint *remote);
+/* Walk all of protocol's nodes that are not sockets; each may not add or remove. */
+void demux_each(struct berth_stack *stack, uint8_t protocol,
+		void (*each)(void *context, struct demux_node *node), void *context);
+
+/*
+ * Sockets waiting at a port without a peer: listeners, unconnected datagram
+ * sockets. Best match first: exact address over wildcard, own family over
+ * dual-stack; among SO_REUSEPORT equals by hash of the four-tuple.
+ */
+struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol,
+				     const struct berth_endpoint *local,
+				     const struct berth_endpoint *remote, struct berth_link *link);
+
+int port_init(struct berth_stack *stack);
+void port_fini(struct berth_stack *stack);
+
+#endif

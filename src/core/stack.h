@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stack from the inside: what every part of core/ may use of it. Parts
+ * keep their own state behind their own header and hang it in here.
+ */
+#ifndef CORE_STACK_H
+#define CORE_STACK_H
+
+#include "base/ip.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "base/packet.h"
+#include "base/random.h"
+#include "base/timer.h"
+
+#include <berth/event.h>
+#include <berth/protocol.h>
+#include <berth/stack.h>
+
+struct neigh_table;
+struct reassembly;
+struct route_table;
+struct port_table;
+struct demux;
+struct icmp;
+
+struct link_address {
+	struct list node;
+	struct berth_ip ip;
+	uint8_t prefix_length; /* 0-32 for IPv4 */
+	bool tentative;	       /* DAD is under way: may not be used yet. RFC 4862 §5.4 */
+};
+
+struct berth_link {
+	struct list node; /* in stack->links */
+	struct berth_stack *stack;
+	char name[16];
+	unsigned index;
+	enum berth_link_type type;
+	bool loopback;
+	uint8_t mac[6];
+	unsigned mtu, superframe, flags;
+	void (*transmit)(void *context, struct berth_packet *packet);
+	void *context;
+	struct list addresses;	   /* struct link_address */
+	struct neigh_table *neigh; /* Ethernet links; neigh/'s */
+};
+
+struct socket_table {
+	struct berth_socket **slots; /* by descriptor */
+	size_t room, lowest_free;    /* no free slot lies below lowest_free */
+	struct list all;	     /* every socket, with a descriptor or without */
+	struct list ready;	     /* sockets that berth_poll() has to report */
+	size_t count;
+};
+
+struct berth_stack {
+	berth_time now;
+	const struct berth_allocator *allocator;
+	struct berth_packet_pool *packets;
+	struct berth_limits limits; /* no field is 0 */
+	struct berth_hooks hooks;
+	struct random random;
+	struct hash_key hash_key; /* of demultiplexing and every table a peer can fill */
+	struct timers timers;
+	struct list links;
+	struct berth_link *loopback;
+	unsigned last_link_index;
+	struct packet_queue loopback_queue; /* sent to ourselves, delivered by advance() */
+	struct route_table *routes;
+	uint32_t route_generation; /* changes whenever a cached ip_path may be wrong */
+	struct reassembly *reassembly;
+	struct icmp *icmp;
+	struct port_table *ports;
+	struct demux *demux;
+	struct socket_table sockets;
+	const struct berth_protocol *protocols[256];
+	void *protocol_states[256];
+	uint64_t events[BERTH_EVENT_COUNT];
+};
+
+static inline void stack_event(struct berth_stack *stack, enum berth_event event)
+{
+	stack->events[event]++;
+	if (stack->hooks.event)
+		stack->hooks.event(stack->hooks.context, event);
+}
+
+/* Drop packet (which this takes) for a named reason. */
+static inline void stack_drop(struct berth_stack *stack, struct berth_packet *packet, enum berth_event reason)
+{
+	stack_event(stack, reason);
+	berth_packet_unref(packet);
+}
+
+static inline void *stack_alloc(struct berth_stack *stack, size_t size) /* zeroed */
+{
+	return memory_new(stack->allocator, size);
+}
+static inline void stack_free(struct berth_stack *stack, void *memory, size_t size)
+{
+	memory_free(stack->allocator, memory, size);
+}
+
+/* Hand a finished frame or packet to link; counts it. Takes ownership. Loopback queues it. */
+void link_transmit(struct berth_link *link, struct berth_packet *packet);
+/* The link that has this address (not tentative), or NULL. 127.0.0.0/8 is all loopback's. */
+struct berth_link *link_of_address(struct berth_stack *stack, struct berth_ip ip);
+
+#endif

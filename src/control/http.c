@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A client for our own server: HTTP/1.1 (RFC 9112) with "Connection: close",
+ * so the answer ends where the connection does or where its length says.
+ */
+#include "control/http.h"
+
+#include "control/paths.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { TIMEOUT_SECONDS = 10, ANSWER_MAX = 256 << 20 };
+
+struct answer {
+	char *bytes;
+	size_t length, room;
+};
+
+static int open_connection(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = TIMEOUT_SECONDS };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static int send_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		bytes += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+static int receive_all(int fd, struct answer *answer)
+{
+	for (;;) {
+		if (answer->room - answer->length < 4096) {
+			size_t room = answer->room ? answer->room * 2 : 65536;
+			char *grown = room > ANSWER_MAX ? NULL : realloc(answer->bytes, room);
+			if (!grown)
+				return room > ANSWER_MAX ? -EFBIG : -ENOMEM;
+			answer->bytes = grown;
+			answer->room = room;
+		}
+		ssize_t n = recv(fd, answer->bytes + answer->length, answer->room - answer->length - 1, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		answer->length += (size_t)n;
+		answer->bytes[answer->length] = 0;
+		if (n == 0)
+			return 0;
+	}
+}
+
+/* Join the chunks of a chunked body in place. RFC 9112 §7.1. Returns the length or -EPROTO. */
+static ssize_t join_chunks(char *body, size_t length)
+{
+	char *from = body, *end = body + length, *to = body;
+
+	for (;;) {
+		char *digits_end;
+		errno = 0;
+		unsigned long size = strtoul(from, &digits_end, 16);
+		char *line_end = strstr(digits_end, "\r\n");
+		if (errno || digits_end == from || !line_end)
+			return -EPROTO;
+		from = line_end + 2;
+		if (!size)
+			return to - body;
+		if (size > (size_t)(end - from) || (size_t)(end - from) - size < 2)
+			return -EPROTO;
+		memmove(to, from, size);
+		to += size;
+		from += size + 2;
+	}
+}
+
+static const char *find_field(const char *head, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = strstr(head, "\r\n"); line; line = strstr(line + 2, "\r\n")) {
+		if (strncasecmp(line + 2, name, length) || line[2 + length] != ':')
+			continue;
+		const char *value = line + 2 + length + 1;
+		return value + strspn(value, " \t");
+	}
+	return NULL;
+}
+
+/* Cut the body out of the answer. Returns the status or -EPROTO. */
+static int parse_answer(struct answer *answer)
+{
+	char *end = answer->bytes ? strstr(answer->bytes, "\r\n\r\n") : NULL;
+	int status;
+
+	if (!end || sscanf(answer->bytes, "HTTP/1.%*1[01] %3d", &status) != 1)
+		return -EPROTO;
+	end[2] = 0;
+	char *body = end + 4;
+	size_t length = answer->length - (size_t)(body - answer->bytes);
+	const char *value = find_field(answer->bytes, "Transfer-Encoding");
+	if (value && !strncasecmp(value, "chunked", 7)) {
+		ssize_t joined = join_chunks(body, length);
+		if (joined < 0)
+			return -EPROTO;
+		length = (size_t)joined;
+	} else if ((value = find_field(answer->bytes, "Content-Length"))) {
+		if (strtoul(value, NULL, 10) > length)
+			return -EPROTO; /* cut short */
+		length = strtoul(value, NULL, 10);
+	}
+	memmove(answer->bytes, body, length);
+	answer->bytes[length] = 0;
+	answer->length = length;
+	return status;
+}
+
+int http_get_at(const char *path, const char *target, char **ret_body, size_t *ret_length)
+{
+	struct answer answer = { 0 };
+	char request[1024];
+	int length, fd, r;
+
+	length = snprintf(request, sizeof(request),
+			  "GET %s HTTP/1.1\r\nHost: berth\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
+			  target);
+	if (length < 0 || (size_t)length >= sizeof(request))
+		return -ENAMETOOLONG;
+	fd = open_connection(path);
+	if (fd < 0)
+		return fd;
+	r = send_all(fd, request, (size_t)length);
+	if (!r)
+		r = receive_all(fd, &answer);
+	close(fd);
+	if (!r)
+		r = parse_answer(&answer);
+	if (r < 0) {
+		free(answer.bytes);
+		return r;
+	}
+	*ret_body = answer.bytes;
+	if (ret_length)
+		*ret_length = answer.length;
+	return r;
+}
+
+int http_get(const char *network, const char *target, char **ret_body, size_t *ret_length)
+{
+	char path[256];
+	int r = network_path(network, "api.sock", 0, path, sizeof(path));
+
+	return r < 0 ? r : http_get_at(path, target, ret_body, ret_length);
+}

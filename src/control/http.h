@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ask a network's control API (docs/openapi.yaml): one request, one JSON answer, over api.sock. */
+#ifndef CONTROL_HTTP_H
+#define CONTROL_HTTP_H
+
+#include <stddef.h>
+
+/*
+ * GET target ("/v1/hosts") from the daemon of network. Returns the HTTP status
+ * and the body, with a zero byte behind it, in *ret_body, which is the
+ * caller's to free(). Or a negative errno: -ENOENT or -ECONNREFUSED (no daemon),
+ * -EPROTO (no HTTP), -ETIMEDOUT (10 seconds), -EFBIG (over 256 MiB).
+ */
+int http_get(const char *network, const char *target, char **ret_body, size_t *ret_length);
+/* The same at the Unix socket path. */
+int http_get_at(const char *path, const char *target, char **ret_body, size_t *ret_length);
+
+#endif

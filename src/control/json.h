@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON as the control API uses it, over jansson. Getters take what is there and
+ * return the given default for what is not, or is of another type.
+ */
+#ifndef CONTROL_JSON_H
+#define CONTROL_JSON_H
+
+#include <jansson.h>
+
+const char *json_get_text(const json_t *object, const char *key, const char *otherwise);
+long long json_get_number(const json_t *object, const char *key, long long otherwise);
+int json_get_flag(const json_t *object, const char *key, int otherwise);
+
+/*
+ * GET target from network's daemon. Returns 0 and a value for the caller to
+ * json_decref(); a negative errno as http_get() does; -EPROTO also when the
+ * status is not 200 or the body is no JSON.
+ */
+int json_fetch(const char *network, const char *target, json_t **ret_value);
+
+#endif

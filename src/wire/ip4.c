@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire/ip4.h"
+
+#include "wire/checksum.h"
+
+#include <errno.h>
+
+enum { FLAG_DF = 0x4000, FLAG_MF = 0x2000, OFFSET_MASK = 0x1fff };
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137 };
+
+int wire_ip4_parse_quoted(const uint8_t *bytes, size_t length, struct wire_ip4 *ret_ip4)
+{
+	struct wire_ip4 ip4;
+	uint16_t fragment;
+
+	if (length < WIRE_IP4_LENGTH)
+		return -EMSGSIZE;
+	if (bytes[0] >> 4 != 4)
+		return -EPROTO;
+	ip4.header_length = (uint8_t)((bytes[0] & 15) * 4);
+	ip4.traffic_class = bytes[1];
+	ip4.total_length = get_be16(bytes + 2);
+	if (ip4.header_length < WIRE_IP4_LENGTH || ip4.total_length < ip4.header_length)
+		return -EPROTO;
+	if (ip4.header_length > length)
+		return -EMSGSIZE;
+	fragment = get_be16(bytes + 6);
+	ip4.id = get_be16(bytes + 4);
+	ip4.dont_fragment = fragment & FLAG_DF;
+	ip4.more_fragments = fragment & FLAG_MF;
+	ip4.offset = (uint16_t)((fragment & OFFSET_MASK) * 8);
+	ip4.ttl = bytes[8];
+	ip4.protocol = bytes[9];
+	ip4.source = ip_from4(bytes + 12);
+	ip4.destination = ip_from4(bytes + 16);
+	*ret_ip4 = ip4;
+	return ip4.header_length;
+}
+
+int wire_ip4_parse(const uint8_t *bytes, size_t length, struct wire_ip4 *ret_ip4)
+{
+	int r = wire_ip4_parse_quoted(bytes, length, ret_ip4);
+
+	if (r >= 0 && ret_ip4->total_length > length)
+		return -EMSGSIZE;
+	return r;
+}
+
+bool wire_ip4_checksum_ok(const uint8_t *bytes, size_t header_length)
+{
+	return checksum_finish(checksum_add(0, bytes, header_length)) == 0;
+}
+
+int wire_ip4_check_options(const uint8_t *bytes, size_t header_length)
+{
+	for (size_t at = WIRE_IP4_LENGTH; at < header_length;) {
+		uint8_t option = bytes[at];
+
+		if (option == OPTION_END)
+			return 0;
+		if (option == OPTION_NOP) {
+			at++;
+			continue;
+		}
+		if (header_length - at < 2 || bytes[at + 1] < 2 || bytes[at + 1] > header_length - at)
+			return -EPROTO;
+		if (option == OPTION_LSRR || option == OPTION_SSRR)
+			return -EACCES;
+		at += bytes[at + 1];
+	}
+	return 0;
+}
+
+void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4)
+{
+	uint16_t fragment = (uint16_t)(ip4->offset / 8);
+
+	if (ip4->dont_fragment)
+		fragment |= FLAG_DF;
+	if (ip4->more_fragments)
+		fragment |= FLAG_MF;
+	bytes[0] = 0x45;
+	bytes[1] = ip4->traffic_class;
+	put_be16(bytes + 2, ip4->total_length);
+	put_be16(bytes + 4, ip4->id);
+	put_be16(bytes + 6, fragment);
+	bytes[8] = ip4->ttl;
+	bytes[9] = ip4->protocol;
+	put_be16(bytes + 10, 0);
+	memcpy(bytes + 12, ip4->source.bytes + 12, 4);
+	memcpy(bytes + 16, ip4->destination.bytes + 12, 4);
+	put_be16(bytes + 10, checksum_finish(checksum_add(0, bytes, WIRE_IP4_LENGTH)));
+}

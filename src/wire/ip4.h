@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The IPv4 header. RFC 791, RFC 1122 §3.2.1. */
+#ifndef WIRE_IP4_H
+#define WIRE_IP4_H
+
+#include "base/ip.h"
+
+enum { WIRE_IP4_LENGTH = 20, WIRE_IP4_LENGTH_MAX = 60 };
+
+struct wire_ip4 {
+	uint8_t header_length; /* bytes, with options */
+	uint8_t traffic_class;
+	uint16_t total_length; /* bytes, header and payload */
+	uint16_t id;
+	bool dont_fragment, more_fragments;
+	uint16_t offset; /* bytes */
+	uint8_t ttl, protocol;
+	struct berth_ip source, destination;
+};
+
+/*
+ * Returns the header's length, -EMSGSIZE (fewer bytes than the header or the
+ * total length say) or -EPROTO (version, lengths that make no sense). The
+ * checksum is wire_ip4_checksum_ok()'s.
+ */
+int wire_ip4_parse(const uint8_t *bytes, size_t length, struct wire_ip4 *ret_ip4);
+/* The same for a packet quoted in an ICMP error: its payload may be cut off. */
+int wire_ip4_parse_quoted(const uint8_t *bytes, size_t length, struct wire_ip4 *ret_ip4);
+/* bytes hold a whole header. */
+bool wire_ip4_checksum_ok(const uint8_t *bytes, size_t header_length);
+/* Look at the options: 0, -EPROTO (malformed) or -EACCES (source routed: RFC 7126 §4.3). */
+int wire_ip4_check_options(const uint8_t *bytes, size_t header_length);
+/* Write WIRE_IP4_LENGTH bytes with their checksum; header_length is not looked at. */
+void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire/tcp.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+
+enum {
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_MSS = 2,
+	OPTION_SCALE = 3,
+	OPTION_SACK_PERMITTED = 4,
+	OPTION_SACK = 5,
+	OPTION_TIMESTAMPS = 8,
+};
+
+static void parse_sack(const uint8_t *value, size_t length, struct wire_tcp *tcp)
+{
+	if (length % 8)
+		return;
+	for (size_t at = 0; at < length && tcp->sack_count < WIRE_TCP_SACK_MAX; at += 8)
+		tcp->sack[tcp->sack_count++] =
+			(struct wire_tcp_sack){ get_be32(value + at), get_be32(value + at + 4) };
+}
+
+/* One option with its value; a wrong length for its kind means it is not there. */
+static void parse_option(uint8_t kind, const uint8_t *value, size_t length, struct wire_tcp *tcp)
+{
+	bool syn = tcp->flags & WIRE_TCP_SYN;
+
+	switch (kind) {
+	case OPTION_MSS: /* only in SYNs, RFC 9293 §3.2 */
+		if (syn && length == 2 && get_be16(value)) {
+			tcp->has_mss = true;
+			tcp->mss = get_be16(value);
+		}
+		break;
+	case OPTION_SCALE: /* RFC 7323 §2.3: larger counts as 14 */
+		if (syn && length == 1) {
+			tcp->has_scale = true;
+			tcp->scale = MIN(*value, WIRE_TCP_SCALE_MAX);
+		}
+		break;
+	case OPTION_SACK_PERMITTED:
+		if (syn && length == 0)
+			tcp->has_sack_permitted = true;
+		break;
+	case OPTION_SACK:
+		parse_sack(value, length, tcp);
+		break;
+	case OPTION_TIMESTAMPS:
+		if (length == 8) {
+			tcp->has_timestamps = true;
+			tcp->timestamp = get_be32(value);
+			tcp->timestamp_echo = get_be32(value + 4);
+		}
+		break;
+	}
+}
+
+static void parse_options(const uint8_t *at, const uint8_t *end, struct wire_tcp *tcp)
+{
+	while (at < end && *at != OPTION_END) {
+		if (*at == OPTION_NOP) {
+			at++;
+			continue;
+		}
+		if (end - at < 2 || at[1] < 2 || at[1] > end - at)
+			return;
+		parse_option(at[0], at + 2, at[1] - 2u, tcp);
+		at += at[1];
+	}
+}
+
+int wire_tcp_parse(const uint8_t *bytes, size_t length, struct wire_tcp *ret_tcp)
+{
+	size_t header_length;
+
+	if (length < WIRE_TCP_HEADER)
+		return -EINVAL;
+	header_length = (size_t)(bytes[12] >> 4) * 4;
+	if (header_length < WIRE_TCP_HEADER || header_length > length)
+		return -EINVAL;
+	*ret_tcp = (struct wire_tcp){
+		.source_port = get_be16(bytes),
+		.destination_port = get_be16(bytes + 2),
+		.seq = get_be32(bytes + 4),
+		.ack = get_be32(bytes + 8),
+		.header_length = (uint8_t)header_length,
+		.flags = bytes[13],
+		.window = get_be16(bytes + 14),
+		.urgent = get_be16(bytes + 18),
+	};
+	parse_options(bytes + WIRE_TCP_HEADER, bytes + header_length, ret_tcp);
+	return 0;
+}
+
+static size_t options_size(const struct wire_tcp *tcp)
+{
+	return (tcp->has_mss ? 4u : 0u) + (tcp->has_scale ? 4u : 0u) +
+	       (tcp->has_timestamps ? WIRE_TCP_TIMESTAMPS_SIZE : tcp->has_sack_permitted ? 4u : 0u);
+}
+
+static size_t sack_blocks_that_fit(const struct wire_tcp *tcp)
+{
+	size_t room = WIRE_TCP_HEADER_MAX - WIRE_TCP_HEADER - options_size(tcp);
+
+	return room < 4 ? 0 : MIN((size_t)tcp->sack_count, (room - 4) / 8);
+}
+
+size_t wire_tcp_size(const struct wire_tcp *tcp)
+{
+	size_t blocks = sack_blocks_that_fit(tcp);
+
+	return WIRE_TCP_HEADER + options_size(tcp) + (blocks ? 4 + 8 * blocks : 0);
+}
+
+/* Two bytes that put what follows on a 4-byte boundary: SACK-permitted if it is to go, else NOPs. */
+static uint8_t *put_alignment(uint8_t *at, bool sack_permitted)
+{
+	*at++ = sack_permitted ? OPTION_SACK_PERMITTED : OPTION_NOP;
+	*at++ = sack_permitted ? 2 : OPTION_NOP;
+	return at;
+}
+
+static uint8_t *put_timestamps(uint8_t *at, const struct wire_tcp *tcp)
+{
+	at = put_alignment(at, tcp->has_sack_permitted);
+	*at++ = OPTION_TIMESTAMPS;
+	*at++ = 10;
+	put_be32(at, tcp->timestamp);
+	put_be32(at + 4, tcp->timestamp_echo);
+	return at + 8;
+}
+
+static uint8_t *put_sack(uint8_t *at, const struct wire_tcp *tcp, size_t blocks)
+{
+	at = put_alignment(at, false);
+	*at++ = OPTION_SACK;
+	*at++ = (uint8_t)(2 + 8 * blocks);
+	for (size_t i = 0; i < blocks; i++, at += 8) {
+		put_be32(at, tcp->sack[i].begin);
+		put_be32(at + 4, tcp->sack[i].end);
+	}
+	return at;
+}
+
+static void put_options(uint8_t *at, const struct wire_tcp *tcp)
+{
+	size_t blocks = sack_blocks_that_fit(tcp);
+
+	if (tcp->has_mss) {
+		*at++ = OPTION_MSS;
+		*at++ = 4;
+		put_be16(at, tcp->mss);
+		at += 2;
+	}
+	if (tcp->has_timestamps)
+		at = put_timestamps(at, tcp);
+	else if (tcp->has_sack_permitted)
+		at = put_alignment(put_alignment(at, false), true);
+	if (tcp->has_scale) {
+		*at++ = OPTION_NOP;
+		*at++ = OPTION_SCALE;
+		*at++ = 3;
+		*at++ = tcp->scale;
+	}
+	if (blocks)
+		put_sack(at, tcp, blocks);
+}
+
+size_t wire_tcp_build(uint8_t *bytes, const struct wire_tcp *tcp)
+{
+	size_t size = wire_tcp_size(tcp);
+
+	put_be16(bytes, tcp->source_port);
+	put_be16(bytes + 2, tcp->destination_port);
+	put_be32(bytes + 4, tcp->seq);
+	put_be32(bytes + 8, tcp->ack);
+	bytes[12] = (uint8_t)(size / 4 << 4);
+	bytes[13] = tcp->flags;
+	put_be16(bytes + 14, tcp->window);
+	put_be16(bytes + 16, 0);
+	put_be16(bytes + 18, tcp->urgent);
+	put_options(bytes + WIRE_TCP_HEADER, tcp);
+	return size;
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The front door. Meson and Ninja do the work, in ./build and ./build-asan.
+# Quoted throughout: the tree may live in a directory with a space in its name.
+
+PREFIX ?= /usr/local
+# Meson and the tests use the system's Python, whatever else PATH offers.
+PYTHON = /usr/bin/python3
+JOBS ?= $(shell nproc)
+export PREFIX PYTHON JOBS
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test test-asan asan check-layers check-symbols format format-check lint install uninstall clean help \
+	tools tools-test tools-lint
+
+build: build/build.ninja ## build everything into ./build
+	@ninja -C build -j $(JOBS)
+
+build/build.ninja: | tools
+	@meson setup build --prefix "$(PREFIX)"
+
+build-asan/build.ninja: | tools
+	@meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
+
+tools: ## install what the build needs, where it is missing
+	@tools/setup build
+
+tools-test:
+	@tools/setup build test
+
+tools-lint:
+	@tools/setup build lint
+
+demo: tools-test build ## real programs talk over Berth: a minute's tour
+	@demo/demo.sh build
+
+test: tools-test build ## every test, then every test again under ASan and UBSan
+	@tools/run-tests build; plain=$$?; $(MAKE) --no-print-directory test-asan; sanitized=$$?; \
+		tools/run-tests --total build build-asan; [ $$plain -eq 0 ] && [ $$sanitized -eq 0 ]
+
+test-asan: tools-test build-asan/build.ninja ## every test under AddressSanitizer and UBSan (fewer worlds)
+	@ninja -C build-asan -j $(JOBS)
+	@tools/run-tests --sanitized build-asan
+
+asan: test-asan
+
+check-layers: ## a folder includes only what tools/layers.txt allows
+	@tools/check-layers
+
+check-symbols: build ## libberth exports berth_* only and needs libc only
+	@tools/check-symbols build/lib/libberth.so
+
+format: tools-lint ## clang-format over all C files
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+
+format-check: tools-lint
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror
+
+lint: tools-lint build/build.ninja ## clang-tidy over all C files (.clang-tidy says what and why)
+	@git ls-files -z 'src/*.c' 'examples/*.c' | xargs -0 -P $(JOBS) -n 8 clang-tidy --quiet -p build
+
+install: build ## install into PREFIX (DESTDIR is respected)
+	@meson install -C build --no-rebuild
+
+uninstall:
+	@ninja -C build uninstall
+
+clean: ## remove what was built
+	@rm -rf build build-asan
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-22s %s\n", $$1, $$2 }'

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control API as the subcommands use it: one question, and a clear line
+ * for the user when there is no answer.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "control/json.h"
+#include "control/paths.h"
+
+static int api_failed(const struct command *command, const char *network, int error)
+{
+	char directory[256] = "?";
+
+	network_path(network, "", 0, directory, sizeof(directory));
+	switch (-error) {
+	case ENOENT:
+	case ECONNREFUSED:
+		fprintf(stderr, "berth %s: network '%s' is not running; berth run%s%s PROGRAM starts it\n",
+			command->name, network, strcmp(network, NETWORK_DEFAULT) ? " --net " : "",
+			strcmp(network, NETWORK_DEFAULT) ? network : "");
+		break;
+	case ETIMEDOUT:
+		fprintf(stderr, "berth %s: network '%s' does not answer (its daemon is in %s)\n", command->name, network,
+			directory);
+		break;
+	case EPROTO:
+		fprintf(stderr, "berth %s: network '%s' gave an answer that makes no sense: is its daemon of another "
+				"version? (berth net ls)\n",
+			command->name, network);
+		break;
+	default:
+		fprintf(stderr, "berth %s: network '%s': %s: %s\n", command->name, network, directory, strerror(-error));
+	}
+	return CLI_FAILED;
+}
+
+int api_get(const struct command *command, const char *network, const char *path, json_t **ret_value)
+{
+	int r = json_fetch(network, path, ret_value);
+
+	return r < 0 ? api_failed(command, network, r) : CLI_OK;
+}
+
+int network_check(const struct command *command, const char *name)
+{
+	if (network_name_valid(name))
+		return CLI_OK;
+	return usage_error(command, "network '%s': a network's name is 1 to %d of a-z, 0-9 and inner '-'", name,
+			   NETWORK_NAME_MAX);
+}
+
+const char *api_string(const json_t *object, const char *key)
+{
+	const char *text = json_get_text(object, key, "-");
+
+	return *text ? text : "-";
+}
+
+long long api_number(const json_t *object, const char *key)
+{
+	return json_get_number(object, key, 0);
+}
+
+void api_print(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+}

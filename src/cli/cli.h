@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the subcommands share. A subcommand is a const struct command in a file
+ * of its own; main.c lists them. Options are a table too, read for parsing
+ * and for help alike, so that the two can't disagree.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Exit codes of everything but a program under `berth run`, which brings its own (run/run.h). */
+enum {
+	CLI_OK = 0,
+	CLI_FAILED = 1,	 /* no such network, or it does not answer; output could not be written */
+	CLI_USAGE = 125, /* wrong use; run: Berth's own failure, as Docker has it */
+};
+
+struct cli_option {
+	int letter;	      /* its short form; above 255: none */
+	const char *name;     /* its long form, or NULL */
+	const char *argument; /* "NAME"; NULL: it takes none */
+	const char *text;     /* one line of help */
+};
+
+struct command {
+	const char *name;
+	const char *usage;   /* what follows the name */
+	const char *summary; /* one line */
+	const char *details; /* paragraphs after the options, or NULL */
+	const struct cli_option *options; /* letter 0 ends */
+	int (*run)(const struct command *command, int argc, char **argv);
+	bool program_follows; /* stop at the first word that is no option */
+	bool internal;	      /* not listed */
+};
+
+extern const struct command command_run, command_ps, command_ss, command_net, command_daemon, command_version,
+	command_help;
+
+/* The one table of commands (main.c); NULL ends. */
+extern const struct command *const commands[];
+const struct command *command_find(const char *name);
+/* The known name closest to what was typed, or NULL if nothing is near. */
+const char *command_suggest(const char *name);
+
+enum {
+	OPTIONS_END = -1,
+	OPTIONS_HELP = -2,  /* help was asked for, and given */
+	OPTIONS_WRONG = -3, /* told the user */
+};
+
+/*
+ * The next option's letter, its argument in optarg; or OPTIONS_*. -h and
+ * --help are known everywhere. At OPTIONS_END, optind is the first operand.
+ */
+int options_next(const struct command *command, int argc, char **argv);
+/* What an exit code follows from: CLI_OK for OPTIONS_HELP, else CLI_USAGE. */
+int options_exit(int result);
+/* Say what is wrong with the command line, and where help is. Returns CLI_USAGE. */
+int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* As usage_error, when operands are left over that the command does not take. Returns CLI_OK if none. */
+int usage_no_operands(const struct command *command, int argc, char **argv);
+void usage_print(const struct command *command, FILE *out);
+
+/* Whether name may be a network's; tells the user if not. Returns CLI_OK or CLI_USAGE. */
+int network_check(const struct command *command, const char *name);
+/*
+ * GET path from network's control API. Returns 0 and a new reference in
+ * *ret_value; or tells the user why not and returns CLI_FAILED.
+ */
+int api_get(const struct command *command, const char *network, const char *path, json_t **ret_value);
+/* The string or number at key, or a harmless default where the daemon left it out. */
+const char *api_string(const json_t *object, const char *key);
+long long api_number(const json_t *object, const char *key);
+/* Print value for --json: indented, keys in the daemon's order. */
+void api_print(const json_t *value);
+
+/* A table whose columns are as wide as they need to be. */
+struct table;
+struct table *table_new(const char *const *titles, size_t columns);
+void table_free(struct table *table);
+/* Set the next cell of the current row (copied); the row after the last column. */
+void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line below the last full row, not in columns (copied). */
+void table_note(struct table *table, const char *text);
+/* Print it; the titles in bold on a terminal that wants colour (no-color.org). */
+void table_print(const struct table *table, FILE *out);
+
+/* "3 min", "2 h": how long something has lasted, in text. Returns text. */
+char *duration_text(long long seconds, char *text, size_t size);
+/* Flush stdout and see that everything arrived; returns code, or CLI_FAILED. */
+int cli_finish(int code);
+/* malloc that ends the program, with a message, when there is no memory. */
+void *cli_alloc(size_t size);
+
+#endif

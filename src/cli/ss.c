@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * berth ss: every socket of a network, in ss(8)'s columns, and two more: the
+ * host that a socket is on, and what carries its conversation.
+ *
+ * Differs from ss(8): listening sockets and processes are shown without being
+ * asked for, and the options narrow that down.
+ */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "control/paths.h"
+
+enum { OPTION_NET = 256, OPTION_JSON };
+
+static const struct cli_option options[] = {
+	{ 't', "tcp", NULL, "only TCP sockets" },
+	{ 'u', "udp", NULL, "only UDP sockets" },
+	{ 'l', "listening", NULL, "only listening sockets" },
+	{ 'a', "all", NULL, "listening ones and others (so it is without -l, too)" },
+	{ 'n', "numeric", NULL, "ports as numbers, not as services' names" },
+	{ 'p', "processes", NULL, "show processes (so it is without, too)" },
+	{ 'i', "info", NULL, "TCP's inner state: round trip, windows, retransmissions" },
+	{ OPTION_NET, "net", "NETWORK", "the network to look at (default: default)" },
+	{ OPTION_JSON, "json", NULL, "print what the control API says, as JSON" },
+	{ 0 },
+};
+
+static const char *const titles[] = { "Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port",
+				      "Host",  "Via",	"Process" };
+#define COLUMNS (sizeof(titles) / sizeof(titles[0]))
+
+struct ss_choice {
+	const char *network, *host;
+	bool tcp, udp, listening, all, numeric, info, as_json;
+};
+
+/* "10.77.0.2:http", "[fd77::2]:80", "0.0.0.0:*" */
+static void endpoint_text(const json_t *endpoint, bool numeric, char *text, size_t size)
+{
+	const char *address = api_string(endpoint, "address"), *service = api_string(endpoint, "service");
+	long long port = api_number(endpoint, "port");
+	bool six = strchr(address, ':') != NULL;
+	char number[24];
+
+	snprintf(number, sizeof(number), "%lld", port);
+	snprintf(text, size, "%s%s%s:%s", six ? "[" : "", strcmp(address, "-") ? address : "*", six ? "]" : "",
+		 !port			     ? "*" :
+		 numeric || !strcmp(service, "-") ? number :
+						    service);
+}
+
+static void process_text(const json_t *process, char *text, size_t size)
+{
+	if (!json_is_object(process))
+		snprintf(text, size, "-");
+	else
+		snprintf(text, size, "users:((\"%s\",pid=%lld))", api_string(process, "command"),
+			 api_number(process, "pid"));
+}
+
+/* In ss -i's words. Times in ms, cwnd and ssthresh in segments. */
+static void info_note(struct table *table, const json_t *tcp)
+{
+	char text[512], ssthresh[40] = "";
+
+	if (!json_is_object(tcp))
+		return;
+	if (api_number(tcp, "ssthresh"))
+		snprintf(ssthresh, sizeof(ssthresh), " ssthresh:%lld", api_number(tcp, "ssthresh"));
+	snprintf(text, sizeof(text),
+		 "\t %s rto:%.6g rtt:%.6g/%.6g mss:%lld cwnd:%lld%s bytes_sent:%lld bytes_acked:%lld "
+		 "bytes_received:%lld retrans:%lld",
+		 api_string(tcp, "congestion"), (double)api_number(tcp, "rto_us") / 1e3,
+		 (double)api_number(tcp, "rtt_us") / 1e3, (double)api_number(tcp, "rttvar_us") / 1e3,
+		 api_number(tcp, "mss"), api_number(tcp, "cwnd"), ssthresh, api_number(tcp, "bytes_sent"),
+		 api_number(tcp, "bytes_acked"), api_number(tcp, "bytes_received"), api_number(tcp, "retransmits"));
+	table_note(table, text);
+}
+
+static void socket_row(struct table *table, const json_t *socket, const struct ss_choice *choice)
+{
+	char local[96], remote[96], process[96];
+
+	endpoint_text(json_object_get(socket, "local"), choice->numeric, local, sizeof(local));
+	endpoint_text(json_object_get(socket, "remote"), choice->numeric, remote, sizeof(remote));
+	process_text(json_object_get(socket, "process"), process, sizeof(process));
+	table_cell(table, "%s", api_string(socket, "protocol"));
+	table_cell(table, "%s", api_string(socket, "state"));
+	table_cell(table, "%lld", api_number(socket, "receive_queue"));
+	table_cell(table, "%lld", api_number(socket, "send_queue"));
+	table_cell(table, "%s", local);
+	table_cell(table, "%s", remote);
+	table_cell(table, "%s", api_string(socket, "host"));
+	table_cell(table, "%s", api_string(socket, "carrier"));
+	table_cell(table, "%s", process);
+	if (choice->info)
+		info_note(table, json_object_get(socket, "tcp"));
+}
+
+static bool socket_chosen(const json_t *socket, const struct ss_choice *choice)
+{
+	const char *protocol = api_string(socket, "protocol"), *state = api_string(socket, "state");
+	bool any = !choice->tcp && !choice->udp;
+	/* A UDP socket without a peer waits for whoever comes, as a listener does. Linux: ss -ul */
+	bool listens = !strcmp(state, "LISTEN") || !strcmp(state, "UNCONN");
+
+	if (!any && !(choice->tcp && !strcmp(protocol, "tcp")) && !(choice->udp && !strcmp(protocol, "udp")))
+		return false;
+	if (choice->listening && !choice->all && !listens)
+		return false;
+	return !choice->host || !strcmp(choice->host, api_string(socket, "host"));
+}
+
+static void sockets_print(const json_t *sockets, const struct ss_choice *choice)
+{
+	struct table *table = table_new(titles, COLUMNS);
+	json_t *socket;
+	size_t i;
+
+	json_array_foreach(sockets, i, socket)
+		socket_row(table, socket, choice);
+	table_print(table, stdout);
+	table_free(table);
+}
+
+/* The sockets that were chosen, as a new array. */
+static json_t *sockets_filter(const json_t *sockets, const struct ss_choice *choice)
+{
+	json_t *chosen = json_array(), *socket;
+	size_t i;
+
+	json_array_foreach(sockets, i, socket)
+		if (socket_chosen(socket, choice))
+			json_array_append(chosen, socket);
+	return chosen;
+}
+
+static void take_option(int letter, struct ss_choice *choice)
+{
+	switch (letter) {
+	case 't':
+		choice->tcp = true;
+		break;
+	case 'u':
+		choice->udp = true;
+		break;
+	case 'l':
+		choice->listening = true;
+		break;
+	case 'a':
+		choice->all = true;
+		break;
+	case 'n':
+		choice->numeric = true;
+		break;
+	case 'i':
+		choice->info = true;
+		break;
+	case OPTION_NET:
+		choice->network = optarg;
+		break;
+	case OPTION_JSON:
+		choice->as_json = true;
+		break;
+	default: /* -p: as it is anyway */
+		break;
+	}
+}
+
+/* A host that is not there is a mistake worth telling, not an empty table. */
+static int host_check(const struct command *command, const struct ss_choice *choice)
+{
+	json_t *hosts, *host;
+	bool found = false;
+	size_t i;
+
+	if (!choice->host)
+		return CLI_OK;
+	if (api_get(command, choice->network, "/v1/hosts", &hosts))
+		return CLI_FAILED;
+	json_array_foreach(hosts, i, host)
+		found |= !strcmp(choice->host, api_string(host, "name"));
+	json_decref(hosts);
+	if (found)
+		return CLI_OK;
+	fprintf(stderr, "berth ss: no host '%s' on network '%s' (berth ps lists them)\n", choice->host, choice->network);
+	return CLI_FAILED;
+}
+
+static int ss_show(const struct command *command, const struct ss_choice *choice)
+{
+	json_t *sockets, *chosen;
+
+	if (host_check(command, choice) || api_get(command, choice->network, "/v1/sockets", &sockets))
+		return CLI_FAILED;
+	chosen = sockets_filter(sockets, choice);
+	if (choice->as_json)
+		api_print(chosen);
+	else
+		sockets_print(chosen, choice);
+	json_decref(chosen);
+	json_decref(sockets);
+	return cli_finish(CLI_OK);
+}
+
+static int ss_run(const struct command *command, int argc, char **argv)
+{
+	struct ss_choice choice = { .network = NETWORK_DEFAULT };
+	int result;
+
+	while ((result = options_next(command, argc, argv)) > 0)
+		take_option(result, &choice);
+	if (result != OPTIONS_END)
+		return options_exit(result);
+	if (optind < argc)
+		choice.host = argv[optind++];
+	if (usage_no_operands(command, argc, argv) || network_check(command, choice.network))
+		return CLI_USAGE;
+	return ss_show(command, &choice);
+}
+
+const struct command command_ss = {
+	.name = "ss",
+	.usage = "[OPTIONS] [HOST]",
+	.summary = "List the sockets on a network: who talks to whom, by which ports",
+	.options = options,
+	.details = "Via says what carries a conversation: wire (Berth's TCP), express (program to\n"
+		   "program), port (in from the real machine through run -p).\n\n"
+		   "Exit code: 0; 1 when the network is not running or has no such host; 125 for wrong\n"
+		   "use.\n",
+	.run = ss_run,
+};

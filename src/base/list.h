@@ -44,11 +44,12 @@ static inline void list_remove(struct list *node)
 #define LIST_ITEM(node, type, member) CONTAINER_OF(node, type, member)
 #define LIST_FIRST(list, type, member) \
 	(list_empty(list) ? NULL : LIST_ITEM((list)->next, type, member))
-#define LIST_EACH(list, node) \
-	for (struct list *node = (list)->next; node != (list); node = node->next)
+/* The parameter is not called list: that would replace the struct's tag as well. */
+#define LIST_EACH(head, node) \
+	for (struct list *node = (head)->next; node != (head); node = node->next)
 /* The body may remove node. */
-#define LIST_EACH_SAFE(list, node) \
-	for (struct list *node = (list)->next, *node##_next = node->next; node != (list); \
+#define LIST_EACH_SAFE(head, node) \
+	for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
 	     node = node##_next, node##_next = node->next)
 
 #endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtual network from the inside; the outside is berth/net.h. */
+#ifndef NET_NETWORK_H
+#define NET_NETWORK_H
+
+#include "base/ip.h"
+#include "base/list.h"
+#include "base/packet.h"
+#include "base/random.h"
+#include "base/timer.h"
+#include "link/cable.h"
+#include "net/resolver.h"
+#include "net/switch.h"
+
+#include <berth/net.h>
+
+#define HOST_NAME_MAX_LENGTH 63 /* a DNS label. RFC 1035 §2.3.4 */
+#define GATEWAY_NUMBER 1	/* .1 of the subnet is the gateway's, when there is one */
+
+/* A cable with the timer that says when it has something due. */
+struct wire {
+	struct cable cable;
+	struct berth_timer timer;
+	struct berth_host *host;
+};
+
+struct berth_host {
+	struct list node; /* in net->hosts */
+	struct berth_net *net;
+	char name[HOST_NAME_MAX_LENGTH + 1]; /* lower case */
+	struct berth_ip ip4, ip6;
+	struct berth_stack *stack;
+	struct berth_link *link;
+	struct switch_port port;
+	struct wire up, down; /* host to switch, switch to host */
+	struct berth_hooks hooks; /* the embedder's */
+	struct resolver resolver;
+	bool routed; /* has its default routes */
+};
+
+struct berth_net {
+	const struct berth_allocator *allocator;
+	berth_time now;
+	struct random random;
+	char name[64];
+	struct berth_ip subnet4, subnet6;
+	unsigned subnet4_length, mtu, superframe;
+	struct berth_limits limits;
+	struct berth_packet_pool *packets;
+	struct net_switch sw;
+	struct timers wires; /* cables that carry something, by when it is due */
+	struct list hosts;
+	struct list resolvers; /* with work to do */
+};
+
+struct berth_host *net_host_by_ip(struct berth_net *net, struct berth_ip ip);
+/* Is fd one of the name service's own sockets on host? (Not the embedder's to see.) */
+bool net_host_owns_fd(const struct berth_host *host, int fd);
+/* A DNS label as RFC 1123 §2.1 has it. */
+bool host_name_valid(const char *name);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The name server's sockets: resolver.h. A TCP client that does not read its
+ * answers, or sends what is no query, loses its connection.
+ */
+#include "net/resolver.h"
+
+#include "net/names.h"
+#include "net/network.h"
+
+#include <berth/socket.h>
+#include <errno.h>
+
+enum { PORT_DOMAIN = 53, ANSWER_MAX = 1232, DATAGRAMS_A_TURN = 64 };
+
+static const struct {
+	int family, type;
+} kinds[RESOLVER_SOCKETS] = {
+	{ AF_INET, SOCK_DGRAM }, { AF_INET6, SOCK_DGRAM }, { AF_INET, SOCK_STREAM }, { AF_INET6, SOCK_STREAM },
+};
+
+void resolver_init(struct resolver *resolver, struct berth_host *host)
+{
+	list_init(&resolver->pending);
+	resolver->host = host;
+	for (int i = 0; i < RESOLVER_SOCKETS; i++)
+		resolver->fds[i] = -1;
+}
+
+static int open_socket(struct berth_stack *stack, int family, int type, int *ret_fd)
+{
+	struct sockaddr_in address4 = { .sin_family = AF_INET, .sin_port = htons(PORT_DOMAIN) };
+	struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT_DOMAIN) };
+	const struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&address4 : (struct sockaddr *)&address6;
+	socklen_t length = family == AF_INET ? sizeof(address4) : sizeof(address6);
+	int one = 1, fd = berth_socket(stack, family, type | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	if (family == AF_INET6 && berth_setsockopt(stack, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
+		return -errno;
+	if (berth_setsockopt(stack, fd, BERTH_SOL, BERTH_DIVERT, &one, sizeof(one)) < 0)
+		return -errno;
+	if (berth_bind(stack, fd, address, length) < 0)
+		return -errno;
+	if (type == SOCK_STREAM && berth_listen(stack, fd, RESOLVER_CONNECTIONS) < 0)
+		return -errno;
+	return 0;
+}
+
+int resolver_open(struct resolver *resolver)
+{
+	for (int i = 0; i < RESOLVER_SOCKETS; i++) {
+		int r = open_socket(resolver->host->stack, kinds[i].family, kinds[i].type, &resolver->fds[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void connection_close(struct resolver *resolver, struct resolver_connection *connection)
+{
+	if (connection->fd >= 0)
+		berth_close(resolver->host->stack, connection->fd);
+	connection->fd = -1;
+}
+
+void resolver_fini(struct resolver *resolver)
+{
+	struct berth_host *host = resolver->host;
+
+	for (int i = 0; resolver->connections && i < RESOLVER_CONNECTIONS; i++)
+		connection_close(resolver, &resolver->connections[i]);
+	memory_free(host->net->allocator, resolver->connections,
+		    resolver->connections ? RESOLVER_CONNECTIONS * sizeof(*resolver->connections) : 0);
+	resolver->connections = NULL;
+	for (int i = 0; i < RESOLVER_SOCKETS; i++)
+		if (resolver->fds[i] >= 0)
+			berth_close(host->stack, resolver->fds[i]);
+	for (int i = 0; i < RESOLVER_SOCKETS; i++)
+		resolver->fds[i] = -1;
+	list_remove(&resolver->pending);
+}
+
+bool resolver_owns_fd(const struct resolver *resolver, int fd)
+{
+	for (int i = 0; i < RESOLVER_SOCKETS; i++)
+		if (resolver->fds[i] == fd)
+			return true;
+	for (int i = 0; resolver->connections && i < RESOLVER_CONNECTIONS; i++)
+		if (resolver->connections[i].fd == fd)
+			return true;
+	return false;
+}
+
+void resolver_wake(struct resolver *resolver)
+{
+	if (list_empty(&resolver->pending))
+		list_append(&resolver->host->net->resolvers, &resolver->pending);
+}
+
+/* Answer datagrams. Those left over after a turn are answered in the next. */
+static void run_datagrams(struct resolver *resolver, int fd)
+{
+	struct berth_host *host = resolver->host;
+	uint8_t query[RESOLVER_QUERY_MAX], answer[ANSWER_MAX];
+
+	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
+		struct sockaddr_storage from;
+		socklen_t from_length = sizeof(from);
+		ssize_t n = berth_recvfrom(host->stack, fd, query, sizeof(query), MSG_DONTWAIT,
+					   (struct sockaddr *)&from, &from_length);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0)
+			continue; /* an earlier answer found no one */
+		size_t length = names_answer(host->net, query, (size_t)n, answer, sizeof(answer), 0);
+		if (length)
+			berth_sendto(host->stack, fd, answer, length, MSG_DONTWAIT, (struct sockaddr *)&from,
+				     from_length);
+	}
+	resolver_wake(resolver);
+}
+
+static struct resolver_connection *connection_slot(struct resolver *resolver)
+{
+	struct resolver_connection *oldest;
+
+	if (!resolver->connections) {
+		resolver->connections = memory_new(resolver->host->net->allocator,
+						   RESOLVER_CONNECTIONS * sizeof(*resolver->connections));
+		if (!resolver->connections)
+			return NULL;
+		for (int i = 0; i < RESOLVER_CONNECTIONS; i++)
+			resolver->connections[i].fd = -1;
+	}
+	oldest = resolver->connections;
+	for (int i = 0; i < RESOLVER_CONNECTIONS; i++) {
+		struct resolver_connection *connection = &resolver->connections[i];
+		if (connection->fd < 0)
+			return connection;
+		if (connection->age < oldest->age)
+			oldest = connection;
+	}
+	connection_close(resolver, oldest);
+	return oldest;
+}
+
+static void run_listener(struct resolver *resolver, int listener)
+{
+	struct berth_stack *stack = resolver->host->stack;
+	int fd;
+
+	while ((fd = berth_accept(stack, listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+		struct resolver_connection *connection = connection_slot(resolver);
+		if (!connection) {
+			berth_abort(stack, fd);
+			continue;
+		}
+		*connection = (struct resolver_connection){ .fd = fd, .age = ++resolver->ages };
+	}
+}
+
+/* Answer the query at the front of connection. Returns false when it has to end. */
+static bool answer_one(struct resolver *resolver, struct resolver_connection *connection, size_t query_length)
+{
+	uint8_t answer[2 + ANSWER_MAX];
+	size_t length = names_answer(resolver->host->net, connection->bytes + 2, query_length, answer + 2,
+				     ANSWER_MAX, ANSWER_MAX);
+
+	if (!length)
+		return false;
+	put_be16(answer, (uint16_t)length);
+	if (berth_send(resolver->host->stack, connection->fd, answer, 2 + length, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+	    (ssize_t)(2 + length))
+		return false; /* it does not read */
+	connection->length -= 2 + query_length;
+	memmove(connection->bytes, connection->bytes + 2 + query_length, connection->length);
+	return true;
+}
+
+/* Returns false when the connection has to end. */
+static bool run_connection(struct resolver *resolver, struct resolver_connection *connection)
+{
+	for (;;) {
+		while (connection->length >= 2) {
+			size_t query = get_be16(connection->bytes);
+			if (query > RESOLVER_QUERY_MAX)
+				return false;
+			if (connection->length < 2 + query)
+				break;
+			if (!answer_one(resolver, connection, query))
+				return false;
+		}
+		ssize_t n = berth_recv(resolver->host->stack, connection->fd, connection->bytes + connection->length,
+				       sizeof(connection->bytes) - connection->length, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n <= 0)
+			return false;
+		connection->length += (size_t)n;
+	}
+}
+
+void resolver_run(struct resolver *resolver)
+{
+	for (int i = 0; i < RESOLVER_SOCKETS; i++) {
+		if (kinds[i].type == SOCK_DGRAM)
+			run_datagrams(resolver, resolver->fds[i]);
+		else
+			run_listener(resolver, resolver->fds[i]);
+	}
+	for (int i = 0; resolver->connections && i < RESOLVER_CONNECTIONS; i++) {
+		struct resolver_connection *connection = &resolver->connections[i];
+		if (connection->fd >= 0 && !run_connection(resolver, connection))
+			connection_close(resolver, connection);
+	}
+}

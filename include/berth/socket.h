@@ -46,7 +46,8 @@ enum {
 	 * stack's own sockets send to its port at any address that no link of the
 	 * stack reaches directly, loopback included, unless another socket is
 	 * bound there. It conflicts with no one. A name service's stub listens so.
-	 * Answers come from the address that was asked.
+	 * Answers come from the address that was asked: of a TCP connection, or of
+	 * the datagram that was last received from where one is sent to.
 	 */
 	BERTH_DIVERT = 1,
 };
@@ -68,7 +69,8 @@ BERTH_EXPORT int berth_bind(struct berth_stack *stack, int fd, const struct sock
 /* Errors: EBADF, EOPNOTSUPP, EINVAL, EADDRINUSE. POSIX: listen(). */
 BERTH_EXPORT int berth_listen(struct berth_stack *stack, int fd, int backlog);
 /*
- * Take the oldest finished connection. address and length may be NULL; flags:
+ * Take the oldest finished connection. The ready hook is not called for what
+ * the new descriptor is ready for already: ask berth_readiness(). address and length may be NULL; flags:
  * SOCK_NONBLOCK. Errors: EBADF, EINVAL (not listening), EOPNOTSUPP, EAGAIN,
  * EMFILE. POSIX: accept(); Linux: accept4().
  */

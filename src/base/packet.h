@@ -30,6 +30,10 @@ struct berth_packet {
 	struct berth_link *link;
 	uint32_t mark;	  /* free use by the present owner: TCP keeps the sequence number here */
 	berth_time stamp; /* when it was sent or is due, by the present owner's clock */
+	/* Where a datagram came from and went to, while it waits in a socket. */
+	struct berth_ip source, destination;
+	uint16_t source_port;
+	uint8_t ttl, traffic_class;
 	_Alignas(16) uint8_t buffer[];
 };
 

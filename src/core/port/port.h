@@ -22,6 +22,8 @@ struct port_claim {
 	bool listening;		/* TCP LISTEN: then SO_REUSEADDR does not help */
 	bool datagram;		/* UDP's rule: both must have reuse */
 	bool chosen;		/* port was chosen by us, not asked for */
+	bool shared;		/* joined without a check (below); never waits for a peer */
+	bool divert;		/* BERTH_DIVERT: last resort, conflicts with no one */
 	struct berth_socket *socket; /* NULL: TIME-WAIT */
 	unsigned link_index;	/* SO_BINDTODEVICE; 0: any */
 };
@@ -77,6 +79,13 @@ void demux_each(struct berth_stack *stack, uint8_t protocol,
 struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol,
 				     const struct berth_endpoint *local,
 				     const struct berth_endpoint *remote, struct berth_link *link);
+
+/* Call each for every socket that a broadcast datagram to local is for. */
+void port_each_bound(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
+		     const struct berth_endpoint *remote, struct berth_link *link,
+		     void (*each)(void *context, struct berth_socket *socket), void *context);
+/* Does a BERTH_DIVERT socket wait at this port? */
+bool port_diverted(struct berth_stack *stack, uint8_t protocol, uint16_t port);
 
 int port_init(struct berth_stack *stack);
 void port_fini(struct berth_stack *stack);

@@ -28,6 +28,7 @@ struct socket_options {
 	uint8_t traffic_class;
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;
 	bool receive_packet_info, receive_ttl, receive_traffic_class; /* cmsg wanted */
+	bool receive_errors; /* IP_RECVERR: errors reach unconnected sockets, soft ones too */
 	uint8_t mtu_discover; /* IP_PMTUDISC_* */
 };
 
@@ -49,12 +50,14 @@ struct berth_socket {
 	struct ip_path path;	/* last found way to remote */
 	struct socket_options options;
 	struct berth_link *bound_link; /* SO_BINDTODEVICE */
+	struct berth_ip bound_ip;      /* what bind() was given; local.ip may be narrower while connected */
 	int fd;		   /* -1: none */
 	int error;	   /* positive errno for SO_ERROR */
 	uint16_t reported; /* readiness that hook and berth_poll() know of */
 	uint8_t family;	   /* AF_INET or AF_INET6, as asked for in berth_socket() */
 	uint8_t state;	   /* enum socket_state; protocols move it */
 	bool nonblocking;
+	bool bound;	  /* bind() chose the port; else it goes with the connection */
 	_Alignas(16) uint8_t protocol_state[];
 };
 
@@ -85,6 +88,46 @@ extern const struct socket_inspector tcp_inspector, udp_inspector;
 
 /* The built-in protocols. */
 extern const struct berth_protocol tcp_protocol, udp_protocol;
+
+/* The descriptor's socket, or NULL. */
+struct berth_socket *socket_get(struct berth_stack *stack, int fd);
+/* Put socket in the table at the lowest free descriptor, from then on its own. 0 or -EMFILE, -ENOMEM. */
+int socket_install(struct berth_socket *socket);
+void socket_uninstall(struct berth_socket *socket);
+/* A socket without descriptor, name or peer. 0, -ENOMEM or the protocol's own error. */
+int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, int family,
+	       struct berth_socket **ret_socket);
+/* link goes away: no socket may keep it. */
+void socket_forget_link(struct berth_stack *stack, struct berth_link *link);
+/* What was reported may have ended: take back what is no longer true, report nothing. */
+void socket_settle(struct berth_socket *socket);
+/*
+ * Wait until fd is ready for one of events or, with them, BERTH_POLLERR or
+ * HUP. 0; -EAGAIN: non-blocking, or timeout (0: none) is over; -EBADF: closed
+ * meanwhile; or what the wait hook said.
+ */
+int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout);
+/* Take the pending error: a negative errno, or 0. */
+int socket_take_error(struct berth_socket *socket);
+
+/* Names. from: 0, -EINVAL, -EAFNOSUPPORT. to: writes what fits, length becomes what it takes. */
+int address_from_sockaddr(const struct berth_socket *socket, const struct sockaddr *address, socklen_t length,
+			  struct berth_endpoint *ret_endpoint);
+void address_to_sockaddr(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
+			 struct sockaddr *address, socklen_t *length);
+uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip);
+
+/* Name socket and port as a call needs it: bind(), or the first send. */
+int socket_claim(struct berth_socket *socket, struct berth_endpoint local);
+/* The way to remote, by loopback where a BERTH_DIVERT socket answers for it. As ip_path_find(). */
+int socket_route(struct berth_socket *socket, const struct berth_endpoint *remote, struct berth_ip source,
+		 struct ip_path *ret_path);
+/* Dissolve a connection's names: out of the demultiplexer, remote gone, a chosen port free. */
+void socket_unname(struct berth_socket *socket);
+
+/* Options above the protocol's own. setsockopt(): 0 or -errno. */
+int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length);
+int socket_get_option(struct berth_socket *socket, int level, int option, void *value, socklen_t *length);
 
 /* Cut or copy scattered memory. Returns bytes copied. */
 size_t message_scatter(const struct berth_message *message, size_t offset, const void *bytes, size_t length);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ephemeral ports. RFC 6056: a port that an attacker can't guess. For
+ * connections the start is a keyed hash of both ends (§3.3.3) plus a counter
+ * drawn at random steps (§3.3.5), so that ports to one peer don't collide soon
+ * and tell nothing about those to another. The search runs over the bitmap of
+ * used ports, 64 at a time, so a nearly full range costs no more than an empty
+ * one.
+ */
+#include "core/port/space.h"
+
+#include <errno.h>
+
+/* Linux: net.ipv4.ip_local_port_range. RFC 6335 §6 has 49152-65535; programs expect Linux's. */
+#define EPHEMERAL_FIRST 32768u
+#define EPHEMERAL_COUNT (60999u - EPHEMERAL_FIRST + 1)
+
+/* The first unused port at or after start, before end; end when there is none. */
+static unsigned next_unused(const struct port_space *space, unsigned start, unsigned end)
+{
+	unsigned port = start;
+
+	while (port < end) {
+		uint64_t unused = ~space->used[port / 64] >> (port % 64);
+
+		if (unused) {
+			port += (unsigned)__builtin_ctzll(unused);
+			return MIN(port, end);
+		}
+		port = (port / 64 + 1) * 64;
+	}
+	return end;
+}
+
+/* An unused port, the first from offset on around the range; 0 when every port has a claim. */
+static unsigned find_unused(const struct port_space *space, unsigned offset)
+{
+	unsigned end = EPHEMERAL_FIRST + EPHEMERAL_COUNT;
+	unsigned start = EPHEMERAL_FIRST + offset;
+	unsigned port = next_unused(space, start, end);
+
+	if (port < end)
+		return port;
+	port = next_unused(space, EPHEMERAL_FIRST, start);
+	return port < start ? port : 0;
+}
+
+int port_choose(struct berth_stack *stack, struct port_claim *claim)
+{
+	struct port_space *space = port_space(stack, claim->protocol, true);
+	unsigned offset = (unsigned)random_below(&stack->random, EPHEMERAL_COUNT);
+	unsigned port = find_unused(space, offset);
+
+	if (port) {
+		claim->port = (uint16_t)port;
+		return 0;
+	}
+	/* All have claims; some may stand beside this one (another address, reuse). */
+	for (unsigned i = 0; i < EPHEMERAL_COUNT; i++) {
+		claim->port = (uint16_t)(EPHEMERAL_FIRST + (offset + i) % EPHEMERAL_COUNT);
+		if (port_claim_allowed(stack, claim))
+			return 0;
+	}
+	claim->port = 0;
+	return -EADDRINUSE;
+}
+
+/* RFC 6056 §3.3.3: F(local, remote, secret). */
+static unsigned pair_offset(struct berth_stack *stack, const struct port_claim *claim,
+			    const struct berth_endpoint *remote)
+{
+	uint64_t words[5];
+
+	memcpy(words, claim->ip.bytes, 16);
+	memcpy(words + 2, remote->ip.bytes, 16);
+	words[4] = remote->port;
+	return (unsigned)(hash_words(stack->hash_key, words, 5) % EPHEMERAL_COUNT);
+}
+
+/* Only ports that were all chosen for connections may be shared among them. Linux: tb->fastreuse < 0. */
+static bool shareable(struct berth_stack *stack, struct port_space *space, uint16_t port)
+{
+	LIST_EACH(port_bucket(stack, space, port, false), node)
+		if (!LIST_ITEM(node, struct port_claim, node)->chosen)
+			return false;
+	return true;
+}
+
+static bool tuple_is_new(struct berth_stack *stack, const struct port_claim *claim, uint16_t port,
+			 const struct berth_endpoint *remote)
+{
+	struct berth_endpoint local = { claim->ip, port };
+
+	return !demux_find(stack, claim->protocol, &local, remote);
+}
+
+int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, const struct berth_endpoint *remote)
+{
+	struct port_space *space = port_space(stack, claim->protocol, true);
+	unsigned offset, port;
+
+	if (!space)
+		return -ENOMEM;
+	offset = (pair_offset(stack, claim, remote) + (unsigned)random_below(&stack->random, 512)) % EPHEMERAL_COUNT;
+	port = find_unused(space, offset);
+	for (unsigned i = 0; !port && i < EPHEMERAL_COUNT; i++) {
+		uint16_t candidate = (uint16_t)(EPHEMERAL_FIRST + (offset + i) % EPHEMERAL_COUNT);
+
+		if (tuple_is_new(stack, claim, candidate, remote) && shareable(stack, space, candidate))
+			port = candidate;
+	}
+	if (!port)
+		return -EADDRNOTAVAIL;
+	claim->port = (uint16_t)port;
+	claim->chosen = claim->shared = true;
+	if (port_claim_enter(stack, claim) < 0) {
+		claim->port = 0;
+		return -ENOMEM;
+	}
+	return 0;
+}

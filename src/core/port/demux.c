@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The demultiplexer: four-tuple to conversation in O(1). The hash is keyed
+ * (SipHash), so that a peer who chooses its ports can't make chains long.
+ * Chains hang in a power-of-two table that doubles when it is full.
+ */
+#include "core/port/space.h"
+
+#include <errno.h>
+
+struct demux {
+	struct demux_node **chains;
+	size_t size, count; /* size is a power of two */
+};
+
+static uint32_t tuple_hash(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
+			   const struct berth_endpoint *remote)
+{
+	uint64_t words[5];
+
+	memcpy(words, local->ip.bytes, 16);
+	memcpy(words + 2, remote->ip.bytes, 16);
+	words[4] = (uint64_t)protocol << 32 | (uint32_t)local->port << 16 | remote->port;
+	return (uint32_t)hash_words(stack->hash_key, words, 5);
+}
+
+static bool endpoint_equal(const struct berth_endpoint *a, const struct berth_endpoint *b)
+{
+	return a->port == b->port && ip_equal(a->ip, b->ip);
+}
+
+static int grow(struct berth_stack *stack)
+{
+	struct demux *demux = stack->demux;
+	size_t size = demux->size ? demux->size * 2 : 64;
+	struct demux_node **chains = stack_alloc(stack, size * sizeof(struct demux_node *));
+
+	if (!chains)
+		return demux->size ? 0 : -ENOMEM; /* longer chains are better than no service */
+	for (size_t i = 0; i < demux->size; i++) {
+		struct demux_node *next;
+
+		for (struct demux_node *node = demux->chains[i]; node; node = next) {
+			struct demux_node **chain = &chains[node->hash & (size - 1)];
+
+			next = node->next;
+			node->next = *chain;
+			*chain = node;
+		}
+	}
+	stack_free(stack, demux->chains, demux->size * sizeof(struct demux_node *));
+	demux->chains = chains;
+	demux->size = size;
+	return 0;
+}
+
+int demux_add(struct berth_stack *stack, struct demux_node *node)
+{
+	struct demux *demux = stack->demux;
+	struct demux_node **chain;
+
+	if (demux_find(stack, node->protocol, &node->local, &node->remote))
+		return -EADDRINUSE;
+	if (demux->count >= demux->size && grow(stack) < 0)
+		return -ENOMEM;
+	node->hash = tuple_hash(stack, node->protocol, &node->local, &node->remote);
+	chain = &demux->chains[node->hash & (demux->size - 1)];
+	node->next = *chain;
+	*chain = node;
+	node->linked = true;
+	demux->count++;
+	return 0;
+}
+
+void demux_remove(struct berth_stack *stack, struct demux_node *node)
+{
+	struct demux *demux = stack->demux;
+	struct demux_node **link;
+
+	if (!node->linked)
+		return;
+	link = &demux->chains[node->hash & (demux->size - 1)];
+	while (*link != node)
+		link = &(*link)->next;
+	*link = node->next;
+	node->next = NULL;
+	node->linked = false;
+	demux->count--;
+}
+
+struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
+			      const struct berth_endpoint *remote)
+{
+	struct demux *demux = stack->demux;
+	struct demux_node *node;
+	uint32_t hash;
+
+	if (!demux->size)
+		return NULL;
+	hash = tuple_hash(stack, protocol, local, remote);
+	for (node = demux->chains[hash & (demux->size - 1)]; node; node = node->next)
+		if (node->hash == hash && node->protocol == protocol && endpoint_equal(&node->local, local) &&
+		    endpoint_equal(&node->remote, remote))
+			return node;
+	return NULL;
+}
+
+void demux_each(struct berth_stack *stack, uint8_t protocol, void (*each)(void *context, struct demux_node *node),
+		void *context)
+{
+	for (size_t i = 0; i < stack->demux->size; i++)
+		for (struct demux_node *node = stack->demux->chains[i]; node; node = node->next)
+			if (node->protocol == protocol && node->kind != DEMUX_SOCKET)
+				each(context, node);
+}
+
+int demux_init(struct berth_stack *stack)
+{
+	stack->demux = stack_alloc(stack, sizeof(*stack->demux));
+	return stack->demux ? 0 : -ENOMEM;
+}
+
+void demux_fini(struct berth_stack *stack)
+{
+	if (!stack->demux)
+		return;
+	stack_free(stack, stack->demux->chains, stack->demux->size * sizeof(struct demux_node *));
+	stack_free(stack, stack->demux, sizeof(*stack->demux));
+	stack->demux = NULL;
+}

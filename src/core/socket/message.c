@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Scattered memory, as sendmsg() and recvmsg() have it. */
+#include "core/socket/socket.h"
+
+#include <limits.h>
+
+size_t message_size(const struct berth_message *message)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < message->part_count; i++) {
+		if (message->parts[i].iov_len > SSIZE_MAX - size)
+			return SSIZE_MAX;
+		size += message->parts[i].iov_len;
+	}
+	return size;
+}
+
+/* Copy between flat and the parts from offset on; scatter says in which direction. */
+static size_t copy(const struct berth_message *message, size_t offset, uint8_t *flat, size_t length, bool scatter)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < message->part_count && done < length; i++) {
+		const struct iovec *part = &message->parts[i];
+		size_t piece;
+
+		if (offset >= part->iov_len) {
+			offset -= part->iov_len;
+			continue;
+		}
+		piece = MIN(part->iov_len - offset, length - done);
+		if (scatter)
+			memcpy((uint8_t *)part->iov_base + offset, flat + done, piece);
+		else
+			memcpy(flat + done, (uint8_t *)part->iov_base + offset, piece);
+		done += piece;
+		offset = 0;
+	}
+	return done;
+}
+
+size_t message_scatter(const struct berth_message *message, size_t offset, const void *bytes, size_t length)
+{
+	return copy(message, offset, (uint8_t *)(uintptr_t)bytes, length, true);
+}
+
+size_t message_gather(const struct berth_message *message, size_t offset, void *bytes, size_t length)
+{
+	return copy(message, offset, bytes, length, false);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names: between struct sockaddr and Berth's endpoints, and from an endpoint
+ * to a claim on its port and a way there. IPv4 on an AF_INET6 socket is mapped
+ * (RFC 3493 §3.7), unless IPV6_V6ONLY forbids it.
+ */
+#include "core/socket/socket.h"
+
+#include <errno.h>
+
+static int from_inet(const struct sockaddr *address, socklen_t length, struct berth_endpoint *ret_endpoint)
+{
+	struct sockaddr_in in;
+
+	if (length < sizeof(in))
+		return -EINVAL;
+	memcpy(&in, address, sizeof(in));
+	ret_endpoint->port = ntohs(in.sin_port);
+	ret_endpoint->ip = in.sin_addr.s_addr ? ip_from_u32(ntohl(in.sin_addr.s_addr)) : ip_any;
+	return 0;
+}
+
+static int from_inet6(const struct berth_socket *socket, const struct sockaddr *address, socklen_t length,
+		      struct berth_endpoint *ret_endpoint)
+{
+	struct sockaddr_in6 in6;
+
+	if (length < offsetof(struct sockaddr_in6, sin6_scope_id)) /* RFC 2133's shorter form. Linux: SIN6_LEN_RFC2133 */
+		return -EINVAL;
+	memcpy(&in6, address, MIN(length, sizeof(in6)));
+	ret_endpoint->port = ntohs(in6.sin6_port);
+	ret_endpoint->ip = ip_from6(in6.sin6_addr.s6_addr);
+	if (ip_is4(ret_endpoint->ip) && socket->options.ipv6_only)
+		return -ENETUNREACH;
+	return 0;
+}
+
+int address_from_sockaddr(const struct berth_socket *socket, const struct sockaddr *address, socklen_t length,
+			  struct berth_endpoint *ret_endpoint)
+{
+	sa_family_t family;
+
+	if (!address || length < sizeof(family))
+		return -EINVAL;
+	memcpy(&family, address, sizeof(family));
+	if (family == AF_INET && (socket->family == AF_INET || socket->protocol->type == SOCK_DGRAM))
+		return from_inet(address, length, ret_endpoint);
+	if (family != socket->family)
+		return -EAFNOSUPPORT;
+	return from_inet6(socket, address, length, ret_endpoint);
+}
+
+static void to_inet(const struct berth_endpoint *endpoint, struct sockaddr_in *in)
+{
+	*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(endpoint->port) };
+	if (ip_is4(endpoint->ip))
+		in->sin_addr.s_addr = htonl(ip_u32(endpoint->ip));
+}
+
+static void to_inet6(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
+		     struct sockaddr_in6 *in6)
+{
+	*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(endpoint->port) };
+	memcpy(in6->sin6_addr.s6_addr, endpoint->ip.bytes, 16);
+	if (ip_is6(endpoint->ip) && ip_is_link_local(endpoint->ip) && socket->path.link)
+		in6->sin6_scope_id = socket->path.link->index;
+}
+
+void address_to_sockaddr(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
+			 struct sockaddr *address, socklen_t *length)
+{
+	union {
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} name;
+	socklen_t size = socket->family == AF_INET ? sizeof(name.in) : sizeof(name.in6);
+
+	if (!address || !length)
+		return;
+	if (socket->family == AF_INET)
+		to_inet(endpoint, &name.in);
+	else
+		to_inet6(socket, endpoint, &name.in6);
+	memcpy(address, &name, MIN(*length, size));
+	*length = size;
+}
+
+uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip)
+{
+	if (ip_is4(ip))
+		return CLAIM_IP4;
+	if (ip_is6(ip))
+		return CLAIM_IP6;
+	if (socket->family == AF_INET)
+		return CLAIM_IP4;
+	return socket->options.ipv6_only ? CLAIM_IP6 : CLAIM_IP4 | CLAIM_IP6;
+}
+
+int socket_claim(struct berth_socket *socket, struct berth_endpoint local)
+{
+	struct port_claim *claim = &socket->claim;
+	int r;
+
+	claim->ip = local.ip;
+	claim->port = local.port;
+	claim->families = claim_families(socket, local.ip);
+	claim->reuse_address = socket->options.reuse_address;
+	claim->reuse_port = socket->options.reuse_port;
+	claim->listening = false;
+	r = port_claim(socket->stack, claim);
+	if (r < 0) {
+		claim->port = 0;
+		return r;
+	}
+	socket->demux.local = (struct berth_endpoint){ local.ip, claim->port };
+	socket->bound_ip = local.ip;
+	return 0;
+}
+
+/* The address that the host is known by: of the first link that is not loopback. */
+static struct berth_ip main_address(struct berth_stack *stack, bool is4)
+{
+	struct berth_ip best = ip_any;
+
+	LIST_EACH(&stack->links, link_node) {
+		struct berth_link *link = LIST_ITEM(link_node, struct berth_link, node);
+
+		LIST_EACH(&link->addresses, node) {
+			struct link_address *address = LIST_ITEM(node, struct link_address, node);
+
+			if (ip_is4(address->ip) != is4 || address->tentative || ip_is_link_local(address->ip))
+				continue;
+			if (ip_is_any(best) || ip_is_loopback(best))
+				best = address->ip;
+		}
+	}
+	return best;
+}
+
+int socket_route(struct berth_socket *socket, const struct berth_endpoint *remote, struct berth_ip source,
+		 struct ip_path *ret_path)
+{
+	struct berth_stack *stack = socket->stack;
+	struct berth_link *loopback = stack->loopback;
+	int r = ip_path_find(stack, remote->ip, source, socket->bound_link, ret_path);
+
+	if (r >= 0 && ip_equal(ret_path->next_hop, remote->ip))
+		return r;
+	if (ip_is_multicast(remote->ip) || !port_diverted(stack, socket->protocol->number, remote->port))
+		return r;
+	if (ip_is_any(source))
+		source = main_address(stack, ip_is4(remote->ip));
+	if (ip_is_any(source))
+		return r;
+	*ret_path = (struct ip_path){ loopback, source, remote->ip, loopback->mtu, stack->route_generation };
+	return 0;
+}
+
+int socket_path(struct berth_socket *socket, struct ip_path **ret_path)
+{
+	int r = 0;
+
+	if (!ip_path_valid(socket->stack, &socket->path))
+		r = socket_route(socket, &socket->demux.remote, socket->demux.local.ip, &socket->path);
+	if (r < 0)
+		return r;
+	*ret_path = &socket->path;
+	return 0;
+}
+
+void socket_unname(struct berth_socket *socket)
+{
+	demux_remove(socket->stack, &socket->demux);
+	socket->demux.remote = (struct berth_endpoint){ .port = 0 };
+	socket->path.generation = 0;
+	socket->demux.local.ip = socket->claim.ip = socket->bound_ip;
+	socket->claim.families = claim_families(socket, socket->bound_ip);
+	if (!socket->bound) {
+		port_release(socket->stack, &socket->claim);
+		socket->demux.local.port = 0;
+	}
+}

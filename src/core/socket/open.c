@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls that make, name, connect and end sockets. POSIX semantics over any
+ * protocol; the functions named socket_*() return negative errno, the public
+ * ones set errno.
+ */
+#include "core/socket/socket.h"
+
+#include <errno.h>
+
+#define TYPE_MASK 0xf
+
+/* errno and -1, or the value as it is. */
+static int answer(int r)
+{
+	if (r >= 0)
+		return r;
+	errno = -r;
+	return -1;
+}
+
+static const struct berth_protocol *default_protocol(int type)
+{
+	return type == SOCK_STREAM ? &tcp_protocol : type == SOCK_DGRAM ? &udp_protocol : NULL;
+}
+
+/* Linux: inet_create(): which errno for which mistake. */
+static int protocol_choose(struct berth_stack *stack, int domain, int type, int number,
+			   const struct berth_protocol **ret_protocol)
+{
+	const struct berth_protocol *protocol;
+
+	if (domain != AF_INET && domain != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (number < 0 || number > 255)
+		return -EINVAL;
+	protocol = number ? stack->protocols[number] : default_protocol(type);
+	if (!protocol)
+		return number ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+	if (protocol->type != type)
+		return number == IPPROTO_TCP || number == IPPROTO_UDP ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+	*ret_protocol = protocol;
+	return 0;
+}
+
+static int socket_open(struct berth_stack *stack, int domain, int type, int number)
+{
+	const struct berth_protocol *protocol;
+	struct berth_socket *socket;
+	int r = protocol_choose(stack, domain, type & TYPE_MASK, number, &protocol);
+
+	if (r < 0)
+		return r;
+	r = socket_new(stack, protocol, domain, &socket);
+	if (r < 0)
+		return r;
+	r = socket_install(socket);
+	if (r < 0) {
+		socket->state = SOCKET_CLOSED;
+		if (protocol->release)
+			protocol->release(socket, true);
+		else
+			berth_socket_done(socket);
+		return r;
+	}
+	socket->nonblocking = type & SOCK_NONBLOCK;
+	berth_socket_notify(socket);
+	return socket->fd;
+}
+
+int berth_socket(struct berth_stack *stack, int domain, int type, int protocol)
+{
+	return answer(socket_open(stack, domain, type, protocol));
+}
+
+/* Linux: __inet_bind(), inet_addr_valid_or_nonlocal(). */
+static int may_bind_to(const struct berth_socket *socket, struct berth_ip ip)
+{
+	if (ip_is_any(ip) || ip_is_local(socket->stack, ip))
+		return 0;
+	if (socket->protocol->type == SOCK_DGRAM && (ip_is_multicast(ip) || ip_is_broadcast(socket->stack, ip)))
+		return 0;
+	return -EADDRNOTAVAIL;
+}
+
+static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+	struct berth_endpoint local;
+	int r;
+
+	if (!socket)
+		return -EBADF;
+	r = address_from_sockaddr(socket, address, length, &local);
+	if (r < 0)
+		return r == -ENETUNREACH ? -EINVAL : r;
+	r = may_bind_to(socket, local.ip);
+	if (r < 0)
+		return r;
+	if (socket->claim.port || socket->state != SOCKET_UNCONNECTED)
+		return -EINVAL;
+	r = socket_claim(socket, local);
+	socket->bound = r >= 0;
+	return r;
+}
+
+int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
+{
+	return answer(socket_bind(stack, fd, address, length));
+}
+
+static int socket_listen(struct berth_stack *stack, int fd, int backlog)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+	int r;
+
+	if (!socket)
+		return -EBADF;
+	if (!socket->protocol->listen)
+		return -EOPNOTSUPP;
+	if (socket->state != SOCKET_UNCONNECTED && socket->state != SOCKET_LISTENING)
+		return -EINVAL;
+	if (!socket->claim.port) {
+		r = socket_claim(socket, (struct berth_endpoint){ .port = 0 });
+		if (r < 0)
+			return r;
+		socket->bound = true;
+	} else if (socket->state == SOCKET_UNCONNECTED) {
+		r = port_may_listen(stack, &socket->claim);
+		if (r < 0)
+			return r;
+	}
+	r = socket->protocol->listen(socket, MAX(backlog, 0));
+	if (r < 0)
+		return r;
+	socket->state = SOCKET_LISTENING;
+	socket->claim.listening = true;
+	socket_settle(socket);
+	return 0;
+}
+
+int berth_listen(struct berth_stack *stack, int fd, int backlog)
+{
+	return answer(socket_listen(stack, fd, backlog));
+}
+
+static int take_child(struct berth_socket *listener, struct berth_socket **ret_child)
+{
+	int fd = listener->fd;
+	struct berth_stack *stack = listener->stack;
+	int r;
+
+	while ((r = listener->protocol->accept(listener, ret_child)) == -EAGAIN) {
+		r = socket_wait(listener, BERTH_POLLIN, listener->options.receive_timeout);
+		if (r < 0)
+			return r;
+		if (socket_get(stack, fd) != listener || listener->state != SOCKET_LISTENING)
+			return -EINVAL;
+	}
+	return r;
+}
+
+static int socket_accept(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	struct berth_socket *listener = socket_get(stack, fd), *child;
+	int r;
+
+	if (!listener)
+		return -EBADF;
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	if (!listener->protocol->accept)
+		return -EOPNOTSUPP;
+	if (listener->state != SOCKET_LISTENING)
+		return -EINVAL;
+	r = take_child(listener, &child);
+	if (r < 0)
+		return r;
+	socket_settle(listener);
+	r = socket_install(child);
+	if (r < 0) { /* Linux: the connection is lost, too */
+		child->state = SOCKET_CLOSED;
+		child->protocol->release(child, true);
+		return r;
+	}
+	child->nonblocking = flags & SOCK_NONBLOCK;
+	child->reported = (uint16_t)berth_readiness(stack, child->fd);
+	if (child->reported)
+		list_append(&stack->sockets.ready, &child->ready_node);
+	address_to_sockaddr(child, &child->demux.remote, address, length);
+	return child->fd;
+}
+
+int berth_accept(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	return answer(socket_accept(stack, fd, address, length, flags));
+}
+
+/* Linux: inet_autobind() for datagrams; a connection takes its port by four-tuple. */
+static int name_for_connect(struct berth_socket *socket, const struct berth_endpoint *remote, struct berth_ip source)
+{
+	struct port_claim *claim = &socket->claim;
+	int r;
+
+	claim->ip = source;
+	claim->families = claim_families(socket, source);
+	if (!claim->port) {
+		if (socket->protocol->type == SOCK_DGRAM)
+			r = port_claim(socket->stack, claim);
+		else
+			r = port_claim_connect(socket->stack, claim, remote);
+		if (r < 0)
+			return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
+	}
+	socket->demux.local = (struct berth_endpoint){ source, claim->port };
+	socket->demux.remote = *remote;
+	r = demux_add(socket->stack, &socket->demux);
+	/* Datagram sockets with reuse may have the same peer; they are found by their claims. */
+	if (r == -EADDRINUSE)
+		return socket->protocol->type == SOCK_DGRAM ? 0 : -EADDRNOTAVAIL;
+	return r;
+}
+
+/* Linux: __inet_stream_connect(): may this socket connect now? */
+static int may_connect(struct berth_socket *socket)
+{
+	switch (socket->state) {
+	case SOCKET_CONNECTING:
+		return -EALREADY;
+	case SOCKET_CONNECTED:
+		return socket->protocol->type == SOCK_DGRAM ? 0 : -EISCONN;
+	case SOCKET_LISTENING:
+		return -EISCONN;
+	}
+	return socket->protocol->connect ? 0 : -EOPNOTSUPP;
+}
+
+static int connect_check(struct berth_socket *socket, struct berth_endpoint *remote)
+{
+	if (!remote->port && socket->protocol->type != SOCK_DGRAM)
+		return -EADDRNOTAVAIL; /* Linux: tcp_v4_connect() goes on and is refused; no segment can say so */
+	if (ip_is_any(remote->ip)) /* Linux: means this host */
+		remote->ip = socket->family == AF_INET ? ip_from_u32(0x7f000001) :
+							 (struct berth_ip){ { [15] = 1 } };
+	if (socket->protocol->type != SOCK_DGRAM &&
+	    (ip_is_multicast(remote->ip) || ip_is_broadcast(socket->stack, remote->ip)))
+		return -ENETUNREACH;
+	if (socket->protocol->type == SOCK_DGRAM && !socket->options.broadcast &&
+	    ip_is_broadcast(socket->stack, remote->ip))
+		return -EACCES;
+	return 0;
+}
+
+static int connect_begin(struct berth_socket *socket, struct berth_endpoint remote)
+{
+	int r = connect_check(socket, &remote);
+
+	if (r < 0)
+		return r;
+	socket_unname(socket); /* an earlier attempt's, or a datagram socket's earlier peer */
+	r = socket_route(socket, &remote, socket->bound_ip, &socket->path);
+	if (r < 0)
+		return r;
+	r = name_for_connect(socket, &remote, socket->path.source);
+	if (r >= 0)
+		r = socket->protocol->connect(socket, &remote);
+	if (r >= 0)
+		socket->state = SOCKET_CONNECTED;
+	else if (r == -EINPROGRESS)
+		socket->state = socket->state == SOCKET_CONNECTED ? SOCKET_CONNECTED : SOCKET_CONNECTING;
+	else
+		socket_unname(socket);
+	return r;
+}
+
+static int connect_wait(struct berth_socket *socket)
+{
+	int r = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
+
+	if (r == -EAGAIN)
+		return -EINPROGRESS;
+	if (r < 0)
+		return r;
+	r = socket_take_error(socket);
+	if (r < 0)
+		return r;
+	return socket->state == SOCKET_CONNECTED ? 0 : -ECONNABORTED;
+}
+
+static int socket_disconnect(struct berth_socket *socket)
+{
+	int r = socket->protocol->disconnect ? socket->protocol->disconnect(socket) : -EOPNOTSUPP;
+
+	if (r < 0)
+		return r;
+	socket->state = SOCKET_UNCONNECTED;
+	socket->claim.listening = false;
+	socket_unname(socket);
+	socket_settle(socket);
+	return 0;
+}
+
+static int socket_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+	struct berth_endpoint remote;
+	int r;
+
+	if (!socket)
+		return -EBADF;
+	if (!address || length < sizeof(sa_family_t))
+		return -EINVAL;
+	if (address->sa_family == AF_UNSPEC)
+		return socket_disconnect(socket);
+	r = address_from_sockaddr(socket, address, length, &remote);
+	if (r < 0)
+		return r;
+	if (socket->error && socket->state == SOCKET_UNCONNECTED && socket->protocol->type != SOCK_DGRAM)
+		return socket_take_error(socket); /* of the attempt before. Linux: sock_error() */
+	r = may_connect(socket);
+	if (r == -EALREADY && !socket->nonblocking && stack->hooks.wait)
+		return connect_wait(socket);
+	if (r < 0)
+		return r;
+	r = connect_begin(socket, remote);
+	if (r == -EINPROGRESS)
+		r = connect_wait(socket);
+	return r;
+}
+
+int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
+{
+	return answer(socket_connect(stack, fd, address, length));
+}
+
+static int socket_shutdown(struct berth_stack *stack, int fd, int how)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+	int r;
+
+	if (!socket)
+		return -EBADF;
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	if (!socket->protocol->shutdown)
+		return -EOPNOTSUPP;
+	if (socket->state == SOCKET_UNCONNECTED)
+		return -ENOTCONN;
+	r = socket->protocol->shutdown(socket, how);
+	if (r >= 0)
+		berth_socket_notify(socket);
+	return r;
+}
+
+int berth_shutdown(struct berth_stack *stack, int fd, int how)
+{
+	return answer(socket_shutdown(stack, fd, how));
+}
+
+static int socket_close(struct berth_stack *stack, int fd, bool abort)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (!socket)
+		return -EBADF;
+	abort = abort || socket->options.linger_seconds == 0;
+	socket_uninstall(socket);
+	socket->state = SOCKET_CLOSED;
+	if (socket->protocol->release)
+		socket->protocol->release(socket, abort);
+	else
+		berth_socket_done(socket);
+	return 0;
+}
+
+int berth_close(struct berth_stack *stack, int fd)
+{
+	return answer(socket_close(stack, fd, false));
+}
+
+int berth_abort(struct berth_stack *stack, int fd)
+{
+	return answer(socket_close(stack, fd, true));
+}
+
+int berth_getsockname(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (!socket)
+		return answer(-EBADF);
+	if (!address || !length)
+		return answer(-EFAULT);
+	address_to_sockaddr(socket, &socket->demux.local, address, length);
+	return 0;
+}
+
+int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (!socket)
+		return answer(-EBADF);
+	if (!address || !length)
+		return answer(-EFAULT);
+	if (socket->state != SOCKET_CONNECTED)
+		return answer(-ENOTCONN);
+	address_to_sockaddr(socket, &socket->demux.remote, address, length);
+	return 0;
+}
+
+int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option, const void *value, socklen_t length)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	return answer(socket ? socket_set_option(socket, level, option, value, length) : -EBADF);
+}
+
+int berth_getsockopt(struct berth_stack *stack, int fd, int level, int option, void *value, socklen_t *length)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	return answer(socket ? socket_get_option(socket, level, option, value, length) : -EBADF);
+}
+
+int berth_set_nonblocking(struct berth_stack *stack, int fd, bool on)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (!socket)
+		return answer(-EBADF);
+	socket->nonblocking = on;
+	return 0;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Options above the protocol's own: SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6 and
+ * Berth's. Most are an int in struct socket_options, and a table says where
+ * and within which bounds; the rest have a function. Limits and the doubling
+ * of buffer sizes are Linux's (socket(7)). What is not here fails with
+ * ENOPROTOOPT; nothing is taken and ignored.
+ */
+#include "core/socket/socket.h"
+
+#include <errno.h>
+#include <sys/time.h>
+
+#define BUFFER_MIN 2304u /* Linux: SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF, about */
+
+enum kind { KIND_BOOL, KIND_U8 };
+
+static const struct plain_option {
+	int level, option;
+	enum kind kind;
+	size_t offset;
+	int min, max;
+} plain_options[] = {
+#define OPTION(level, option, kind, field, min, max) \
+	{ level, option, kind, offsetof(struct socket_options, field), min, max }
+#define FLAG(level, option, field) OPTION(level, option, KIND_BOOL, field, 0, 0)
+	FLAG(SOL_SOCKET, SO_REUSEADDR, reuse_address),
+	FLAG(SOL_SOCKET, SO_REUSEPORT, reuse_port),
+	FLAG(SOL_SOCKET, SO_BROADCAST, broadcast),
+	FLAG(SOL_SOCKET, SO_KEEPALIVE, keepalive),
+	FLAG(SOL_SOCKET, SO_OOBINLINE, oob_inline),
+	FLAG(IPPROTO_IP, IP_PKTINFO, receive_packet_info),
+	FLAG(IPPROTO_IP, IP_RECVTTL, receive_ttl),
+	FLAG(IPPROTO_IP, IP_RECVTOS, receive_traffic_class),
+	FLAG(IPPROTO_IP, IP_RECVERR, receive_errors),
+	OPTION(IPPROTO_IP, IP_TTL, KIND_U8, ttl, 1, 255),
+	OPTION(IPPROTO_IP, IP_TOS, KIND_U8, traffic_class, 0, 255),
+	OPTION(IPPROTO_IP, IP_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_DO),
+	FLAG(IPPROTO_IPV6, IPV6_RECVPKTINFO, receive_packet_info),
+	FLAG(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, receive_ttl),
+	FLAG(IPPROTO_IPV6, IPV6_RECVTCLASS, receive_traffic_class),
+	FLAG(IPPROTO_IPV6, IPV6_RECVERR, receive_errors),
+	OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS, KIND_U8, ttl, 1, 255),
+	OPTION(IPPROTO_IPV6, IPV6_TCLASS, KIND_U8, traffic_class, 0, 255),
+	OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_DO),
+#undef FLAG
+#undef OPTION
+};
+
+static const struct plain_option *plain_find(int level, int option)
+{
+	for (size_t i = 0; i < COUNT_OF(plain_options); i++)
+		if (plain_options[i].level == level && plain_options[i].option == option)
+			return &plain_options[i];
+	return NULL;
+}
+
+/* An int; IP's options may come as one byte, too (Linux: do_ip_setsockopt()). */
+static int int_from(int level, const void *value, socklen_t length, int *ret_value)
+{
+	if (!value)
+		return -EFAULT;
+	if (length >= sizeof(int))
+		memcpy(ret_value, value, sizeof(int));
+	else if (level == IPPROTO_IP && length >= 1)
+		*ret_value = *(const uint8_t *)value;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static bool resets(const struct plain_option *plain, int number)
+{
+	/* -1 goes back to the default. Linux: IP_TTL, IPV6_UNICAST_HOPS, IPV6_TCLASS. */
+	return number == -1 && plain->kind == KIND_U8 && plain->option != IP_MTU_DISCOVER;
+}
+
+static int plain_set(struct berth_socket *socket, const struct plain_option *plain, int number)
+{
+	uint8_t *field = (uint8_t *)&socket->options + plain->offset;
+
+	if (plain->kind == KIND_BOOL) {
+		*(bool *)field = number != 0;
+	} else if (resets(plain, number)) {
+		*field = 0;
+	} else if (number < plain->min || number > plain->max) {
+		return -EINVAL;
+	} else {
+		*field = (uint8_t)number;
+	}
+	socket->claim.reuse_address = socket->options.reuse_address; /* counts for those who ask later */
+	socket->claim.reuse_port = socket->options.reuse_port;
+	return 0;
+}
+
+/* Linux: __sock_set_rcvbuf(): what is asked for is doubled, and SO_RCVBUF says the doubled value. */
+static int buffer_set(uint32_t *buffer, int number, uint32_t max)
+{
+	uint32_t wanted = (uint32_t)MAX(number, 0);
+
+	*buffer = MAX(MIN(wanted, max / 2) * 2, BUFFER_MIN);
+	return 0;
+}
+
+static int linger_set(struct berth_socket *socket, const void *value, socklen_t length)
+{
+	struct linger linger;
+
+	if (length < sizeof(linger))
+		return -EINVAL;
+	memcpy(&linger, value, sizeof(linger));
+	socket->options.linger_seconds = linger.l_onoff ? MAX(linger.l_linger, 0) : -1;
+	return 0;
+}
+
+static int timeout_set(berth_time *timeout, const void *value, socklen_t length)
+{
+	struct timeval time;
+
+	if (length < sizeof(time))
+		return -EINVAL;
+	memcpy(&time, value, sizeof(time));
+	if (time.tv_usec < 0 || time.tv_usec >= 1000000)
+		return -EDOM;
+	if (time.tv_sec < 0)
+		time.tv_sec = time.tv_usec = 0; /* Linux: negative is "at once"; here and there 0 is none */
+	if (time.tv_sec >= BERTH_NEVER / BERTH_SEC / 2)
+		time.tv_sec = time.tv_usec = 0;
+	*timeout = time.tv_sec * BERTH_SEC + time.tv_usec * BERTH_USEC;
+	return 0;
+}
+
+static int bind_to_link(struct berth_socket *socket, const char *value, socklen_t length)
+{
+	char name[16] = "";
+
+	memcpy(name, value, MIN(length, sizeof(name) - 1));
+	if (!name[0]) {
+		socket->bound_link = NULL;
+		socket->claim.link_index = 0;
+		return 0;
+	}
+	LIST_EACH(&socket->stack->links, node) {
+		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
+
+		if (strcmp(link->name, name))
+			continue;
+		socket->bound_link = link;
+		socket->claim.link_index = link->index;
+		socket->path.generation = 0;
+		return 0;
+	}
+	return -ENODEV;
+}
+
+static int socket_level_set(struct berth_socket *socket, int option, const void *value, socklen_t length)
+{
+	struct socket_options *options = &socket->options;
+	int number, r;
+
+	switch (option) {
+	case SO_LINGER:
+		return linger_set(socket, value, length);
+	case SO_RCVTIMEO:
+		return timeout_set(&options->receive_timeout, value, length);
+	case SO_SNDTIMEO:
+		return timeout_set(&options->send_timeout, value, length);
+	case SO_BINDTODEVICE:
+		return bind_to_link(socket, value, length);
+	}
+	if ((r = int_from(SOL_SOCKET, value, length, &number)) < 0)
+		return r;
+	switch (option) {
+	case SO_RCVBUF:
+		return buffer_set(&options->receive_buffer, number, socket->stack->limits.receive_buffer_max);
+	case SO_SNDBUF:
+		return buffer_set(&options->send_buffer, number, socket->stack->limits.send_buffer_max);
+	case SO_RCVLOWAT:
+		options->receive_low_water = number < 0 ? INT32_MAX : (uint32_t)MAX(number, 1);
+		berth_socket_notify(socket);
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int v6only_set(struct berth_socket *socket, int number)
+{
+	if (socket->family != AF_INET6)
+		return -ENOPROTOOPT;
+	if (socket->claim.port)
+		return -EINVAL;
+	socket->options.ipv6_only = number != 0;
+	return 0;
+}
+
+static int special_set(struct berth_socket *socket, int level, int option, int number)
+{
+	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY)
+		return v6only_set(socket, number);
+	if (level == BERTH_SOL && option == BERTH_DIVERT) {
+		if (socket->claim.port)
+			return -EINVAL;
+		socket->claim.divert = number != 0;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static bool level_fits(const struct berth_socket *socket, int level)
+{
+	return level != IPPROTO_IPV6 || socket->family == AF_INET6;
+}
+
+int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)
+{
+	const struct plain_option *plain = plain_find(level, option);
+	int number, r;
+
+	if (!level_fits(socket, level))
+		return -ENOPROTOOPT;
+	if (!value && length)
+		return -EFAULT;
+	if (level == socket->protocol->number && level != IPPROTO_IP)
+		return socket->protocol->setsockopt ?
+			       socket->protocol->setsockopt(socket, option, value, length) :
+			       -ENOPROTOOPT;
+	if (level == SOL_SOCKET && !plain)
+		return socket_level_set(socket, option, value, length);
+	if ((r = int_from(level, value, length, &number)) < 0)
+		return r;
+	return plain ? plain_set(socket, plain, number) : special_set(socket, level, option, number);
+}
+
+static int give(void *value, socklen_t *length, const void *what, size_t size)
+{
+	*length = (socklen_t)MIN(*length, size);
+	memcpy(value, what, *length);
+	return 0;
+}
+
+static struct timeval to_timeval(berth_time timeout)
+{
+	return (struct timeval){ timeout / BERTH_SEC, timeout % BERTH_SEC / BERTH_USEC };
+}
+
+static int plain_get(const struct berth_socket *socket, const struct plain_option *plain)
+{
+	const uint8_t *field = (const uint8_t *)&socket->options + plain->offset;
+
+	if (plain->kind == KIND_BOOL)
+		return *(const bool *)field;
+	if (plain->offset == offsetof(struct socket_options, ttl) && !*field)
+		return 64;
+	return *field;
+}
+
+/* IP_MTU, IPV6_MTU: of the path of a connected socket. ip(7). */
+static int mtu_get(struct berth_socket *socket, int *ret_number)
+{
+	struct ip_path *path;
+
+	if (socket->state != SOCKET_CONNECTED)
+		return -ENOTCONN;
+	if (socket_path(socket, &path) < 0)
+		return -ENOTCONN;
+	*ret_number = (int)path->mtu;
+	return 0;
+}
+
+static int int_get(struct berth_socket *socket, int level, int option, int *ret_number)
+{
+	const struct socket_options *options = &socket->options;
+
+	if ((level == IPPROTO_IP && option == IP_MTU) || (level == IPPROTO_IPV6 && option == IPV6_MTU))
+		return mtu_get(socket, ret_number);
+	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY)
+		return *ret_number = options->ipv6_only, 0;
+	if (level == BERTH_SOL && option == BERTH_DIVERT)
+		return *ret_number = socket->claim.divert, 0;
+	if (level != SOL_SOCKET)
+		return -ENOPROTOOPT;
+	switch (option) {
+	case SO_TYPE:
+		return *ret_number = socket->protocol->type, 0;
+	case SO_DOMAIN:
+		return *ret_number = socket->family, 0;
+	case SO_PROTOCOL:
+		return *ret_number = socket->protocol->number, 0;
+	case SO_ACCEPTCONN:
+		return *ret_number = socket->state == SOCKET_LISTENING, 0;
+	case SO_RCVBUF:
+		return *ret_number = (int)options->receive_buffer, 0;
+	case SO_SNDBUF:
+		return *ret_number = (int)options->send_buffer, 0;
+	case SO_RCVLOWAT:
+		return *ret_number = (int)options->receive_low_water, 0;
+	case SO_ERROR:
+		*ret_number = -socket_take_error(socket);
+		socket_settle(socket);
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int struct_get(struct berth_socket *socket, int option, void *value, socklen_t *length)
+{
+	const struct socket_options *options = &socket->options;
+	struct linger linger = { options->linger_seconds >= 0, MAX(options->linger_seconds, 0) };
+	struct timeval receive = to_timeval(options->receive_timeout), send = to_timeval(options->send_timeout);
+	const char *name = socket->bound_link ? socket->bound_link->name : "";
+
+	switch (option) {
+	case SO_LINGER:
+		return give(value, length, &linger, sizeof(linger));
+	case SO_RCVTIMEO:
+		return give(value, length, &receive, sizeof(receive));
+	case SO_SNDTIMEO:
+		return give(value, length, &send, sizeof(send));
+	case SO_BINDTODEVICE:
+		return give(value, length, name, name[0] ? strlen(name) + 1 : 0);
+	}
+	return -ENOPROTOOPT;
+}
+
+int socket_get_option(struct berth_socket *socket, int level, int option, void *value, socklen_t *length)
+{
+	const struct plain_option *plain = plain_find(level, option);
+	int number = 0, r;
+
+	if (!level_fits(socket, level))
+		return level == IPPROTO_IPV6 ? -ENOPROTOOPT : -EOPNOTSUPP;
+	if (!length || (!value && *length))
+		return -EFAULT;
+	if (level == socket->protocol->number && level != IPPROTO_IP)
+		return socket->protocol->getsockopt ?
+			       socket->protocol->getsockopt(socket, option, value, length) :
+			       -ENOPROTOOPT;
+	if (plain)
+		number = plain_get(socket, plain);
+	else if ((r = int_get(socket, level, option, &number)) < 0)
+		return r == -ENOPROTOOPT && level == SOL_SOCKET ? struct_get(socket, option, value, length) : r;
+	return give(value, length, &number, sizeof(number));
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Readiness. A socket remembers which bits its owner has been told of; a bit
+ * is told once when it rises and again only after it fell. berth_poll() and
+ * the ready hook see the same rises, and both cost O(what is ready).
+ */
+#include "core/socket/socket.h"
+
+#include <errno.h>
+
+static unsigned readiness(struct berth_socket *socket)
+{
+	unsigned events = socket->protocol->readiness ? socket->protocol->readiness(socket) : 0;
+
+	return socket->error ? events | BERTH_POLLERR : events;
+}
+
+void socket_settle(struct berth_socket *socket)
+{
+	socket->reported &= (uint16_t)readiness(socket);
+}
+
+void berth_socket_notify(struct berth_socket *socket)
+{
+	struct berth_stack *stack = socket->stack;
+	unsigned events = readiness(socket);
+	unsigned risen = events & ~(unsigned)socket->reported;
+
+	socket->reported = (uint16_t)events;
+	if (!risen || socket->fd < 0)
+		return;
+	if (list_empty(&socket->ready_node))
+		list_append(&stack->sockets.ready, &socket->ready_node);
+	if (stack->hooks.ready)
+		stack->hooks.ready(stack->hooks.context, socket->fd, events);
+}
+
+void berth_socket_fail(struct berth_socket *socket, int error)
+{
+	socket->error = error;
+	if (socket->protocol->type != SOCK_DGRAM)
+		demux_remove(socket->stack, &socket->demux); /* the conversation is over */
+	berth_socket_notify(socket);
+}
+
+int socket_take_error(struct berth_socket *socket)
+{
+	int error = socket->error;
+
+	socket->error = 0;
+	return -error;
+}
+
+int berth_readiness(struct berth_stack *stack, int fd)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (!socket) {
+		errno = EBADF;
+		return -1;
+	}
+	return (int)readiness(socket);
+}
+
+int berth_poll(struct berth_stack *stack, struct berth_ready *ret_ready, int max)
+{
+	int count = 0;
+
+	while (count < max && !list_empty(&stack->sockets.ready)) {
+		struct berth_socket *socket = LIST_FIRST(&stack->sockets.ready, struct berth_socket, ready_node);
+
+		list_remove(&socket->ready_node);
+		ret_ready[count++] = (struct berth_ready){ socket->fd, readiness(socket) };
+	}
+	return count;
+}
+
+int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout)
+{
+	struct berth_stack *stack = socket->stack;
+	const struct berth_hooks *hooks = &stack->hooks;
+	int fd = socket->fd;
+	berth_time deadline;
+
+	if (socket->nonblocking || !hooks->wait || !hooks->now)
+		return -EAGAIN;
+	events |= BERTH_POLLERR | BERTH_POLLHUP;
+	deadline = timeout ? hooks->now(hooks->context) + timeout : BERTH_NEVER;
+	while (!(readiness(socket) & events)) {
+		int r;
+
+		if (hooks->now(hooks->context) >= deadline)
+			return -EAGAIN;
+		r = hooks->wait(hooks->context, deadline);
+		if (r < 0)
+			return r;
+		if (socket_get(stack, fd) != socket)
+			return -EBADF; /* closed by a hook while we waited */
+	}
+	return 0;
+}

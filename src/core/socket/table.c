@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sockets come, get a descriptor, and go. A socket is in stack->sockets.all
+ * from birth to death; with a descriptor it is in the table as well.
+ */
+#include "core/socket/socket.h"
+
+#include <errno.h>
+
+int socket_table_init(struct berth_stack *stack)
+{
+	list_init(&stack->sockets.all);
+	list_init(&stack->sockets.ready);
+	return 0;
+}
+
+static void socket_delete(struct berth_socket *socket)
+{
+	struct berth_stack *stack = socket->stack;
+
+	socket_uninstall(socket);
+	demux_remove(stack, &socket->demux);
+	port_release(stack, &socket->claim);
+	list_remove(&socket->ready_node);
+	list_remove(&socket->node);
+	stack->sockets.count--;
+	stack_free(stack, socket, socket_size(socket->protocol));
+}
+
+void socket_table_fini(struct berth_stack *stack)
+{
+	/* First every protocol lets go, while all sockets still stand; then the memory goes. */
+	LIST_EACH(&stack->sockets.all, node) {
+		struct berth_socket *socket = LIST_ITEM(node, struct berth_socket, node);
+
+		if (socket->protocol->destroy)
+			socket->protocol->destroy(socket);
+	}
+	LIST_EACH_SAFE(&stack->sockets.all, node)
+		socket_delete(LIST_ITEM(node, struct berth_socket, node));
+	stack_free(stack, stack->sockets.slots, stack->sockets.room * sizeof(struct berth_socket *));
+	stack->sockets.slots = NULL;
+	stack->sockets.room = 0;
+}
+
+struct berth_socket *socket_get(struct berth_stack *stack, int fd)
+{
+	if (fd < 0 || (size_t)fd >= stack->sockets.room)
+		return NULL;
+	return stack->sockets.slots[fd];
+}
+
+static int table_grow(struct socket_table *table, struct berth_stack *stack)
+{
+	size_t room = table->room ? table->room * 2 : 16;
+	struct berth_socket **slots = memory_grow(stack->allocator, table->slots, table->room * sizeof(*slots),
+						  room * sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	memset(slots + table->room, 0, (room - table->room) * sizeof(struct berth_socket *));
+	table->slots = slots;
+	table->room = room;
+	return 0;
+}
+
+int socket_install(struct berth_socket *socket)
+{
+	struct berth_stack *stack = socket->stack;
+	struct socket_table *table = &stack->sockets;
+	size_t fd = table->lowest_free;
+
+	while (fd < table->room && table->slots[fd])
+		fd++;
+	if (fd >= stack->limits.sockets)
+		return -EMFILE;
+	if (fd >= table->room && table_grow(table, stack) < 0)
+		return -ENOMEM;
+	table->slots[fd] = socket;
+	table->lowest_free = fd + 1;
+	socket->fd = (int)fd;
+	return 0;
+}
+
+void socket_uninstall(struct berth_socket *socket)
+{
+	struct socket_table *table = &socket->stack->sockets;
+
+	if (socket->fd < 0)
+		return;
+	table->slots[socket->fd] = NULL;
+	table->lowest_free = MIN(table->lowest_free, (size_t)socket->fd);
+	socket->fd = -1;
+	list_remove(&socket->ready_node);
+}
+
+static void options_init(struct socket_options *options, const struct berth_limits *limits)
+{
+	options->send_buffer = limits->send_buffer;
+	options->receive_buffer = limits->receive_buffer;
+	options->linger_seconds = -1;
+	options->receive_low_water = 1;
+	options->mtu_discover = IP_PMTUDISC_WANT;
+}
+
+int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, int family,
+	       struct berth_socket **ret_socket)
+{
+	struct berth_socket *socket;
+	int r;
+
+	if (stack->sockets.count >= 2 * (size_t)stack->limits.sockets)
+		return -ENOMEM; /* as many again may be ending or waiting to be accepted */
+	socket = stack_alloc(stack, socket_size(protocol));
+	if (!socket)
+		return -ENOMEM;
+	socket->stack = stack;
+	socket->protocol = protocol;
+	socket->family = (uint8_t)family;
+	socket->fd = -1;
+	socket->demux.protocol = socket->claim.protocol = protocol->number;
+	socket->claim.socket = socket;
+	socket->claim.datagram = protocol->type == SOCK_DGRAM;
+	list_init(&socket->claim.node);
+	list_init(&socket->ready_node);
+	options_init(&socket->options, &stack->limits);
+	list_append(&stack->sockets.all, &socket->node);
+	stack->sockets.count++;
+	r = protocol->open ? protocol->open(socket) : 0;
+	if (r < 0) {
+		socket_delete(socket);
+		return r;
+	}
+	*ret_socket = socket;
+	return 0;
+}
+
+void berth_socket_done(struct berth_socket *socket)
+{
+	socket_delete(socket);
+}
+
+int berth_socket_spawn(struct berth_socket *listener, const struct berth_endpoint *local,
+		       const struct berth_endpoint *remote, struct berth_socket **ret_socket)
+{
+	struct berth_stack *stack = listener->stack;
+	struct berth_socket *socket;
+	int r = socket_new(stack, listener->protocol, listener->family, &socket);
+
+	if (r < 0)
+		return r;
+	socket->options = listener->options;
+	socket->bound_link = listener->bound_link;
+	socket->bound_ip = local->ip;
+	socket->bound = true;
+	socket->state = SOCKET_CONNECTED;
+	socket->demux.local = *local;
+	socket->demux.remote = *remote;
+	socket->claim = listener->claim;
+	socket->claim.socket = socket;
+	socket->claim.listening = false;
+	socket->claim.ip = local->ip;
+	socket->claim.families = claim_families(socket, local->ip);
+	r = port_claim_share(stack, &socket->claim);
+	if (r >= 0)
+		r = demux_add(stack, &socket->demux);
+	if (r < 0) {
+		if (socket->protocol->destroy)
+			socket->protocol->destroy(socket);
+		socket_delete(socket);
+		return r;
+	}
+	*ret_socket = socket;
+	return 0;
+}
+
+void socket_forget_link(struct berth_stack *stack, struct berth_link *link)
+{
+	LIST_EACH(&stack->sockets.all, node) {
+		struct berth_socket *socket = LIST_ITEM(node, struct berth_socket, node);
+
+		if (socket->bound_link == link)
+			socket->bound_link = NULL; /* its claim keeps the index, which matches nothing now */
+		if (socket->path.link == link)
+			socket->path.generation = 0;
+	}
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls that move data. The protocol's send() and receive() never block
+ * and take what they can; the loops that make them blocking, partial sends and
+ * MSG_WAITALL are here, once for all protocols.
+ */
+#include "core/socket/socket.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#define PARTS_MAX 1024 /* IOV_MAX */
+
+static ssize_t answer(ssize_t r)
+{
+	if (r >= 0)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+
+static bool streams(const struct berth_socket *socket)
+{
+	return socket->protocol->type == SOCK_STREAM;
+}
+
+/* Pending data errors come before new ones: POSIX: send(), and Linux's sk_stream_wait_connect(). */
+static int may_send(struct berth_socket *socket)
+{
+	if (socket->error)
+		return socket_take_error(socket);
+	if (!socket->protocol->send)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* Drop the first bytes of parts, which are the caller's copy. */
+static void parts_advance(struct berth_message *message, size_t bytes)
+{
+	while (message->part_count && bytes >= message->parts->iov_len) {
+		bytes -= message->parts->iov_len;
+		message->parts++;
+		message->part_count--;
+	}
+	if (bytes) {
+		message->parts->iov_base = (uint8_t *)message->parts->iov_base + bytes;
+		message->parts->iov_len -= bytes;
+	}
+}
+
+static ssize_t send_some(struct berth_socket *socket, struct berth_message *message, size_t done)
+{
+	ssize_t r;
+	int waited = 0;
+
+	while ((r = socket->protocol->send(socket, message)) == -EAGAIN && !waited) {
+		if (message->flags & MSG_DONTWAIT)
+			break;
+		waited = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
+		if (waited < 0)
+			return done ? (ssize_t)0 : waited;
+		waited = may_send(socket);
+		if (waited < 0)
+			return waited;
+	}
+	return r;
+}
+
+static ssize_t send_all(struct berth_socket *socket, struct berth_message *message)
+{
+	size_t total = message_size(message), done = 0;
+	struct berth_stack *stack = socket->stack;
+	int fd = socket->fd;
+	ssize_t r;
+
+	do {
+		r = send_some(socket, message, done);
+		if (r < 0)
+			break;
+		done += (size_t)r;
+		parts_advance(message, (size_t)r);
+	} while (r > 0 && done < total && streams(socket) && !(message->flags & MSG_DONTWAIT) &&
+		 !socket->nonblocking && stack->hooks.wait);
+	if (socket_get(stack, fd) == socket)
+		socket_settle(socket);
+	return done || r >= 0 ? (ssize_t)done : r;
+}
+
+/* Berth's message from POSIX's; parts holds the copy that send_all() eats up. */
+static int message_from(const struct msghdr *from, int flags, struct iovec *parts, struct berth_message *message)
+{
+	if (!from || from->msg_iovlen > PARTS_MAX)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < from->msg_iovlen; i++) {
+		if (!from->msg_iov[i].iov_base && from->msg_iov[i].iov_len)
+			return -EFAULT;
+		parts[i] = from->msg_iov[i];
+	}
+	*message = (struct berth_message){
+		.parts = parts,
+		.part_count = from->msg_iovlen,
+		.control = from->msg_control,
+		.control_length = from->msg_control ? from->msg_controllen : 0,
+		.flags = flags,
+	};
+	return message_size(message) == SSIZE_MAX ? -EINVAL : 0;
+}
+
+static ssize_t socket_send(struct berth_stack *stack, int fd, const struct msghdr *from, int flags)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+	struct iovec parts[PARTS_MAX];
+	struct berth_message message;
+	struct berth_endpoint to;
+	int r;
+
+	if (!socket)
+		return -EBADF;
+	r = message_from(from, flags, parts, &message);
+	if (r < 0)
+		return r;
+	if (from->msg_name && from->msg_namelen && !streams(socket)) {
+		r = address_from_sockaddr(socket, from->msg_name, from->msg_namelen, &to);
+		if (r < 0)
+			return r;
+		message.to = &to;
+	} else if (from->msg_name && from->msg_namelen && socket->state != SOCKET_CONNECTED) {
+		return -EPIPE; /* Linux: only Fast Open gives a stream's address a meaning */
+	}
+	r = may_send(socket);
+	return r < 0 ? r : send_all(socket, &message);
+}
+
+ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message, int flags)
+{
+	return answer(socket_send(stack, fd, message, flags));
+}
+
+ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
+		     const struct sockaddr *address, socklen_t length)
+{
+	struct iovec part = { (void *)(uintptr_t)bytes, size };
+	struct msghdr message = {
+		.msg_name = (void *)(uintptr_t)address,
+		.msg_namelen = address ? length : 0,
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+	};
+
+	return berth_sendmsg(stack, fd, &message, flags);
+}
+
+ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags)
+{
+	return berth_sendto(stack, fd, bytes, size, flags, NULL, 0);
+}
+
+/* Data first, then the error, then the end of the stream. Linux: tcp_recvmsg_locked(). */
+static ssize_t receive_some(struct berth_socket *socket, struct berth_message *message)
+{
+	ssize_t r;
+
+	for (;;) {
+		int flags = message->flags, waited;
+
+		r = socket->protocol->receive(socket, message);
+		if ((r == -EAGAIN || r == 0 || r == -ENOTCONN) && socket->error)
+			return socket_take_error(socket);
+		if (r != -EAGAIN || flags & MSG_DONTWAIT)
+			return r;
+		waited = socket_wait(socket, BERTH_POLLIN | BERTH_POLLRDHUP, socket->options.receive_timeout);
+		if (waited < 0)
+			return waited;
+		message->flags = flags;
+	}
+}
+
+static bool wants_all(const struct berth_socket *socket, int flags)
+{
+	return streams(socket) && flags & MSG_WAITALL && !(flags & (MSG_DONTWAIT | MSG_PEEK)) &&
+	       !socket->nonblocking && socket->stack->hooks.wait;
+}
+
+static ssize_t receive_all(struct berth_socket *socket, struct berth_message *message)
+{
+	size_t total = message_size(message), done = 0;
+	struct berth_stack *stack = socket->stack;
+	int fd = socket->fd, flags = message->flags;
+	ssize_t r;
+
+	do {
+		message->flags = flags;
+		r = receive_some(socket, message);
+		if (r <= 0)
+			break;
+		done += (size_t)r;
+		if (wants_all(socket, flags))
+			parts_advance(message, (size_t)r);
+	} while (wants_all(socket, flags) && done < total);
+	if (socket_get(stack, fd) == socket)
+		socket_settle(socket);
+	return done || r >= 0 ? (ssize_t)done : r;
+}
+
+static ssize_t socket_receive(struct berth_stack *stack, int fd, struct msghdr *to, int flags)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+	struct iovec parts[PARTS_MAX];
+	struct berth_message message;
+	ssize_t r;
+
+	if (!socket)
+		return -EBADF;
+	if (!socket->protocol->receive)
+		return -EOPNOTSUPP;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN; /* nothing is queued there */
+	r = message_from(to, flags, parts, &message);
+	if (r < 0)
+		return r;
+	r = receive_all(socket, &message);
+	if (r < 0)
+		return r;
+	to->msg_flags = message.flags & (streams(socket) ? MSG_CTRUNC | MSG_OOB : MSG_TRUNC | MSG_CTRUNC | MSG_EOR);
+	to->msg_controllen = to->msg_control ? message.control_length : 0;
+	if (streams(socket))
+		to->msg_namelen = 0;
+	else
+		address_to_sockaddr(socket, &message.from, to->msg_name, &to->msg_namelen);
+	return r;
+}
+
+ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message, int flags)
+{
+	return answer(socket_receive(stack, fd, message, flags));
+}
+
+ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags,
+		       struct sockaddr *address, socklen_t *length)
+{
+	struct iovec part = { bytes, size };
+	struct msghdr message = {
+		.msg_name = address,
+		.msg_namelen = address && length ? *length : 0,
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+	};
+	ssize_t r = berth_recvmsg(stack, fd, &message, flags);
+
+	if (r >= 0 && address && length)
+		*length = message.msg_namelen;
+	return r;
+}
+
+ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags)
+{
+	return berth_recvfrom(stack, fd, bytes, size, flags, NULL, NULL);
+}

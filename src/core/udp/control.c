@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ancillary data of datagrams: IP_PKTINFO, IP_TTL, IP_TOS and their IPv6 kin.
+ * ip(7), RFC 3542 §6. IPv4 packets on AF_INET6 sockets get IPv6's forms with
+ * mapped addresses, as on Linux.
+ */
+#include "core/udp/udp.h"
+
+#include <errno.h>
+
+/* Append one control message, or as much as shows that there was no room for it. */
+static void put(struct berth_message *message, size_t *used, int level, int type, const void *data, size_t size)
+{
+	struct cmsghdr header = { .cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type };
+	uint8_t *at = (uint8_t *)message->control + *used;
+
+	if (!message->control || message->control_length - *used < CMSG_LEN(size)) {
+		message->flags |= MSG_CTRUNC;
+		return;
+	}
+	memcpy(at, &header, sizeof(header));
+	memcpy(at + CMSG_LEN(0), data, size);
+	*used = MIN(*used + CMSG_SPACE(size), message->control_length);
+}
+
+static void put_packet_info(struct berth_socket *socket, const struct berth_packet *packet,
+			    struct berth_message *message, size_t *used)
+{
+	unsigned index = packet->link ? packet->link->index : 0;
+	struct in6_pktinfo info6 = { .ipi6_ifindex = index };
+	struct in_pktinfo info4 = { .ipi_ifindex = (int)index };
+
+	if (socket->family == AF_INET6) {
+		memcpy(&info6.ipi6_addr, packet->destination.bytes, 16);
+		put(message, used, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+		return;
+	}
+	info4.ipi_addr.s_addr = htonl(ip_u32(packet->destination));
+	info4.ipi_spec_dst = info4.ipi_addr;
+	put(message, used, IPPROTO_IP, IP_PKTINFO, &info4, sizeof(info4));
+}
+
+void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet,
+		       struct berth_message *message)
+{
+	const struct socket_options *options = &socket->options;
+	bool six = socket->family == AF_INET6;
+	int ttl = packet->ttl, traffic_class = packet->traffic_class;
+	uint8_t tos = packet->traffic_class;
+	size_t used = 0;
+
+	if (options->receive_packet_info)
+		put_packet_info(socket, packet, message, &used);
+	if (options->receive_ttl)
+		put(message, &used, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+	if (options->receive_traffic_class && six)
+		put(message, &used, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof(traffic_class));
+	else if (options->receive_traffic_class)
+		put(message, &used, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	message->control_length = used;
+}
+
+static struct berth_ip from_in(struct in_addr in)
+{
+	return in.s_addr ? ip_from_u32(ntohl(in.s_addr)) : ip_any;
+}
+
+static int read_byte(const uint8_t *data, size_t size, int min, uint8_t *ret_byte)
+{
+	int number;
+
+	if (size == 1) {
+		*ret_byte = *data;
+		return 0;
+	}
+	if (size < sizeof(number))
+		return -EINVAL;
+	memcpy(&number, data, sizeof(number));
+	if (number < min || number > 255)
+		return -EINVAL;
+	*ret_byte = (uint8_t)number;
+	return 0;
+}
+
+static int read_ip(int type, const uint8_t *data, size_t size, struct udp_control *control)
+{
+	struct in_pktinfo info;
+
+	switch (type) {
+	case IP_PKTINFO:
+		if (size != sizeof(info))
+			return -EINVAL;
+		memcpy(&info, data, sizeof(info));
+		control->source = from_in(info.ipi_spec_dst);
+		control->link_index = (unsigned)info.ipi_ifindex;
+		return 0;
+	case IP_TTL:
+		return read_byte(data, size, 1, &control->ttl);
+	case IP_TOS:
+		return read_byte(data, size, 0, &control->traffic_class);
+	}
+	return -EINVAL;
+}
+
+static int read_ip6(int type, const uint8_t *data, size_t size, struct udp_control *control)
+{
+	struct in6_pktinfo info;
+
+	switch (type) {
+	case IPV6_PKTINFO:
+		if (size != sizeof(info))
+			return -EINVAL;
+		memcpy(&info, data, sizeof(info));
+		control->source = ip_from6(info.ipi6_addr.s6_addr);
+		control->link_index = info.ipi6_ifindex;
+		return 0;
+	case IPV6_HOPLIMIT:
+		return read_byte(data, size, 1, &control->ttl);
+	case IPV6_TCLASS:
+		return read_byte(data, size, 0, &control->traffic_class);
+	}
+	return -EINVAL;
+}
+
+int udp_control_read(const struct berth_message *message, struct udp_control *control)
+{
+	const uint8_t *bytes = message->control;
+	size_t left = bytes ? message->control_length : 0;
+
+	while (left >= sizeof(struct cmsghdr)) {
+		struct cmsghdr header;
+		size_t size, step;
+		int r = 0;
+
+		memcpy(&header, bytes, sizeof(header));
+		if (header.cmsg_len < CMSG_LEN(0) || header.cmsg_len > left)
+			return -EINVAL;
+		size = header.cmsg_len - CMSG_LEN(0);
+		if (header.cmsg_level == IPPROTO_IP)
+			r = read_ip(header.cmsg_type, bytes + CMSG_LEN(0), size, control);
+		else if (header.cmsg_level == IPPROTO_IPV6)
+			r = read_ip6(header.cmsg_type, bytes + CMSG_LEN(0), size, control);
+		else if (header.cmsg_level != SOL_SOCKET) /* Linux: other levels pass by, SOL_SOCKET is checked */
+			r = 0;
+		else
+			r = -EINVAL;
+		if (r < 0)
+			return r;
+		step = CMSG_ALIGN(header.cmsg_len);
+		if (step >= left)
+			break;
+		bytes += step;
+		left -= step;
+	}
+	return 0;
+}

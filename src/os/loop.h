@@ -10,6 +10,7 @@
 #ifndef OS_LOOP_H
 #define OS_LOOP_H
 
+#include "base/bytes.h"
 #include "base/timer.h"
 
 #include <signal.h>

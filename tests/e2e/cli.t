@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The command line, used rightly and wrongly: one clear line, and the documented exit code.
+. "$(dirname "$0")/lib.sh"
+
+# Runs it: its exit code in $code, what it said in $out (stdout) and $err.
+try() { timeout 30 "$BERTH" "$@" >"$WORK/out" 2>"$WORK/err"; code=$?; out=$(cat "$WORK/out"); err=$(cat "$WORK/err"); }
+wrong() { # CODE PATTERN SENTENCE ARGUMENTS…: exit code, one line on stderr that matches, nothing on stdout
+	local wanted=$1 pattern=$2 sentence=$3
+	shift 3
+	try "$@"
+	is "$code/$(grep -c . <<<"$err")/$out" "$wanted/1/" "$sentence: exit code $wanted and one line"
+	like "$err" "$pattern" "… which says what is wrong"
+}
+
+try --version
+like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
+try help
+is "$code" 0 "berth help"
+for command in run ps ss net version help; do
+	like "$out" "^  $command " "… lists $command"
+done
+for command in run ps ss net; do
+	try "$command" --help
+	help=$out
+	try help "$command"
+	[ -n "$help" ] && [ "$code" = 0 ] && [ "$help" = "$out" ]
+	ok $? "berth help $command and berth $command --help say the same"
+done
+try
+is "$code" 125 "berth alone says how it is used, and fails"
+
+wrong 125 "did you mean 'run'" "a slip of the fingers" rum
+wrong 125 "not a berth command" "an unknown command" frobnicate
+wrong 125 "unknown option '--bogus'" "an unknown long option" run --bogus true
+wrong 125 "unknown option '-q'" "an unknown short option" run -q true
+wrong 125 "unknown option '--bogus'" "… of ps" ps --bogus
+wrong 125 "unknown option '-z'" "… of ss" ss -z
+wrong 125 "needs an argument" "an option without its argument" run --name
+wrong 125 "no program" "no program" run --net "$NET"
+wrong 125 "network's name" "a name that no network can have" run --net 'Not/A/Name' true
+wrong 125 "host's name" "a name that no host can have" run --net "$NET" --name 'a_b' true
+wrong 125 "no IP address" "an address that is none" run --net "$NET" --ip 10.77.0.300 true
+wrong 125 "10\.99\.0\.1" "an address outside the network" run --net "$NET" --ip 10.99.0.1 true
+wrong 125 "two ports" "-p with one port" run -p 80 true
+wrong 125 "65535" "-p with a port that is none" run -p 80:70000 true
+wrong 125 "/tcp or /udp" "-p with a strange protocol" run -p 80:80/sctp true
+wrong 125 "one word too many" "an operand too many" ps extra
+wrong 1 "network '$NET' is not running" "ps, and the network is not running" ps --net "$NET"
+wrong 1 "network '$NET' is not running" "ss, and the network is not running" ss --net "$NET"
+wrong 1 "network '$NET' is not running" "net inspect, and the network is not running" net inspect "$NET"
+wrong 127 "nosuchprogram" "no such program" run --net "$NET" nosuchprogram
+echo "not a program" >text && chmod 644 text
+wrong 126 "text" "a file that may not be executed" run --net "$NET" ./text
+wrong 126 "$WORK" "a directory" run --net "$NET" "$WORK"
+
+try run --net "$NET" -- sh -c 'exit 7'
+is "$code" 7 "the program's exit code is ours"
+try run --net "$NET" true
+is "$code/$out$err" "0/" "0, and not a word of our own; -- is not needed"
+try run --net "$NET" -- sh -c 'kill -TERM $$'
+is "$code" 143 "a program that SIGTERM ended: 128 + 15"
+try run --net "$NET" -- sh -c 'kill -KILL $$'
+is "$code" 137 "a program that SIGKILL ended: 128 + 9"
+try run --net "$NET" -- sh -c 'echo "$0 $*" >&2; cat' zero one
+is "$code/$out/$err" "0//zero one" "arguments and stderr are the program's"
+is "$(echo input | timeout 30 "$BERTH" run --net "$NET" cat)" input "so is stdin"
+like "$(timeout 30 "$BERTH" run --net "$NET" --name me -- hostname -i 2>&1 || timeout 30 "$BERTH" run --net "$NET" --name me -- \
+	"$PYTHON" -c 'import socket; print(socket.gethostbyname("me"))' 2>&1)" "^10\.77\." "a host knows its own name"
+
+start holder sleep 60
+up() { "$BERTH" ps --net "$NET" 2>/dev/null | grep -q '^holder '; }
+until_true 10 up
+wrong 125 "name.*holder|holder.*(taken|exists|in use)" "a name that is taken" run --net "$NET" --name holder true
+address=$("$BERTH" ps --net "$NET" | awk '$1 == "holder" { print $2 }')
+wrong 125 "$address" "an address that is taken" run --net "$NET" --ip "$address" true
+wrong 1 "no host 'nosuch'" "ss of a host that is not there" ss --net "$NET" nosuch
+stop "${started[0]}"
+
+try run --net "$NET" --ip 10.77.9.9 -- "$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("10.77.9.9", 80)); print(s.getsockname()[0])'
+is "$out" 10.77.9.9 "--ip gives the address that was asked for"
+
+start idle sh -c 'trap "echo got it; exit 5" TERM; echo ready; while :; do sleep 0.1; done'
+until_true 10 grep -q ready idle.log
+kill -TERM "${started[1]}"
+wait "${started[1]}"
+is "$?/$(tail -n 1 idle.log)" "5/got it" "SIGTERM to berth run reaches the program, which decides"
+
+(unset XDG_RUNTIME_DIR; HOME=/nonexistent; timeout 30 "$BERTH" run --net "$NET" true)
+is $? 0 "without XDG_RUNTIME_DIR it works in /tmp"
+mkdir -m 500 "$WORK/sealed"
+XDG_RUNTIME_DIR=$WORK/sealed timeout 30 "$BERTH" run --net "$NET" true >out 2>err
+is "$?/$(grep -c . err)" "125/1" "no permission for its directory: exit code 125 and one line"
+like "$(cat err)" "[Pp]ermission" "… which says so"
+"$BERTH" help >/dev/full 2>err
+is "$?" 1 "output that can't be written is a failure"
+finish

@@ -66,7 +66,8 @@ ok $? "when the client is gone, the server's end is CLOSE-WAIT (unread data) or 
 stop "${started[0]}"
 
 # A directory that a dead daemon left.
-mkdir -p -m 700 "$XDG_RUNTIME_DIR/berth/$NET-old"
+mkdir -p "$XDG_RUNTIME_DIR/berth/$NET-old"
+chmod 700 "$XDG_RUNTIME_DIR/berth" "$XDG_RUNTIME_DIR/berth/$NET-old"
 : >"$XDG_RUNTIME_DIR/berth/$NET-old/lock"
 like "$("$BERTH" net ls)" "^$NET-old +stale, cleaned" "net ls says what is stale"
 [ ! -e "$XDG_RUNTIME_DIR/berth/$NET-old" ]

@@ -189,11 +189,10 @@ abstract_names() { awk '$8 ~ /^@berth\./ { print $8 }' /proc/net/unix | sort -u;
 
 nothing_left() { [ -z "$(leftovers)" ]; }
 
-# For the end of a test: SENTENCE may say after what.
 check_nothing_left() {
 	until_true 10 nothing_left
 	local status=$?
-	ok $status "${1:-nothing is left: no process, no directory}"
+	ok $status "nothing is left: no process, no directory"
 	[ $status -eq 0 ] || show "left" "$(leftovers)"
 }
 

@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The Linux kernel's own TCP opposite ours, over a TAP device and over a veth
+# pair: both directions, both roles, IPv4 and IPv6, in a network namespace that
+# goes away with this test. Needs root.
+keep_root=1
+. "$(dirname "$0")/lib.sh"
+
+peer=${BUILD:-$lib_top/build}/tests/e2e/kernel_peer
+[ -x "$peer" ] || skip_all "$peer is not built"
+[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
+need ip unshare
+if [ -z "${IN_NAMESPACE:-}" ]; then
+	unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
+	# This very test once more, inside; its namespace ends with its last process.
+	lib_ended=1
+	cd / && rm -rf "$WORK"
+	trap - EXIT
+	IN_NAMESPACE=1 exec unshare -n -- "$lib_top/tests/e2e/$(basename "$0")"
+fi
+ip link set lo up
+echo 0 >/proc/sys/net/ipv4/ip_forward 2>/dev/null
+
+# The kernel's end, a python program: as a server it sends back what it gets; as
+# a client it sends MIB of noise and compares what comes back.
+cat >kernel.py <<'END'
+import os, socket, sys, threading, time
+role, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if role == "server":
+    s = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+    print("listening", flush=True)
+    c, _ = s.accept()
+    while data := c.recv(1 << 16):
+        c.sendall(data)
+    print("end of file", flush=True)
+else:
+    blob = os.urandom(int(sys.argv[4]) << 20)
+    end = time.monotonic() + 15
+    while True:
+        try:
+            c = socket.create_connection((address, port), timeout=60)
+            break
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+    def send():
+        c.sendall(blob)
+        c.shutdown(socket.SHUT_WR)
+    began = time.monotonic()
+    threading.Thread(target=send).start()
+    got = bytearray()
+    while data := c.recv(1 << 16):
+        got += data
+    print("right" if got == blob else "WRONG: %d of %d bytes" % (len(got), len(blob)))
+    print("%.0f Mbit/s each way" % (len(blob) * 8 / 1e6 / (time.monotonic() - began)), file=sys.stderr)
+END
+
+mib=$((64 / slow))
+dialogue() { # KIND DEVICE KERNEL-ADDRESS OUR-ADDRESS LENGTH SENTENCE
+	local kind=$1 device=$2 theirs=$3 ours=$4 length=$5 out
+	timeout 100 "$peer" "$kind" "$device" "$ours" "$length" listen 7 >ours.log 2>&1 &
+	started+=("$!")
+	until_true 10 grep -q listening ours.log || show "kernel_peer" "$(cat ours.log)"
+	[ "$kind" != tap ] || prepare_tap "$device"
+	out=$(timeout 100 "$PYTHON" kernel.py client "$ours" 7 "$mib" 2>rate)
+	is "$out" right "$6: the kernel connects to us, $mib MiB there and back"
+	note "$(cat rate)"
+	wait "${started[-1]}"
+	is "$?/$(tail -n 1 ours.log)" "0/echoed $((mib << 20)) bytes" "… and our end saw all of it, and its end"
+
+	timeout 100 "$PYTHON" -u kernel.py server "$theirs" 7 >theirs.log 2>&1 &
+	started+=("$!")
+	[ "$kind" != tap ] || { ip link del "$device" 2>/dev/null; ip tuntap add "$device" mode tap && prepare_tap "$device"; }
+	until_true 10 grep -q listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
+	out=$(timeout 100 "$peer" "$kind" "$device" "$ours" "$length" connect "$theirs" 7 "$mib" 2>&1)
+	is "$out" "$((mib << 20)) bytes came back right" "$6: we connect to the kernel, $mib MiB there and back"
+	until_true 5 grep -q "end of file" theirs.log
+	ok $? "… and the kernel saw our end"
+	stop "${started[-1]}"
+}
+
+prepare_tap() {
+	ip addr add 10.66.0.1/24 dev "$1"
+	ip addr add fd66::1/64 dev "$1" nodad
+	ip link set "$1" up
+}
+
+if [ -e /dev/net/tun ]; then
+	dialogue tap berthtap0 10.66.0.1 10.66.0.2 24 "TAP, IPv4"
+	ip link del berthtap0 2>/dev/null
+	dialogue tap berthtap0 fd66::1 fd66::2 64 "TAP, IPv6"
+	ip link del berthtap0 2>/dev/null
+else
+	skip "TAP" "no /dev/net/tun here"
+fi
+
+if ip link add berthv0 type veth peer name berthv1 2>/dev/null; then
+	# The kernel leaves checksums and segmentation to hardware that a veth does not have: ethtool -K tx off tso off gso off gro off.
+	"$PYTHON" - berthv0 berthv1 <<-'END'
+		import fcntl, socket, struct, sys, ctypes
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		for device in sys.argv[1:]:
+		    for command in (0x17, 0x1f, 0x24, 0x2c):
+		        value = ctypes.create_string_buffer(struct.pack("II", command, 0))
+		        try: fcntl.ioctl(s, 0x8946, struct.pack("16sP16x", device.encode(), ctypes.addressof(value)))
+		        except OSError as e: print("#", device, hex(command), e)
+	END
+	ip addr add 10.67.0.1/24 dev berthv0
+	ip addr add fd67::1/64 dev berthv0 nodad
+	ip link set berthv0 up
+	ip link set berthv1 up
+	dialogue packet berthv1 10.67.0.1 10.67.0.2 24 "veth, IPv4"
+	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6"
+else
+	skip "veth" "no veth device can be made here"
+fi
+finish

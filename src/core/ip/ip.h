@@ -33,7 +33,9 @@ static inline bool ip_path_valid(const struct berth_stack *stack, const struct i
 /*
  * Find the way to destination. source ip_any: choose (RFC 6724); otherwise it
  * is kept. link NULL: any. Destinations that are our own go by loopback.
- * Returns 0, -ENETUNREACH, or -EADDRNOTAVAIL (no address of that family).
+ * With link the loopback link, any destination goes by loopback (BERTH_DIVERT).
+ * Returns 0, -ENETUNREACH, -EADDRNOTAVAIL (no address of that family), or
+ * -EINVAL (a loopback source for a destination that is not here, as on Linux).
  */
 int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
 		 struct berth_link *link, struct ip_path *ret_path);
@@ -49,7 +51,11 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
 int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
 	    const struct ip_send *send);
 
-/* A packet that begins with an IP header came in by link. Takes ownership. */
+/*
+ * A packet that begins with an IP header came in by link. Takes ownership. A
+ * transport's input() gets the packet with packet->mark bytes of IP header
+ * (options and extension headers included) right before its data.
+ */
 void ip_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet);
 /* An Ethernet frame came in by link: ARP, or IP after the header is gone. Takes ownership. */
 void ethernet_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet);

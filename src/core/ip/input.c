@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Receiving: from the frame to the transport. Every check on the way has a
+ * name to drop by. Packets that came by loopback are always for us: only we
+ * can have put them there.
+ */
+#include "core/ip/internal.h"
+#include "core/neigh/neigh.h"
+#include "wire/ethernet.h"
+
+#include <errno.h>
+
+/* Pull and trim are done in place, so a packet that others hold too is copied. NULL: it was dropped. */
+static struct berth_packet *make_own(struct berth_stack *stack, struct berth_packet *packet)
+{
+	struct berth_packet *copy;
+
+	if (packet->refs == 1)
+		return packet;
+	copy = berth_packet_copy(stack->packets, packet->data, packet->length);
+	if (copy) {
+		copy->segment_size = packet->segment_size;
+		copy->checksum = packet->checksum;
+	} else {
+		stack_event(stack, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+	}
+	berth_packet_unref(packet);
+	return copy;
+}
+
+static bool frame_for_us(const struct berth_link *link, const struct wire_ethernet *ethernet)
+{
+	if (!memcmp(ethernet->source, link->mac, WIRE_MAC_LENGTH))
+		return false; /* our own, come back by a mirror or a packet socket */
+	return mac_is_group(ethernet->destination) || !memcmp(ethernet->destination, link->mac, WIRE_MAC_LENGTH);
+}
+
+/* A packet to one host in a frame to all is an error, and answering it a storm. RFC 1122 §3.3.6. */
+static bool group_frame_unicast_packet(struct berth_stack *stack, const struct berth_packet *packet)
+{
+	struct berth_ip destination;
+
+	if (packet->length >= WIRE_IP6_LENGTH && packet->data[0] >> 4 == 6)
+		destination = ip_from6(packet->data + 24);
+	else if (packet->length >= WIRE_IP4_LENGTH && packet->data[0] >> 4 == 4)
+		destination = ip_from4(packet->data + 16);
+	else
+		return false; /* the parser will say what is wrong with it */
+	return !ip_is_multicast(destination) && !ip_is_broadcast(stack, destination);
+}
+
+void ethernet_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
+{
+	struct wire_ethernet ethernet;
+
+	if (wire_ethernet_parse(packet->data, packet->length, &ethernet) < 0) {
+		stack_drop(stack, packet, BERTH_EVENT_LINK_DROP_SHORT);
+		return;
+	}
+	if (!link->neigh || !frame_for_us(link, &ethernet)) {
+		stack_drop(stack, packet, BERTH_EVENT_LINK_DROP_NOT_FOR_US);
+		return;
+	}
+	packet = make_own(stack, packet);
+	if (!packet)
+		return;
+	berth_packet_pull(packet, WIRE_ETHERNET_LENGTH);
+	if (ethernet.type == ETHERTYPE_ARP)
+		arp_input(link, packet);
+	else if (ethernet.type != ETHERTYPE_IP4 && ethernet.type != ETHERTYPE_IP6)
+		stack_drop(stack, packet, BERTH_EVENT_LINK_DROP_TYPE);
+	else if (packet->length && packet->data[0] >> 4 != (ethernet.type == ETHERTYPE_IP4 ? 4 : 6))
+		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_MALFORMED);
+	else if (mac_is_group(ethernet.destination) && group_frame_unicast_packet(stack, packet))
+		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_NOT_FOR_US);
+	else
+		ip_input(stack, link, packet);
+}
+
+void ip_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
+{
+	packet = make_own(stack, packet);
+	if (!packet)
+		return;
+	packet->link = link;
+	if (packet->length && packet->data[0] >> 4 == 4)
+		ip4_input(stack, link, packet);
+	else if (packet->length && packet->data[0] >> 4 == 6)
+		ip6_input(stack, link, packet);
+	else
+		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_MALFORMED);
+}
+
+bool ip_source_ok(struct berth_stack *stack, struct berth_link *link, struct berth_ip source)
+{
+	if (ip_is_multicast(source) || ip_is_limited_broadcast(source))
+		return false; /* RFC 1122 §3.2.1.3, RFC 4291 §2.7 */
+	if (link->loopback)
+		return true;
+	if (ip_is_loopback(source) || ip_is_broadcast(stack, source))
+		return false;
+	return !ip_is_local(stack, source); /* someone speaks in our name. Linux: a martian, too */
+}
+
+/* Is an IPv4 destination ours, or everyone's? */
+static bool destination4_ok(struct berth_stack *stack, struct berth_link *link, struct ip_arrival *arrival)
+{
+	static const uint8_t all_hosts[4] = { 224, 0, 0, 1 };
+
+	if (link->loopback)
+		return true;
+	if (ip_is_loopback(arrival->destination))
+		return false; /* RFC 1122 §3.2.1.3 (g): never outside a host */
+	if (ip_is_local(stack, arrival->destination))
+		return true;
+	arrival->group = ip_is_broadcast(stack, arrival->destination) ||
+			 ip_equal(arrival->destination, ip_from4(all_hosts));
+	return arrival->group;
+}
+
+static bool source4_ok(struct berth_stack *stack, const struct ip_arrival *arrival)
+{
+	if (ip_u32(arrival->source) == 0)
+		return arrival->group; /* a host without an address asks for one: to all or nobody */
+	return ip_source_ok(stack, arrival->link, arrival->source);
+}
+
+/* The header of packet as an arrival. 0 or the drop's name, negative. */
+static int arrival4(struct berth_link *link, struct berth_packet *packet, struct wire_ip4 *ip4,
+		    struct ip_arrival *arrival)
+{
+	int r = wire_ip4_parse(packet->data, packet->length, ip4);
+
+	if (r < 0)
+		return -BERTH_EVENT_IP_DROP_MALFORMED;
+	if (packet->checksum != PACKET_CHECKSUM_TRUSTED && !(link->flags & BERTH_LINK_NO_CHECKSUMS) &&
+	    !link->loopback && !wire_ip4_checksum_ok(packet->data, (size_t)r))
+		return -BERTH_EVENT_IP_DROP_CHECKSUM;
+	if (r > WIRE_IP4_LENGTH) {
+		int options = wire_ip4_check_options(packet->data, (size_t)r);
+
+		if (options < 0)
+			return options == -EACCES ? -BERTH_EVENT_IP_DROP_OPTION : -BERTH_EVENT_IP_DROP_MALFORMED;
+	}
+	berth_packet_trim(packet, ip4->total_length);
+	*arrival = (struct ip_arrival){
+		.link = link,
+		.packet = packet,
+		.source = ip4->source,
+		.destination = ip4->destination,
+		.protocol = ip4->protocol,
+		.ttl = ip4->ttl,
+		.traffic_class = ip4->traffic_class,
+		.header_length = (uint32_t)r,
+	};
+	return 0;
+}
+
+void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
+{
+	struct ip_arrival arrival;
+	struct wire_ip4 ip4;
+	int r = arrival4(link, packet, &ip4, &arrival);
+
+	if (r < 0) {
+		stack_drop(stack, packet, (enum berth_event)-r);
+		return;
+	}
+	if (!destination4_ok(stack, link, &arrival)) {
+		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_NOT_FOR_US);
+		return;
+	}
+	if (!source4_ok(stack, &arrival)) {
+		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_SOURCE);
+		return;
+	}
+	if (ip4.offset || ip4.more_fragments) {
+		struct fragment fragment = { .id = ip4.id,
+					     .offset = ip4.offset,
+					     .length = packet->length - arrival.header_length,
+					     .more = ip4.more_fragments };
+
+		if (reassembly_add(stack, &arrival, &fragment) == 0)
+			return;
+	}
+	ip_dispatch(stack, &arrival);
+}
+
+static void refuse_protocol(struct berth_stack *stack, const struct ip_arrival *arrival)
+{
+	if (!arrival->group)
+		icmp_send_error(stack, arrival->link, arrival->packet, ICMP_ERROR_PROTOCOL, arrival->protocol_at);
+	stack_drop(stack, arrival->packet, BERTH_EVENT_IP_DROP_PROTOCOL);
+}
+
+void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
+{
+	const struct berth_protocol *protocol = stack->protocols[arrival->protocol];
+	struct berth_packet *packet = arrival->packet;
+	bool v4 = ip_is4(arrival->destination);
+	struct berth_ip_info info = {
+		.source = arrival->source,
+		.destination = arrival->destination,
+		.link = arrival->link,
+		.protocol = arrival->protocol,
+		.ttl = arrival->ttl,
+		.traffic_class = arrival->traffic_class,
+		.multicast = arrival->group,
+		.checked = packet->checksum == PACKET_CHECKSUM_TRUSTED || arrival->link->loopback ||
+			   (arrival->link->flags & BERTH_LINK_NO_CHECKSUMS),
+	};
+
+	if (arrival->protocol != (v4 ? PROTOCOL_ICMP4 : PROTOCOL_ICMP6) && (!protocol || !protocol->input)) {
+		refuse_protocol(stack, arrival);
+		return;
+	}
+	packet->mark = arrival->header_length; /* the way back to the IP header, for berth_refuse() */
+	berth_packet_pull(packet, arrival->header_length);
+	if (v4 && arrival->protocol == PROTOCOL_ICMP4)
+		icmp4_input(stack, arrival);
+	else if (!v4 && arrival->protocol == PROTOCOL_ICMP6)
+		icmp6_input(stack, arrival);
+	else
+		protocol->input(stack, packet, &info);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sending: the IP header, fragments where they are allowed, and the way to the
+ * link. A packet that is shared or lacks headroom is copied first, so that
+ * headers are only ever written into a buffer that is ours.
+ *
+ * The superframe: a run of TCP segments (packet->segment_size) passes as one
+ * packet over links that say they can; its IP header holds the whole length.
+ */
+#include "core/ip/internal.h"
+#include "core/neigh/neigh.h"
+#include "wire/ethernet.h"
+
+#include <errno.h>
+
+static int drop(struct berth_stack *stack, struct berth_packet *packet, enum berth_event reason, int error)
+{
+	stack_drop(stack, packet, reason);
+	return error;
+}
+
+static size_t link_header(const struct berth_link *link)
+{
+	return link->type == BERTH_LINK_ETHERNET ? WIRE_ETHERNET_LENGTH : 0;
+}
+
+/* packet, or a copy of it: alone in its buffer, with room in front. NULL: no memory. Takes packet. */
+static struct berth_packet *make_writable(struct berth_stack *stack, struct berth_packet *packet, size_t headroom)
+{
+	struct berth_packet *copy;
+
+	if (packet->refs == 1 && packet_headroom(packet) >= headroom)
+		return packet;
+	copy = berth_packet_copy(stack->packets, packet->data, packet->length);
+	if (copy) {
+		copy->segment_size = packet->segment_size;
+		copy->checksum = packet->checksum;
+	}
+	berth_packet_unref(packet);
+	return copy;
+}
+
+static void hand_over(const struct ip_path *path, struct berth_packet *packet)
+{
+	packet->link = path->link;
+	if (path->link->type == BERTH_LINK_ETHERNET)
+		neigh_output(path->link, path->next_hop, packet);
+	else
+		link_transmit(path->link, packet);
+}
+
+/* packet has room for the headers. */
+static void emit4(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+		  struct wire_ip4 *ip4)
+{
+	uint8_t *header = berth_packet_push(packet, WIRE_IP4_LENGTH);
+
+	ip4->total_length = (uint16_t)packet->length;
+	wire_ip4_build(header, ip4);
+	hand_over(path, packet);
+}
+
+static void emit6(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+		  struct wire_ip6 *ip6)
+{
+	uint8_t *header = berth_packet_push(packet, WIRE_IP6_LENGTH);
+
+	ip6->payload_length = (uint16_t)(packet->length - WIRE_IP6_LENGTH);
+	wire_ip6_build(header, ip6);
+	hand_over(path, packet);
+}
+
+static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *send)
+{
+	return (struct wire_ip4){
+		.traffic_class = send->traffic_class,
+		/* Unpredictable, so that nobody counts our packets. RFC 6864 §4, RFC 7739. */
+		.id = (uint16_t)random_u64(&stack->random),
+		.dont_fragment = send->dont_fragment,
+		.ttl = send->ttl ? send->ttl : IP_DEFAULT_TTL,
+		.protocol = send->protocol,
+		.source = send->source,
+		.destination = send->destination,
+	};
+}
+
+static struct wire_ip6 header6(const struct ip_send *send)
+{
+	return (struct wire_ip6){
+		.traffic_class = send->traffic_class,
+		.next_header = send->protocol,
+		.hop_limit = send->ttl ? send->ttl : IP_DEFAULT_TTL,
+		.source = send->source,
+		.destination = send->destination,
+	};
+}
+
+/* The piece of packet at offset, in a packet of its own. */
+static struct berth_packet *cut(struct berth_stack *stack, const struct berth_packet *packet, size_t offset,
+				size_t length)
+{
+	struct berth_packet *piece = berth_packet_copy(stack->packets, packet->data + offset, length);
+
+	if (piece)
+		piece->checksum = packet->checksum;
+	return piece;
+}
+
+/* Send packet in pieces of at most mtu bytes. A v6 fragment has its own header more. */
+static int send_fragments(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+			  const struct ip_send *send)
+{
+	bool v4 = ip_is4(send->destination);
+	size_t header = v4 ? WIRE_IP4_LENGTH : WIRE_IP6_LENGTH + WIRE_FRAGMENT_LENGTH;
+	size_t room = path->mtu > header ? (path->mtu - header) & ~(size_t)7 : 0;
+	struct wire_ip4 ip4 = header4(stack, send);
+	struct wire_ip6 ip6 = header6(send);
+	struct wire_fragment fragment = { .next_header = send->protocol, .id = (uint32_t)random_u64(&stack->random) };
+
+	if (room == 0)
+		return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);
+	ip6.next_header = PROTOCOL_FRAGMENT;
+	for (size_t at = 0; at < packet->length; at += room) {
+		size_t length = MIN(room, packet->length - at);
+		struct berth_packet *piece = cut(stack, packet, at, length);
+
+		if (!piece)
+			return drop(stack, packet, BERTH_EVENT_LINK_DROP_NO_MEMORY, -ENOBUFS);
+		ip4.offset = fragment.offset = (uint16_t)at;
+		ip4.more_fragments = fragment.more_fragments = at + length < packet->length;
+		if (v4) {
+			emit4(stack, piece, path, &ip4);
+		} else {
+			wire_fragment_build(berth_packet_push(piece, WIRE_FRAGMENT_LENGTH), &fragment);
+			emit6(stack, piece, path, &ip6);
+		}
+	}
+	stack_event(stack, BERTH_EVENT_IP_FRAGMENTED);
+	berth_packet_unref(packet);
+	return 0;
+}
+
+/* Does a packet of length bytes with its header pass whole? */
+static bool fits(const struct berth_packet *packet, const struct ip_path *path, size_t length)
+{
+	if (packet->segment_size && path->link->superframe)
+		return true;
+	return length <= path->mtu;
+}
+
+int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+	    const struct ip_send *send)
+{
+	bool v4 = ip_is4(send->destination);
+	size_t header = v4 ? WIRE_IP4_LENGTH : WIRE_IP6_LENGTH;
+	size_t length = header + packet->length;
+
+	if (v4 != ip_is4(send->source) || length - (v4 ? 0 : header) > IP_TOTAL_MAX)
+		return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);
+	if (!fits(packet, path, length)) {
+		if (send->dont_fragment)
+			return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);
+		return send_fragments(stack, packet, path, send);
+	}
+	packet = make_writable(stack, packet, header + link_header(path->link));
+	if (!packet) {
+		stack_event(stack, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+		return -ENOBUFS;
+	}
+	if (v4) {
+		struct wire_ip4 ip4 = header4(stack, send);
+
+		emit4(stack, packet, path, &ip4);
+	} else {
+		struct wire_ip6 ip6 = header6(send);
+
+		emit6(stack, packet, path, &ip6);
+	}
+	return 0;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ways: destination to link, next hop, source address and MTU. Own addresses
+ * go by loopback whatever routes say, as on Linux; groups leave by the bound
+ * link, the source's, or the first that is no loopback.
+ */
+#include "core/ip/internal.h"
+#include "core/route/route.h"
+
+#include <errno.h>
+
+/* RFC 4291 §2.6, RFC 6724 §3.1: scopes as in multicast addresses, for both versions. */
+enum { SCOPE_LINK = 2, SCOPE_GLOBAL = 14 };
+
+static unsigned scope_of(struct berth_ip ip)
+{
+	if (!ip_is4(ip) && ip_is_multicast(ip))
+		return ip.bytes[1] & 15;
+	if (ip_is_link_local(ip) || ip_is_loopback(ip))
+		return SCOPE_LINK;
+	if (ip_is4(ip) && ip_u32(ip) >> 8 == 0xe00000)
+		return SCOPE_LINK; /* 224.0.0.0/24, RFC 5771 §4 */
+	return SCOPE_GLOBAL;
+}
+
+static unsigned common_bits(struct berth_ip a, struct berth_ip b)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned differ = a.bytes[i] ^ b.bytes[i];
+
+		if (differ)
+			return 8 * i + (unsigned)__builtin_clz(differ) - 24;
+	}
+	return 128;
+}
+
+/* Is a the better source for destination? RFC 6724 §5: rules 2 and 8; 1 is the caller's, 3 to 7 need what is not kept. */
+static bool source_better(const struct link_address *a, const struct link_address *b, struct berth_ip destination)
+{
+	unsigned wanted = scope_of(destination), scope_a = scope_of(a->ip), scope_b = scope_of(b->ip);
+
+	if (scope_a < scope_b)
+		return scope_a >= wanted;
+	if (scope_b < scope_a)
+		return scope_b < wanted;
+	return common_bits(a->ip, destination) > common_bits(b->ip, destination);
+}
+
+static const struct link_address *best_source(const struct berth_link *link, struct berth_ip destination,
+					      const struct link_address *best)
+{
+	LIST_EACH(&link->addresses, node) {
+		const struct link_address *address = LIST_ITEM(node, struct link_address, node);
+
+		if (address->tentative || ip_is4(address->ip) != ip_is4(destination))
+			continue;
+		if (!best || source_better(address, best, destination))
+			best = address;
+	}
+	return best;
+}
+
+/* IPv4 as Linux: an address of the next hop's subnet first. inet_select_addr(). */
+static const struct link_address *subnet_source(const struct berth_link *link, struct berth_ip next_hop)
+{
+	LIST_EACH(&link->addresses, node) {
+		const struct link_address *address = LIST_ITEM(node, struct link_address, node);
+
+		if (!address->tentative && ip_in_prefix(next_hop, address->ip, address->prefix_length))
+			return address;
+	}
+	return NULL;
+}
+
+static int choose_source(struct berth_stack *stack, struct berth_ip destination, struct ip_path *path)
+{
+	const struct link_address *best = NULL;
+
+	if (ip_is4(destination))
+		best = subnet_source(path->link, path->next_hop);
+	if (!best)
+		best = best_source(path->link, destination, NULL);
+	if (!best && !ip_is_link_local(destination)) { /* another link's will do: the weak host model, RFC 1122 §3.3.4.2 */
+		LIST_EACH(&stack->links, node) {
+			const struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
+
+			if (!link->loopback)
+				best = best_source(link, destination, best);
+		}
+	}
+	if (!best)
+		return -EADDRNOTAVAIL;
+	path->source = best->ip;
+	return 0;
+}
+
+static struct berth_link *group_link(struct berth_stack *stack, struct berth_ip source)
+{
+	struct berth_link *link = ip_is_any(source) ? NULL : link_of_address(stack, source);
+
+	if (link && !link->loopback)
+		return link;
+	LIST_EACH(&stack->links, node) {
+		link = LIST_ITEM(node, struct berth_link, node);
+		if (!link->loopback)
+			return link;
+	}
+	return NULL;
+}
+
+/* Fill in link and next_hop. 0 or -ENETUNREACH. */
+static int choose_link(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
+		       struct berth_link *bound, struct ip_path *path)
+{
+	const struct route *route = NULL;
+
+	path->next_hop = destination;
+	if (ip_is_multicast(destination) || ip_is_limited_broadcast(destination)) {
+		path->link = bound ? bound : group_link(stack, source);
+		return path->link ? 0 : -ENETUNREACH;
+	}
+	if (!bound && !ip_is_any(source)) { /* of equal routes, the one by the source's own link */
+		struct berth_link *home = link_of_address(stack, source);
+
+		route = route_find(stack, destination, NULL);
+		if (route && home && !home->loopback && route->link != home) {
+			const struct route *other = route_find(stack, destination, home);
+
+			if (other && other->bits == route->bits)
+				route = other;
+		}
+	} else {
+		route = route_find(stack, destination, bound);
+	}
+	if (!route || (route->link->loopback && !ip_is_loopback(destination)))
+		return -ENETUNREACH;
+	path->link = route->link;
+	if (!ip_is_any(route->gateway))
+		path->next_hop = route->gateway;
+	return 0;
+}
+
+static bool is_unspecified(struct berth_ip ip)
+{
+	return ip_is_any(ip) || (ip_is4(ip) && ip_u32(ip) == 0);
+}
+
+/* The source towards a destination that answers by loopback without being ours (BERTH_DIVERT). */
+static struct berth_ip source_by_loopback(struct berth_stack *stack, struct berth_ip destination)
+{
+	struct ip_path outside;
+	const struct link_address *address;
+
+	if (choose_link(stack, destination, ip_any, NULL, &outside) == 0 &&
+	    choose_source(stack, destination, &outside) == 0)
+		return outside.source;
+	address = best_source(stack->loopback, destination, NULL);
+	return address ? address->ip : destination;
+}
+
+static void path_by_loopback(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
+			     struct ip_path *path)
+{
+	path->link = stack->loopback;
+	path->next_hop = destination;
+	path->mtu = stack->loopback->mtu;
+	if (!is_unspecified(source))
+		path->source = source;
+	else
+		path->source = ip_is_local(stack, destination) ? destination : source_by_loopback(stack, destination);
+}
+
+int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
+		 struct berth_link *link, struct ip_path *ret_path)
+{
+	struct ip_path path = { .generation = stack->route_generation };
+	int r;
+
+	if (is_unspecified(destination))
+		return -ENETUNREACH;
+	if (stack->loopback && (ip_is_local(stack, destination) || link == stack->loopback)) {
+		path_by_loopback(stack, destination, source, &path);
+		*ret_path = path;
+		return 0;
+	}
+	r = choose_link(stack, destination, source, link, &path);
+	if (r < 0)
+		return r;
+	if (!is_unspecified(source))
+		path.source = source;
+	else if ((r = choose_source(stack, destination, &path)) < 0)
+		return r;
+	if (ip_is_loopback(path.source))
+		return -EINVAL; /* Linux: __mkroute_output(). It could never be answered. */
+	path.mtu = pmtu_find(stack, destination, path.link->mtu);
+	*ret_path = path;
+	return 0;
+}

@@ -53,20 +53,6 @@ static int daemon_run(const struct command *command, int argc, char **argv)
 	return result < 0 ? CLI_FAILED : CLI_OK;
 }
 
-const struct command *command, int argc, char **argv)
-{
-	const char *network = NETWORK_DEFAULT;
-	int result;
-
-	while ((result = options_next(command, argc, argv)) > 0)
-		network = optarg;
-	if (result != OPTIONS_END)
-		return options_exit(result);
-	if (usage_no_operands(command, argc, argv) || network_check(command, network))
-		return CLI_USAGE;
-	return daemon_main(network);
-}
-
 const struct command command_daemon = {
 	.name = "daemon",
 	.usage = "[--net NETWORK] [--ready-fd FD]",

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SEGMENT ARRIVES for a conversation, RFC 9293 §3.10.7.4: one function for
+ * each step, in the order of the RFC. A step returns false when the segment
+ * ends there. The third step (security) and the sixth (urgent pointer; data is
+ * taken as any other, RFC 6093) have nothing to do.
+ */
+#include "core/tcp/tcp.h"
+
+typedef bool tcp_step(struct tcp_conn *conn, struct tcp_segment *segment);
+
+void tcp_segment_drop(struct berth_stack *stack, struct tcp_segment *segment, enum berth_event reason)
+{
+	if (segment->packet)
+		stack_drop(stack, segment->packet, reason);
+	else
+		stack_event(stack, reason);
+	segment->packet = NULL;
+}
+
+bool tcp_challenge_allowed(struct berth_stack *stack)
+{
+	struct tcp_stack *tcp = tcp_of(stack);
+
+	if (stack->now - tcp->challenge_second >= BERTH_SEC) {
+		tcp->challenge_second = stack->now;
+		tcp->challenges = 0;
+	}
+	if (tcp->challenges < TCP_CHALLENGE_PER_SECOND) {
+		tcp->challenges++;
+		return true;
+	}
+	stack_event(stack, BERTH_EVENT_TCP_CHALLENGE_LIMITED);
+	return false;
+}
+
+void tcp_challenge(struct tcp_conn *conn)
+{
+	if (tcp_challenge_allowed(tcp_stack_of(conn)))
+		tcp_send_ack(conn);
+}
+
+/*
+ * Answer a segment that is not acceptable with an ACK. Two confused ends must
+ * not answer each other for ever, so pure ACKs are answered twice a second
+ * only (Linux: tcp_oow_rate_limited()).
+ */
+static void answer_unacceptable(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+
+	if (segment->flags & WIRE_TCP_RST)
+		return;
+	if (!tcp_segment_length(segment)) {
+		if (conn->last_duplicate_ack && stack->now - conn->last_duplicate_ack < TCP_DUPLICATE_ACK_GAP) {
+			stack_event(stack, BERTH_EVENT_TCP_CHALLENGE_LIMITED);
+			return;
+		}
+		conn->last_duplicate_ack = MAX(stack->now, 1);
+	}
+	tcp_send_ack(conn);
+}
+
+/* RFC 7323 §5.3 R1: protection against wrapped sequence numbers. */
+static bool too_old(const struct tcp_conn *conn, const struct tcp_segment *segment, berth_time now)
+{
+	return conn->timestamps && segment->header.has_timestamps && !(segment->flags & WIRE_TCP_RST) &&
+	       seq_lt(segment->header.timestamp, conn->ts_recent) && now - conn->ts_recent_time < TCP_PAWS_AGE;
+}
+
+/* RFC 9293 §3.4; as Linux, what lies between our last ACK and RCV.NXT, or ends at the window's edge, is good. */
+static bool acceptable(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	uint32_t end = segment->seq + tcp_segment_length(segment);
+
+	return seq_ge(end, seq_min(conn->last_ack_sent, conn->rcv_nxt)) &&
+	       seq_le(segment->seq, seq_max(conn->rcv_adv, conn->rcv_nxt));
+}
+
+/* A shut window takes no text, but ACK and RST count. §3.10.7.4, first step. */
+static void strip_text_for_shut_window(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	if (seq_gt(conn->rcv_adv, conn->rcv_nxt) || seq_lt(segment->seq, conn->rcv_nxt) ||
+	    !tcp_segment_length(segment))
+		return;
+	segment->length = 0;
+	segment->flags &= (uint8_t)~WIRE_TCP_FIN;
+	conn->ack_now = true;
+}
+
+/* First: the sequence number. */
+static bool check_sequence(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+
+	if (too_old(conn, segment, stack->now)) {
+		answer_unacceptable(conn, segment);
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_PAWS);
+		return false;
+	}
+	if (!acceptable(conn, segment)) {
+		answer_unacceptable(conn, segment);
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_OUT_OF_WINDOW);
+		return false;
+	}
+	strip_text_for_shut_window(conn, segment);
+	return true;
+}
+
+static int reset_error(const struct tcp_conn *conn)
+{
+	switch (conn->state) {
+	case TCP_SYN_RECEIVED:
+		return ECONNREFUSED;
+	case TCP_CLOSE_WAIT:
+		return EPIPE; /* Linux: tcp_reset() */
+	default:
+		return ECONNRESET;
+	}
+}
+
+/* Second: RST. Only an exact one counts, RFC 5961 §3.2. */
+static bool check_reset(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+
+	if (!(segment->flags & WIRE_TCP_RST))
+		return true;
+	if (segment->seq != conn->rcv_nxt) {
+		tcp_challenge(conn);
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_RST_CHALLENGED);
+		return false;
+	}
+	stack_event(stack, BERTH_EVENT_TCP_RST_RECEIVED);
+	receiveq_clear(&conn->receiveq); /* §3.10.7.4: queues are flushed */
+	tcp_finish(conn, reset_error(conn));
+	return false;
+}
+
+/* The SYN-ACK of a peer that opened at the same time as we did. RFC 9293 §3.5, figure 7. */
+static bool is_crossing_syn_ack(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	return conn->state == TCP_SYN_RECEIVED && (segment->flags & WIRE_TCP_ACK) && segment->seq == conn->irs &&
+	       segment->ack == conn->snd_max;
+}
+
+/* Fourth: a SYN in a conversation is challenged, RFC 5961 §4.2. */
+static bool check_syn(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	if (!(segment->flags & WIRE_TCP_SYN))
+		return true;
+	if (is_crossing_syn_ack(conn, segment)) {
+		segment->seq++;
+		segment->flags &= (uint8_t)~WIRE_TCP_SYN;
+		/* its window field is not scaled, as in any SYN */
+		segment->header.window = (uint16_t)(segment->header.window >> conn->send_scale);
+		return true;
+	}
+	tcp_challenge(conn);
+	tcp_segment_drop(tcp_stack_of(conn), segment, BERTH_EVENT_TCP_DROP_RST_CHALLENGED);
+	return false;
+}
+
+/* RFC 7323 §4.3: remember the timestamp that our next ACK is to echo. */
+static bool note_timestamp(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	const struct wire_tcp *header = &segment->header;
+
+	if (conn->timestamps && header->has_timestamps && seq_le(segment->seq, conn->last_ack_sent) &&
+	    !too_old(conn, segment, tcp_stack_of(conn)->now)) {
+		conn->ts_recent = header->timestamp;
+		conn->ts_recent_time = tcp_stack_of(conn)->now;
+	}
+	return true;
+}
+
+static tcp_step *const steps[] = {
+	check_sequence, check_reset, check_syn, note_timestamp, tcp_take_ack, tcp_take_text, tcp_take_fin,
+};
+
+void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	conn->last_heard = tcp_stack_of(conn)->now;
+	conn->keepalives = 0;
+	for (size_t i = 0; i < COUNT_OF(steps); i++)
+		if (!steps[i](conn, segment))
+			return;
+	tcp_output(conn);
+	if (conn->ack_now && conn->state != TCP_CLOSED)
+		tcp_send_ack(conn);
+}
+
+void tcp_become_established(struct tcp_conn *conn)
+{
+	tcp_set_state(conn, TCP_ESTABLISHED);
+	conn->ever_connected = true;
+	conn->last_heard = tcp_stack_of(conn)->now;
+	tcp_congestion_init(conn);
+	conn->timeouts = 0;
+	conn->soft_error = 0;
+	tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT);
+	tcp_timer_keepalive(conn);
+	if (!conn->released)
+		tcp_socket(conn)->state = SOCKET_CONNECTED;
+	if (conn->fin_queued) /* CLOSE came while the handshake was under way, §3.10.4 */
+		tcp_set_state(conn, TCP_FIN_WAIT_1);
+}
+
+void tcp_arrive(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	tcp_enter(conn);
+	conn->counters.segments_in++;
+	if (conn->state == TCP_SYN_SENT)
+		tcp_arrive_syn_sent(conn, segment);
+	else if (conn->state == TCP_CLOSED)
+		tcp_reply_reset(tcp_stack_of(conn), segment); /* §3.10.7.1 */
+	else
+		tcp_arrive_established(conn, segment);
+	tcp_leave(conn);
+}

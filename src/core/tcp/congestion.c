@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What congestion controls share: the table of them, the first window and the window after a pause. */
+#include "core/tcp/tcp.h"
+
+static const struct tcp_congestion *const table[] = { &tcp_newreno };
+
+const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < COUNT_OF(table); i++)
+		if (strlen(table[i]->name) == length && !memcmp(table[i]->name, name, length))
+			return table[i];
+	return NULL;
+}
+
+/* RFC 6928 §2: min(10*MSS, max(2*MSS, 14600)) */
+uint32_t tcp_initial_window(uint32_t mss)
+{
+	return MIN(10 * mss, MAX(2 * mss, 14600u));
+}
+
+void tcp_congestion_init(struct tcp_conn *conn)
+{
+	conn->cwnd = tcp_initial_window(conn->mss);
+	/* RFC 6928 §2: one segment when a SYN or its answer was lost */
+	if (conn->timeouts)
+		conn->cwnd = conn->mss;
+	conn->ssthresh = UINT32_MAX;
+	conn->recover = conn->iss;
+}
+
+/* RFC 5681 §4.1: after a pause the old window says nothing of the path. */
+void tcp_congestion_idle(struct tcp_conn *conn)
+{
+	if (tcp_stack_of(conn)->now - conn->last_sent > tcp_rtt_timeout(&conn->rtt))
+		conn->cwnd = MIN(conn->cwnd, tcp_initial_window(conn->mss));
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Initial sequence numbers, RFC 6528 §3: ISN = M + F(four-tuple, secret), M a
+ * clock of 4 µs. Timestamps start at an offset of the same kind, so that they
+ * tell nothing of our uptime and still rise within a four-tuple (RFC 7323 §7.1).
+ */
+#include "core/tcp/tcp.h"
+
+static uint64_t tuple_hash(struct hash_key key, const struct berth_endpoint *local,
+			   const struct berth_endpoint *remote)
+{
+	uint64_t words[5];
+
+	memcpy(words, local->ip.bytes, 16);
+	memcpy(words + 2, remote->ip.bytes, 16);
+	words[4] = (uint64_t)local->port << 16 | remote->port;
+	return hash_words(key, words, COUNT_OF(words));
+}
+
+uint32_t tcp_isn(const struct berth_stack *stack, const struct berth_endpoint *local,
+		 const struct berth_endpoint *remote)
+{
+	const struct tcp_stack *tcp = stack->protocol_states[IPPROTO_TCP];
+
+	return (uint32_t)(stack->now / (4 * BERTH_USEC)) + (uint32_t)tuple_hash(tcp->isn_key, local, remote);
+}
+
+uint32_t tcp_timestamp_offset(const struct berth_stack *stack, const struct berth_endpoint *local,
+			      const struct berth_endpoint *remote)
+{
+	const struct tcp_stack *tcp = stack->protocol_states[IPPROTO_TCP];
+
+	return (uint32_t)tuple_hash(tcp->timestamp_key, local, remote);
+}

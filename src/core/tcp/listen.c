@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Listeners: who is let in, and the queue of those who wait for accept().
+ * RFC 9293 §3.10.7.2. A queue of backlog + 1 is full, as on Linux.
+ */
+#include "core/tcp/tcp.h"
+
+#define BACKLOG_MAX 4096 /* Linux: net.core.somaxconn */
+
+int tcp_listen(struct berth_socket *socket, int backlog)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket);
+
+	if (conn->state != TCP_LISTEN) {
+		struct tcp_listener *listener;
+
+		if (conn->state != TCP_CLOSED)
+			return -EINVAL;
+		listener = stack_alloc(socket->stack, sizeof(*listener));
+		if (!listener)
+			return -ENOMEM;
+		list_init(&listener->requests);
+		list_init(&listener->accepted);
+		tcp_conn_init(conn);
+		conn->listener = listener;
+		tcp_enter(conn);
+		tcp_set_state(conn, TCP_LISTEN);
+		conn->listener->backlog = (unsigned)MIN(backlog, BACKLOG_MAX);
+		tcp_leave(conn);
+		return 0;
+	}
+	conn->listener->backlog = (unsigned)MIN(backlog, BACKLOG_MAX);
+	return 0;
+}
+
+bool tcp_accept_full(const struct tcp_conn *parent)
+{
+	return parent->listener->accepted_count > parent->listener->backlog;
+}
+
+static void unqueue(struct tcp_conn *child)
+{
+	child->parent->listener->accepted_count--;
+	child->parent = NULL;
+	list_remove(&child->accept_node);
+}
+
+int tcp_accept(struct berth_socket *socket, struct berth_socket **ret_socket)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket), *child;
+
+	if (conn->state != TCP_LISTEN)
+		return -EINVAL;
+	child = LIST_FIRST(&conn->listener->accepted, struct tcp_conn, accept_node);
+	if (!child)
+		return -EAGAIN;
+	unqueue(child);
+	*ret_socket = tcp_socket(child);
+	return 0;
+}
+
+/* Nobody will take these any more: they are reset, as on Linux (inet_csk_listen_stop()). */
+static void end_child(struct tcp_conn *child)
+{
+	tcp_enter(child);
+	child->released = true;
+	tcp_abort(child, 0);
+	tcp_leave(child);
+}
+
+void tcp_listener_close(struct tcp_conn *conn, bool quiet)
+{
+	struct tcp_listener *listener = conn->listener;
+
+	if (!listener)
+		return;
+	LIST_EACH_SAFE(&listener->requests, node)
+		tcp_request_free(LIST_ITEM(node, struct tcp_request, node));
+	while (!list_empty(&listener->accepted)) {
+		struct tcp_conn *child = LIST_FIRST(&listener->accepted, struct tcp_conn, accept_node);
+
+		unqueue(child);
+		if (!quiet)
+			end_child(child);
+	}
+	conn->listener = NULL;
+	stack_free(tcp_stack_of(conn), listener, sizeof(*listener));
+}
+
+/* May a conversation begin? 0, -ECONNREFUSED (say no), or another negative errno (say nothing). */
+static int admit(struct tcp_conn *parent, struct tcp_segment *segment)
+{
+	struct berth_socket *socket = tcp_socket(parent);
+	struct berth_stack *stack = socket->stack;
+	int r;
+
+	if (tcp_accept_full(parent)) {
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_BACKLOG);
+		return -EAGAIN;
+	}
+	if (parent->listener->request_count >= stack->limits.syn_queue) {
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_SYN_QUEUE);
+		return -EAGAIN;
+	}
+	if (!stack->hooks.admit)
+		return 0;
+	r = stack->hooks.admit(stack->hooks.context, socket->fd);
+	if (r == 0 && parent->state != TCP_LISTEN)
+		r = -ECONNREFUSED; /* the hook closed the listener */
+	if (r < 0)
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_ADMIT);
+	return r;
+}
+
+static void begin(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t isn_hint)
+{
+	struct berth_stack *stack = tcp_stack_of(parent);
+	int r = admit(parent, segment);
+
+	if (r == -ECONNREFUSED)
+		tcp_reply_reset(stack, segment);
+	if (r < 0)
+		return;
+	if (tcp_request_new(parent, segment, isn_hint) < 0)
+		tcp_segment_drop(stack, segment, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+}
+
+void tcp_listen_arrive(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t isn_hint)
+{
+	struct berth_stack *stack = tcp_stack_of(parent);
+
+	if (segment->flags & WIRE_TCP_RST) {
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_NO_SOCKET);
+	} else if (segment->flags & WIRE_TCP_ACK) {
+		tcp_reply_reset(stack, segment);
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_NO_SOCKET);
+	} else if ((segment->flags & (WIRE_TCP_SYN | WIRE_TCP_FIN)) != WIRE_TCP_SYN) {
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_NO_ACK); /* Linux: SYN with FIN, too */
+	} else {
+		tcp_enter(parent);
+		begin(parent, segment, isn_hint);
+		tcp_leave(parent);
+	}
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sending: when a segment goes and what it carries. RFC 9293 §3.7, §3.8.6;
+ * RFC 1122 §4.2.3.4 (Nagle and the sender's side of silly windows).
+ *
+ * On a link that carries superframes one packet holds a run of full segments,
+ * with packet->segment_size saying how it would be cut.
+ */
+#include "core/tcp/tcp.h"
+
+#define SUPERFRAME_MAX 65280u /* keeps every header within IP's 16-bit length */
+
+static struct wire_tcp header_for(struct tcp_conn *conn, uint8_t flags, uint32_t seq)
+{
+	struct berth_socket *socket = tcp_socket(conn);
+	struct wire_tcp header = {
+		.source_port = socket->demux.local.port,
+		.destination_port = socket->demux.remote.port,
+		.seq = seq,
+		.flags = flags,
+		.ack = flags & WIRE_TCP_ACK ? conn->rcv_nxt : 0,
+		.has_timestamps = conn->timestamps,
+	};
+
+	if (conn->timestamps) {
+		header.timestamp = tcp_timestamp_now(socket->stack, conn->timestamp_offset);
+		header.timestamp_echo = flags & WIRE_TCP_ACK ? conn->ts_recent : 0;
+	}
+	return header;
+}
+
+/* Hand the segment to IP. A failure is a loss: the timers see to it. */
+static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct berth_packet *payload)
+{
+	struct berth_socket *socket = tcp_socket(conn);
+	struct tcp_emit emit = {
+		.local = socket->demux.local,
+		.remote = socket->demux.remote,
+		.ttl = socket->options.ttl,
+		.traffic_class = socket->options.traffic_class,
+	};
+	struct ip_path *path;
+
+	conn->counters.segments_out++;
+	conn->last_sent = socket->stack->now;
+	if (header->flags & WIRE_TCP_ACK) { /* every segment is an ACK: what was owed is paid */
+		conn->last_ack_sent = conn->rcv_nxt;
+		conn->unacked_bytes = 0;
+		conn->ack_now = false;
+		tcp_timer_clear(conn, TCP_TIMER_DELAYED_ACK);
+	}
+	if (socket_path(socket, &path) < 0) {
+		berth_packet_unref(payload);
+		return false;
+	}
+	emit.path = path;
+	return tcp_emit(socket->stack, &emit, header, payload) == 0;
+}
+
+void tcp_send_ack(struct tcp_conn *conn)
+{
+	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_max);
+
+	header.window = tcp_window_to_offer(conn);
+	conn_emit(conn, &header, NULL);
+}
+
+/* RFC 9293 §3.10.5: at the peer's RCV.NXT, or it would only be challenged (RFC 5961 §3). */
+void tcp_send_reset(struct tcp_conn *conn)
+{
+	struct wire_tcp header = header_for(conn, WIRE_TCP_RST | WIRE_TCP_ACK, conn->snd_max);
+
+	header.has_timestamps = false;
+	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RST_SENT);
+	conn_emit(conn, &header, NULL);
+}
+
+/*
+ * An old sequence number makes the peer say where it is: for keepalive (RFC
+ * 9293 §3.8.4) and for a shut window. Linux: tcp_xmit_probe_skb(), no byte of
+ * new data, which a peer with a shut window would drop.
+ */
+void tcp_send_probe(struct tcp_conn *conn)
+{
+	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_una - 1);
+
+	header.window = tcp_window_to_offer(conn);
+	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_PROBE);
+	conn_emit(conn, &header, NULL);
+}
+
+/* A SYN, or a SYN-ACK after simultaneous open. Options of both: MSS, scale, timestamps. */
+void tcp_send_syn(struct tcp_conn *conn)
+{
+	struct berth_socket *socket = tcp_socket(conn);
+	bool answer = conn->state == TCP_SYN_RECEIVED;
+	struct wire_tcp header = header_for(conn, answer ? WIRE_TCP_SYN | WIRE_TCP_ACK : WIRE_TCP_SYN, conn->iss);
+	struct ip_path *path;
+	unsigned mtu = socket_path(socket, &path) == 0 ? path->mtu : 0;
+
+	header.has_mss = true;
+	header.mss = tcp_mss_of_mtu(mtu, ip_is6(socket->demux.remote.ip));
+	if (conn->settings.max_segment)
+		header.mss = MIN(header.mss, conn->settings.max_segment);
+	header.has_scale = conn->scaling;
+	header.scale = conn->receive_scale;
+	/* The window of a SYN is never scaled, RFC 7323 §2.2. */
+	header.window = (uint16_t)MIN(tcp_receive_space(conn), UINT16_MAX);
+	if (answer)
+		conn->rcv_adv = seq_max(conn->rcv_adv, conn->rcv_nxt + header.window);
+	conn_emit(conn, &header, NULL);
+}
+
+static void time_segment(struct tcp_conn *conn, uint32_t seq, uint32_t end)
+{
+	berth_time now = tcp_stack_of(conn)->now;
+
+	if (seq_lt(seq, conn->snd_max)) { /* sent again: no sample from it (Karn) */
+		if (conn->timed && seq_lt(seq, conn->timed_seq))
+			conn->timed = false;
+		return;
+	}
+	if (!conn->timed) {
+		conn->timed = true;
+		conn->timed_seq = end;
+		conn->timed_at = now;
+	}
+}
+
+static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
+{
+	struct tcp_counters *counters = &conn->counters;
+	uint32_t segments = length > conn->mss ? (length + conn->mss - 1) / conn->mss : 1;
+
+	counters->segments_out += segments - 1; /* conn_emit() counts one */
+	counters->data_out += length ? segments : 0;
+	counters->bytes_sent += length;
+	if (seq_lt(seq, conn->snd_max)) {
+		counters->retransmits += segments;
+		counters->bytes_retransmitted += length;
+		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RETRANSMIT);
+	}
+}
+
+/* Send length bytes at seq, with FIN behind them if it is so. False: no memory. */
+static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool fin)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	uint32_t offset = seq - conn->snd_una, end = seq + length + fin;
+	struct wire_tcp header = header_for(conn, fin ? WIRE_TCP_ACK | WIRE_TCP_FIN : WIRE_TCP_ACK, seq);
+	struct berth_packet *packet =
+		berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, length);
+
+	if (!packet)
+		return false;
+	sendq_copy(&conn->sendq, offset, berth_packet_put(packet, length), length);
+	packet->segment_size = length > conn->mss ? conn->mss : 0;
+	if (length && offset + length == conn->sendq.bytes)
+		header.flags |= WIRE_TCP_PSH;
+	if (conn->unacked_bytes) { /* data answers data */
+		conn->interactive = true;
+		conn->quick_acks = 0;
+	}
+	header.window = tcp_window_to_offer(conn);
+	time_segment(conn, seq, end);
+	count_data(conn, seq, length);
+	if (length < conn->mss)
+		conn->snd_small_end = end;
+	if (conn->snd_max == conn->snd_una)
+		conn->first_sent = stack->now;
+	if (seq_gt(end, conn->snd_max))
+		conn->snd_max = end;
+	conn_emit(conn, &header, packet);
+	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
+		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
+	return true;
+}
+
+/* How much one packet may carry. */
+static uint32_t packet_room(struct tcp_conn *conn)
+{
+	struct ip_path *path;
+	uint32_t superframe;
+
+	if (socket_path(tcp_socket(conn), &path) < 0)
+		return conn->mss;
+	tcp_update_mss(conn, path->mtu);
+	superframe = MIN(path->link->superframe, SUPERFRAME_MAX);
+	return superframe > conn->mss ? superframe - superframe % conn->mss : conn->mss;
+}
+
+/* Nagle (RFC 1122 §4.2.3.4) in Minshall's form, as Linux: one small segment at a time. */
+static bool small_may_go(const struct tcp_conn *conn, bool last)
+{
+	if (last)
+		return true;
+	if (conn->settings.cork || conn->more)
+		return false;
+	return conn->settings.no_delay || conn->snd_nxt == conn->snd_una ||
+	       seq_le(conn->snd_small_end, conn->snd_una) || seq_gt(conn->snd_small_end, conn->snd_max);
+}
+
+/* Of the window's bytes, how many go in the next packet? 0: wait. */
+static uint32_t next_length(struct tcp_conn *conn, uint32_t available, uint32_t room, bool *ret_fin)
+{
+	uint32_t length = MIN(MIN(available, room), packet_room(conn));
+	bool all = length == available, fin = conn->fin_queued && all && room > length;
+
+	*ret_fin = fin;
+	if (seq_lt(conn->snd_nxt, conn->snd_max)) /* sent before: goes as soon as a good piece fits */
+		return all || length >= conn->mss || conn->snd_nxt == conn->snd_una ? length : 0;
+	if (length % conn->mss && !(all && small_may_go(conn, conn->fin_queued))) {
+		uint32_t full = length - length % conn->mss;
+
+		/* Full segments only, or at least half of the largest window seen. */
+		*ret_fin = false;
+		return full ? full : length >= conn->max_window / 2 ? length : 0;
+	}
+	return length;
+}
+
+/* Bytes past SND.UNA that may be under way. Limited transmit: RFC 3042. */
+static uint32_t send_limit(const struct tcp_conn *conn)
+{
+	uint32_t cwnd = conn->cwnd;
+
+	if (!conn->in_recovery)
+		cwnd += MIN(conn->dup_acks, 2u) * conn->mss;
+	return MIN(conn->snd_wnd, cwnd);
+}
+
+static bool output_one(struct tcp_conn *conn)
+{
+	uint32_t limit = send_limit(conn), offset = conn->snd_nxt - conn->snd_una;
+	uint32_t room = limit > offset ? limit - offset : 0, available, length;
+	bool fin;
+
+	if (conn->fin_queued && conn->snd_nxt == tcp_data_end(conn) + 1)
+		return false; /* the FIN is out */
+	available = tcp_data_end(conn) - conn->snd_nxt;
+	/* No congestion for a FIN alone. Linux: tcp_cwnd_test() */
+	if (!available && conn->fin_queued && !room && conn->snd_wnd > offset)
+		room = 1;
+	conn->cwnd_limited = available > room && conn->snd_wnd > limit;
+	length = next_length(conn, available, room, &fin);
+	if (!length && !fin)
+		return false;
+	if (!send_data(conn, conn->snd_nxt, length, fin))
+		return false;
+	conn->snd_nxt += length + fin;
+	return true;
+}
+
+void tcp_output(struct tcp_conn *conn)
+{
+	bool waiting;
+
+	if (!tcp_synchronized(conn->state))
+		return;
+	if (!tcp_flight(conn) && conn->sendq.bytes)
+		tcp_congestion_idle(conn);
+	while (output_one(conn))
+		;
+	/* What waits with nothing under way to bring an ACK waits for the persist timer. */
+	waiting = conn->sendq.bytes || (conn->fin_queued && !tcp_fin_sent(conn));
+	if (tcp_flight(conn) || !waiting)
+		tcp_timer_clear(conn, TCP_TIMER_PERSIST);
+	else if (!tcp_timer_on(conn, TCP_TIMER_PERSIST))
+		tcp_timer_set(conn, TCP_TIMER_PERSIST, tcp_stack_of(conn)->now + tcp_rtt_timeout(&conn->rtt));
+}
+
+void tcp_retransmit(struct tcp_conn *conn)
+{
+	uint32_t in_flight = MIN(tcp_flight(conn), (uint32_t)conn->sendq.bytes);
+	uint32_t length = MIN(in_flight, conn->mss);
+	bool fin = tcp_fin_sent(conn) && length == conn->sendq.bytes;
+
+	packet_room(conn); /* the path may have a new MTU */
+	length = MIN(length, conn->mss);
+	fin = fin && length == conn->sendq.bytes;
+	if (send_data(conn, conn->snd_una, length, fin))
+		conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una + length + fin);
+}
+
+void tcp_force_output(struct tcp_conn *conn)
+{
+	uint32_t length = MIN(MIN((uint32_t)conn->sendq.bytes, conn->snd_wnd), conn->mss);
+	bool fin = conn->fin_queued && length == conn->sendq.bytes && conn->snd_wnd > length;
+
+	if (tcp_flight(conn))
+		return;
+	if (length || fin) {
+		if (send_data(conn, conn->snd_una, length, fin))
+			conn->snd_nxt = conn->snd_una + length + fin;
+	} else if (conn->sendq.bytes || conn->fin_queued) {
+		if (!conn->probes)
+			conn->probing_since = tcp_stack_of(conn)->now;
+		conn->probes++;
+		tcp_rtt_backoff(&conn->rtt);
+		tcp_send_probe(conn);
+	}
+	tcp_output(conn);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The receive queue: packets as they came, by reference, their data cut down
+ * to payload. The ready list is in order and without gaps up to RCV.NXT; the
+ * early list holds what came after a gap, sorted, without overlap.
+ *
+ * What it takes of memory is bounded whatever a peer sends: small payloads are
+ * copied together, and early packets count with their whole buffers.
+ */
+#ifndef CORE_TCP_RECEIVEQ_H
+#define CORE_TCP_RECEIVEQ_H
+
+#include "base/packet.h"
+
+#include <berth/protocol.h>
+
+struct receiveq {
+	struct packet_queue ready; /* ready.bytes: what a reader may have */
+	struct berth_packet *last; /* of ready; NULL when that is empty */
+	struct berth_packet *early;	 /* by packet->mark, the sequence number */
+	struct berth_packet *early_last; /* meaningless while early is NULL */
+	size_t early_memory;
+};
+
+/*
+ * Put packet, whose data is payload that begins at seq, into the queue. Takes
+ * ownership. *next is RCV.NXT and moves; payload before it is dropped. Early
+ * packets may hold memory_limit bytes of memory together. Returns false when
+ * the packet was thrown away for that limit.
+ */
+bool receiveq_put(struct receiveq *queue, struct berth_packet *packet, uint32_t seq, uint32_t *next,
+		  size_t memory_limit);
+/* Copy up to length ready bytes from offset into message at message_offset. Returns bytes copied. */
+size_t receiveq_copy(const struct receiveq *queue, size_t offset, const struct berth_message *message,
+		     size_t message_offset, size_t length);
+/* Forget the first ready bytes; they are there. */
+void receiveq_release(struct receiveq *queue, size_t bytes);
+void receiveq_clear_early(struct receiveq *queue);
+void receiveq_clear(struct receiveq *queue);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/tcp/sendq.h"
+
+#include "core/socket/socket.h"
+
+#define CHUNK_ROOM 65536u /* a larger write is cut */
+
+/* The pool has sizes for a few hundred bytes, a frame, several frames and a superframe. */
+static struct berth_packet *chunk_new(struct sendq *queue, struct berth_packet_pool *pool, size_t length)
+{
+	struct berth_packet *chunk;
+
+	/* A second small write in a row promises more: one chunk of a frame's size beats many small ones. */
+	if (queue->bytes && length < 1024)
+		length = 1024;
+	chunk = berth_packet_new(pool, 0, MIN(length, CHUNK_ROOM));
+	if (!chunk)
+		return NULL;
+	packet_queue_push(&queue->chunks, chunk);
+	queue->last = chunk;
+	return chunk;
+}
+
+size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const struct berth_message *message,
+		    size_t offset, size_t length)
+{
+	size_t taken = 0;
+
+	while (taken < length) {
+		struct berth_packet *chunk = queue->last;
+		size_t piece;
+
+		if (!chunk || !packet_tailroom(chunk))
+			chunk = chunk_new(queue, pool, length - taken);
+		if (!chunk)
+			break;
+		piece = MIN(length - taken, packet_tailroom(chunk));
+		message_gather(message, offset + taken, berth_packet_put(chunk, piece), piece);
+		queue->bytes += piece;
+		taken += piece;
+	}
+	return taken;
+}
+
+static void cursor_move(struct sendq *queue, size_t offset)
+{
+	if (!queue->cursor || offset < queue->cursor_offset) {
+		queue->cursor = queue->chunks.head;
+		queue->cursor_offset = 0;
+	}
+	while (offset - queue->cursor_offset >= queue->cursor->length && queue->cursor->next) {
+		queue->cursor_offset += queue->cursor->length;
+		queue->cursor = queue->cursor->next;
+	}
+}
+
+void sendq_copy(struct sendq *queue, size_t offset, void *to, size_t length)
+{
+	uint8_t *out = to;
+
+	while (length) {
+		size_t skip, piece;
+
+		cursor_move(queue, offset);
+		skip = offset - queue->cursor_offset;
+		piece = MIN(length, queue->cursor->length - skip);
+		memcpy(out, queue->cursor->data + skip, piece);
+		out += piece;
+		offset += piece;
+		length -= piece;
+	}
+}
+
+void sendq_release(struct sendq *queue, size_t bytes)
+{
+	queue->bytes -= bytes;
+	queue->cursor = NULL;
+	while (bytes) {
+		struct berth_packet *chunk = queue->chunks.head;
+		size_t piece = MIN(bytes, chunk->length);
+
+		bytes -= piece;
+		if (piece < chunk->length) {
+			berth_packet_pull(chunk, piece);
+			break;
+		}
+		packet_queue_pop(&queue->chunks);
+		if (queue->last == chunk)
+			queue->last = NULL;
+		berth_packet_unref(chunk);
+	}
+}
+
+void sendq_clear(struct sendq *queue)
+{
+	packet_queue_clear(&queue->chunks);
+	*queue = (struct sendq){ .bytes = 0 };
+}

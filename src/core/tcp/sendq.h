@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The send queue: the bytes from SND.UNA to the last one written, in chunks
+ * from the packet pool. Empty, it holds no memory. It knows no sequence
+ * numbers, only offsets from its first byte.
+ */
+#ifndef CORE_TCP_SENDQ_H
+#define CORE_TCP_SENDQ_H
+
+#include "base/packet.h"
+
+#include <berth/protocol.h>
+
+struct sendq {
+	struct packet_queue chunks; /* chunks.bytes is not kept up */
+	struct berth_packet *last;
+	size_t bytes;
+	/* Where the last look-up ended: reads go on from there most of the time. */
+	struct berth_packet *cursor;
+	size_t cursor_offset; /* of cursor's first byte */
+};
+
+/* Take up to length bytes of message, beginning at offset. Returns bytes taken: fewer when memory ends. */
+size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const struct berth_message *message,
+		    size_t offset, size_t length);
+/* Copy length bytes at offset; they are there. */
+void sendq_copy(struct sendq *queue, size_t offset, void *to, size_t length);
+/* Forget the first bytes; they are there. */
+void sendq_release(struct sendq *queue, size_t bytes);
+void sendq_clear(struct sendq *queue);
+
+#endif

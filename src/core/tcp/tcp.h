@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP from the inside. RFC 9293 and the RFCs named where they are followed.
+ *
+ * A conversation is, in the order of its life, a tcp_request (SYN-RECEIVED, a
+ * listener's), a tcp_conn (the state behind a socket) and a tcp_timewait.
+ * Each is in the demultiplexer under its four-tuple, one at a time.
+ *
+ * Invariants of a tcp_conn:
+ *  - only tcp_set_state() writes state;
+ *  - SND.UNA <= SND.NXT <= snd_max; SND.NXT goes back to SND.UNA after a
+ *    timeout and the data between is sent again (RFC 5681 §3.1 and go-back-N);
+ *  - sendq's first byte is at SND.UNA (once our SYN is acknowledged);
+ *  - the right edge of the window offered, rcv_adv, never moves left;
+ *  - the application hears of changes only from tcp_leave(), the last thing an
+ *    entry point does, because it may close the socket from there.
+ */
+#ifndef CORE_TCP_TCP_H
+#define CORE_TCP_TCP_H
+
+#include "base/seq.h"
+#include "base/timer.h"
+#include "core/socket/socket.h"
+#include "core/tcp/receiveq.h"
+#include "core/tcp/rtt.h"
+#include "core/tcp/sendq.h"
+#include "wire/tcp.h"
+
+#include <errno.h>
+
+enum tcp_state {
+	TCP_CLOSED,
+	TCP_LISTEN,
+	TCP_SYN_SENT,
+	TCP_SYN_RECEIVED, /* here only by simultaneous open; listeners have tcp_request */
+	TCP_ESTABLISHED,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSE_WAIT,
+	TCP_CLOSING,
+	TCP_LAST_ACK,
+	TCP_TIME_WAIT, /* passed through: what remains is a tcp_timewait */
+	TCP_STATES,
+};
+
+enum tcp_timer {
+	TCP_TIMER_RETRANSMIT,
+	TCP_TIMER_PERSIST,
+	TCP_TIMER_DELAYED_ACK,
+	TCP_TIMER_KEEPALIVE,
+	TCP_TIMER_ORPHAN, /* FIN-WAIT-2 without a descriptor */
+	TCP_TIMERS,
+};
+
+#define TCP_SYN_RETRIES 6			  /* Linux: tcp_syn_retries, tcp_synack_retries (5) */
+#define TCP_SYN_ACK_RETRIES 5
+#define TCP_RETRIES 15				  /* Linux: tcp_retries2 */
+#define TCP_ORPHAN_RETRIES 8			  /* Linux: tcp_orphan_retries() */
+#define TCP_DELAYED_ACK (40 * BERTH_MSEC)	  /* Linux: TCP_DELACK_MIN */
+#define TCP_QUICK_ACKS 16			  /* Linux: TCP_MAX_QUICKACKS */
+#define TCP_TIME_WAIT_TIME (60 * BERTH_SEC)	  /* Linux: TCP_TIMEWAIT_LEN */
+#define TCP_FIN_WAIT_2_TIME (60 * BERTH_SEC)	  /* Linux: TCP_FIN_TIMEOUT */
+#define TCP_KEEPALIVE_IDLE (7200 * BERTH_SEC)	  /* RFC 9293 §3.8.4 */
+#define TCP_KEEPALIVE_INTERVAL (75 * BERTH_SEC)
+#define TCP_KEEPALIVE_PROBES 9
+#define TCP_PAWS_AGE (24 * 86400 * BERTH_SEC)	  /* RFC 7323 §5.5 */
+#define TCP_CHALLENGE_PER_SECOND 1000		  /* RFC 5961 §7 */
+#define TCP_DUPLICATE_ACK_GAP (500 * BERTH_MSEC)  /* Linux: tcp_invalid_ratelimit */
+
+struct tcp_conn;
+
+/* A congestion control. All counts are bytes. */
+struct tcp_congestion {
+	const char *name;
+	/* New data was acknowledged outside of recovery while cwnd was what limited us. */
+	void (*on_ack)(struct tcp_conn *conn, uint32_t acked);
+	/* What ssthresh shall be, now that something was lost with flight bytes under way. */
+	uint32_t (*on_loss)(struct tcp_conn *conn, uint32_t flight);
+};
+extern const struct tcp_congestion tcp_newreno;
+
+/* What an application set; survives disconnect. */
+struct tcp_settings {
+	bool no_delay, cork;
+	uint8_t syn_retries;	  /* 0: the default */
+	uint8_t keepalive_probes;
+	uint16_t max_segment;	  /* TCP_MAXSEG, 0: none */
+	uint32_t user_timeout_ms; /* 0: none */
+	uint32_t window_clamp;	  /* 0: none */
+	int32_t linger2_seconds;  /* 0: the default; -1: none at all */
+	uint32_t defer_accept_seconds;
+	berth_time keepalive_idle, keepalive_interval;
+	const struct tcp_congestion *congestion;
+};
+
+struct tcp_listener {
+	struct list requests; /* struct tcp_request */
+	struct list accepted; /* struct tcp_conn: finished, not taken yet */
+	unsigned request_count, accepted_count, backlog;
+};
+
+struct tcp_counters {
+	uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
+	uint64_t segments_out, segments_in, data_out, data_in;
+	uint32_t retransmits;
+};
+
+struct tcp_conn {
+	uint8_t state;
+	bool released;	     /* the descriptor is gone */
+	bool fin_queued;     /* our FIN comes after the last byte of sendq, not acknowledged yet */
+	bool fin_acked;	     /* it is */
+	bool fin_received;   /* the peer's FIN was taken: end of stream */
+	bool fin_early;	     /* a FIN waits behind a gap, at fin_seq */
+	bool write_shutdown, read_shutdown;
+	bool ever_connected;
+	/* What the handshake agreed on */
+	bool timestamps, scaling;
+	uint8_t send_scale, receive_scale;
+	/* For the end of the present entry: */
+	uint8_t busy; /* entry points under way */
+	bool wake, ack_now;
+	int error;	     /* positive errno to leave in the socket */
+	int soft_error;	     /* what ICMP said, for when we give up. RFC 5461 §4 */
+	bool more;	     /* the last send said MSG_MORE */
+	bool interactive;    /* data answers data: no quick ACKs (Linux: pingpong) */
+	bool in_recovery, cwnd_limited;
+	uint8_t quick_acks;  /* full segments still to be acknowledged at once */
+	uint8_t dup_acks, timeouts, probes, keepalives;
+
+	/* Send. RFC 9293 §3.3.1 */
+	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_window;
+	uint32_t snd_small_end; /* end of the last segment below MSS: Nagle as Minshall has it */
+	struct sendq sendq;
+	uint16_t peer_mss; /* from its SYN */
+	uint16_t mss;	   /* payload bytes, options taken off */
+	unsigned mss_mtu;  /* the path MTU that mss was computed for */
+
+	/* Receive */
+	uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent, fin_seq;
+	uint32_t unacked_bytes; /* received since the last ACK went out */
+	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
+	struct receiveq receiveq;
+
+	/* Timestamps. RFC 7323 */
+	uint32_t timestamp_offset, ts_recent;
+	berth_time ts_recent_time;
+
+	/* Congestion and time */
+	uint32_t cwnd, ssthresh, recover, cwnd_acked;
+	struct tcp_rtt rtt;
+	uint32_t timed_seq; /* the ACK of this seq gives a sample; valid while timed */
+	bool timed;
+	berth_time timed_at;
+	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
+	berth_time probing_since; /* user timeout while the window is shut */
+	berth_time last_sent, last_heard, last_duplicate_ack;
+	berth_time deadline[TCP_TIMERS];
+	struct berth_timer timer;
+
+	struct tcp_settings settings;
+	struct tcp_listener *listener; /* LISTEN only */
+	struct tcp_conn *parent;       /* in this listener's accept queue */
+	struct list accept_node;
+	struct tcp_counters counters;
+};
+
+/* A handshake in which we wait for the ACK of our SYN-ACK. */
+struct tcp_request {
+	struct demux_node demux;
+	struct list node; /* in listener->requests */
+	struct tcp_conn *parent;
+	uint32_t iss, irs, ts_recent, timestamp_offset, window;
+	uint16_t peer_mss, mss, offered_window;
+	bool timestamps, scaling;
+	bool acked;  /* TCP_DEFER_ACCEPT: the ACK came, the data did not */
+	uint8_t send_scale, receive_scale, retries;
+	berth_time created, last_sent;
+	struct berth_timer timer;
+};
+
+/* What is left of a conversation, RFC 9293 §3.6.1; see timewait.c. */
+struct tcp_timewait {
+	struct demux_node demux;
+	struct port_claim claim;
+	struct list node; /* in tcp_stack.timewaits, by expiry */
+	struct tcp_stack *tcp;
+	berth_time expiry, ts_recent_time, last_ack;
+	uint32_t snd_nxt, rcv_nxt, ts_recent, timestamp_offset;
+	uint16_t window;
+	bool timestamps;
+};
+
+/* What TCP keeps in each stack. */
+struct tcp_stack {
+	struct berth_stack *stack;
+	struct hash_key isn_key, timestamp_key;
+	struct list timewaits;
+	unsigned timewait_count;
+	struct berth_timer timewait_timer;
+	berth_time challenge_second;
+	unsigned challenges;
+};
+
+/* A segment that arrived, in host order. The packet is taken away when its payload is queued. */
+struct tcp_segment {
+	struct berth_packet *packet; /* data at payload; NULL once taken */
+	const struct berth_ip_info *info;
+	struct wire_tcp header;
+	struct berth_endpoint local, remote;
+	uint32_t seq, ack, length; /* length: payload bytes, without SYN and FIN */
+	uint8_t flags;
+};
+
+static inline struct berth_socket *tcp_socket(struct tcp_conn *conn)
+{
+	return socket_of_state(conn);
+}
+static inline struct berth_stack *tcp_stack_of(struct tcp_conn *conn)
+{
+	return tcp_socket(conn)->stack;
+}
+static inline struct tcp_conn *tcp_conn_of(struct berth_socket *socket)
+{
+	return (struct tcp_conn *)socket->protocol_state;
+}
+static inline struct tcp_stack *tcp_of(struct berth_stack *stack)
+{
+	return stack->protocol_states[IPPROTO_TCP];
+}
+/* SEG.LEN of RFC 9293: SYN and FIN count. */
+static inline uint32_t tcp_segment_length(const struct tcp_segment *segment)
+{
+	return segment->length + !!(segment->flags & WIRE_TCP_SYN) + !!(segment->flags & WIRE_TCP_FIN);
+}
+/* The sequence number behind the last byte written: our FIN's, when it is queued. */
+static inline uint32_t tcp_data_end(const struct tcp_conn *conn)
+{
+	return conn->snd_una + (uint32_t)conn->sendq.bytes;
+}
+static inline bool tcp_fin_sent(const struct tcp_conn *conn)
+{
+	return conn->fin_queued && seq_gt(conn->snd_max, tcp_data_end(conn));
+}
+static inline uint32_t tcp_flight(const struct tcp_conn *conn)
+{
+	return conn->snd_max - conn->snd_una;
+}
+
+/* state.c: states, entry and exit */
+void tcp_set_state(struct tcp_conn *conn, enum tcp_state state);
+const char *tcp_state_name(enum tcp_state state);
+bool tcp_edge_legal(enum tcp_state from, enum tcp_state to);
+bool tcp_synchronized(enum tcp_state state);
+void tcp_conn_init(struct tcp_conn *conn);
+void tcp_enter(struct tcp_conn *conn);
+/* End of an entry point: tell the socket layer. conn may be gone afterwards. */
+void tcp_leave(struct tcp_conn *conn);
+/* The conversation is over; error (positive errno) or 0 for a clean end. */
+void tcp_finish(struct tcp_conn *conn, int error);
+/* The same, with a RST to the peer where there is one. RFC 9293 §3.10.5. */
+void tcp_abort(struct tcp_conn *conn, int error);
+void tcp_orphan_wait(struct tcp_conn *conn);
+void tcp_drop_queues(struct tcp_conn *conn);
+
+/* arrival.c */
+void tcp_arrive(struct tcp_conn *conn, struct tcp_segment *segment);
+void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment);
+void tcp_segment_drop(struct berth_stack *stack, struct tcp_segment *segment, enum berth_event reason);
+void tcp_become_established(struct tcp_conn *conn);
+void tcp_challenge(struct tcp_conn *conn);
+bool tcp_challenge_allowed(struct berth_stack *stack);
+
+/* arrival_syn.c */
+void tcp_arrive_syn_sent(struct tcp_conn *conn, struct tcp_segment *segment);
+
+/* input.c: from IP to a conversation */
+void tcp_input(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info);
+void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted,
+	       size_t length);
+
+/* ack.c, text.c: the steps with their own files. Return false when the segment ends there. */
+bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment);
+void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment);
+bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment);
+bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment);
+
+/* recovery.c: loss, RFC 5681 §3.2 and RFC 6582 */
+void tcp_recovery_duplicate(struct tcp_conn *conn);
+void tcp_recovery_ack(struct tcp_conn *conn, uint32_t acked);
+void tcp_recovery_timeout(struct tcp_conn *conn);
+
+/* congestion.c */
+void tcp_congestion_init(struct tcp_conn *conn);
+void tcp_congestion_idle(struct tcp_conn *conn);
+const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length);
+uint32_t tcp_initial_window(uint32_t mss);
+
+/* output.c */
+void tcp_output(struct tcp_conn *conn);
+void tcp_send_syn(struct tcp_conn *conn);
+void tcp_send_ack(struct tcp_conn *conn);
+void tcp_send_reset(struct tcp_conn *conn);
+void tcp_send_probe(struct tcp_conn *conn);
+/* Send what lies at SND.UNA once more, whatever the window. */
+void tcp_retransmit(struct tcp_conn *conn);
+/* Send at least what a persist timeout allows. */
+void tcp_force_output(struct tcp_conn *conn);
+
+/* emit.c: one segment onto the wire */
+struct tcp_emit {
+	struct berth_endpoint local, remote;
+	const struct ip_path *path;
+	uint8_t ttl, traffic_class;
+};
+/* payload: NULL, or a packet with headroom whose data is the payload; taken. Returns 0 or a negative errno. */
+int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struct wire_tcp *header,
+	     struct berth_packet *payload);
+/* Answer a segment that nobody wants. RFC 9293 §3.5.2 */
+void tcp_reply_reset(struct berth_stack *stack, const struct tcp_segment *segment);
+/* Send a bare segment to where none of our sockets is asked: requests, TIME-WAITs. */
+void tcp_emit_bare(struct berth_stack *stack, const struct demux_node *node, const struct wire_tcp *header);
+
+/* window.c: what we offer, and MSS */
+uint16_t tcp_window_to_offer(struct tcp_conn *conn);
+void tcp_window_opened(struct tcp_conn *conn);
+uint32_t tcp_receive_space(struct tcp_conn *conn);
+uint8_t tcp_scale_for(const struct berth_stack *stack);
+void tcp_update_mss(struct tcp_conn *conn, unsigned mtu);
+uint16_t tcp_mss_of_mtu(unsigned mtu, bool ip6);
+uint32_t tcp_timestamp_now(const struct berth_stack *stack, uint32_t offset);
+
+/* timer.c */
+void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadline);
+void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which);
+void tcp_timer_clear_all(struct tcp_conn *conn);
+void tcp_timer_init(struct tcp_conn *conn);
+bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which);
+void tcp_timer_keepalive(struct tcp_conn *conn);
+void tcp_timer_retransmit(struct tcp_conn *conn);
+
+/* listen.c, request.c */
+int tcp_listen(struct berth_socket *socket, int backlog);
+int tcp_accept(struct berth_socket *socket, struct berth_socket **ret_socket);
+void tcp_listener_close(struct tcp_conn *conn, bool quiet);
+void tcp_listen_arrive(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t isn_hint);
+bool tcp_accept_full(const struct tcp_conn *parent);
+int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, uint32_t isn_hint);
+void tcp_request_free(struct tcp_request *request);
+void tcp_request_send(struct tcp_request *request);
+void tcp_request_arrive(struct tcp_request *request, struct tcp_segment *segment);
+
+/* timewait.c */
+void tcp_timewait_begin(struct tcp_conn *conn);
+void tcp_timewait_arrive(struct tcp_timewait *timewait, struct tcp_segment *segment);
+void tcp_timewait_init(struct tcp_stack *tcp);
+void tcp_timewait_fini(struct tcp_stack *tcp);
+
+/* isn.c: RFC 6528 */
+uint32_t tcp_isn(const struct berth_stack *stack, const struct berth_endpoint *local,
+		 const struct berth_endpoint *remote);
+uint32_t tcp_timestamp_offset(const struct berth_stack *stack, const struct berth_endpoint *local,
+			      const struct berth_endpoint *remote);
+
+/* calls.c, options.c: what the socket layer calls */
+int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote);
+int tcp_disconnect(struct berth_socket *socket);
+ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message);
+ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message);
+int tcp_shutdown(struct berth_socket *socket, int how);
+void tcp_release(struct berth_socket *socket, bool abort);
+unsigned tcp_readiness(struct berth_socket *socket);
+bool tcp_writeable(struct tcp_conn *conn);
+bool tcp_readable(struct tcp_conn *conn);
+int tcp_setsockopt(struct berth_socket *socket, int option, const void *value, socklen_t length);
+int tcp_getsockopt(struct berth_socket *socket, int option, void *value, socklen_t *length);
+void tcp_settings_init(struct tcp_settings *settings);
+/* SO_KEEPALIVE was set or cleared on socket, whose protocol is TCP. */
+void tcp_keepalive_changed(struct berth_socket *socket);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text and FIN, RFC 9293 §3.10.7.4, seventh and eighth step; when to
+ * acknowledge at once: RFC 5681 §4.2, RFC 1122 §4.2.3.2.
+ */
+#include "core/tcp/tcp.h"
+
+static bool may_receive(const struct tcp_conn *conn)
+{
+	return conn->state == TCP_ESTABLISHED || conn->state == TCP_FIN_WAIT_1 || conn->state == TCP_FIN_WAIT_2;
+}
+
+/* Cut off what we have already and what was not offered. */
+static void trim(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	uint32_t window_end = seq_max(conn->rcv_adv, conn->rcv_nxt);
+
+	if (seq_lt(segment->seq, conn->rcv_nxt)) {
+		uint32_t old = MIN(conn->rcv_nxt - segment->seq, segment->length);
+
+		berth_packet_pull(segment->packet, old);
+		segment->seq += old;
+		segment->length -= old;
+	}
+	if (segment->length && seq_gt(segment->seq + segment->length, window_end)) {
+		uint32_t fits = seq_gt(window_end, segment->seq) ? window_end - segment->seq : 0;
+
+		segment->length = fits;
+		segment->flags &= (uint8_t)~WIRE_TCP_FIN;
+		berth_packet_trim(segment->packet, fits);
+		conn->ack_now = true;
+	}
+}
+
+/* Full segments are counted in what the peer really sends, which may be less than our MSS. */
+static void learn_segment_size(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	uint32_t size = segment->packet->segment_size ? segment->packet->segment_size : segment->length;
+
+	if (size > conn->receive_mss)
+		conn->receive_mss = (uint16_t)MIN(size, UINT16_MAX);
+}
+
+/* In order: when must the ACK go? Every two full segments at the latest, or by the timer. */
+static void plan_ack(struct tcp_conn *conn, uint32_t received)
+{
+	conn->unacked_bytes += received;
+	if (conn->quick_acks && !conn->interactive) {
+		conn->quick_acks--;
+		conn->ack_now = true;
+	} else if (conn->unacked_bytes >= 2u * conn->receive_mss) {
+		conn->ack_now = true;
+	}
+	if (!conn->ack_now && !tcp_timer_on(conn, TCP_TIMER_DELAYED_ACK))
+		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + TCP_DELAYED_ACK);
+}
+
+static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	uint32_t before = conn->rcv_nxt;
+	bool gap = conn->receiveq.early || seq_gt(segment->seq, conn->rcv_nxt);
+	size_t limit = 2u * (size_t)tcp_socket(conn)->options.receive_buffer + 2 * BERTH_PACKET_MAX;
+	struct berth_packet *packet = segment->packet;
+	uint32_t received;
+
+	segment->packet = NULL;
+	conn->counters.data_in++;
+	if (!receiveq_put(&conn->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
+		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_DROP_BUFFER_FULL);
+	received = conn->rcv_nxt - before;
+	conn->counters.bytes_received += received;
+	if (gap)
+		conn->ack_now = true; /* a duplicate ACK, or word that the gap is filled */
+	if (received) {
+		plan_ack(conn, received);
+		conn->wake = true;
+	}
+}
+
+bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	uint32_t length = tcp_segment_length(segment);
+
+	if (length && seq_le(segment->seq + length, conn->rcv_nxt))
+		conn->ack_now = true; /* all old: our ACK was lost, perhaps */
+	if (!segment->length)
+		return true;
+	if (conn->released && seq_gt(segment->seq + segment->length, conn->rcv_nxt)) {
+		/* Nobody will read it: say so. RFC 9293 §3.6 (half-closed); Linux: tcp_rcv_state_process() */
+		tcp_abort(conn, 0);
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_AFTER_CLOSE);
+		return false;
+	}
+	if (!may_receive(conn))
+		return true;
+	learn_segment_size(conn, segment);
+	trim(conn, segment);
+	if (segment->length)
+		queue_text(conn, segment);
+	return true;
+}
+
+static void fin_taken(struct tcp_conn *conn)
+{
+	conn->rcv_nxt++;
+	conn->rcv_adv = seq_max(conn->rcv_adv, conn->rcv_nxt);
+	conn->fin_received = true;
+	conn->fin_early = false;
+	conn->ack_now = true;
+	conn->wake = true;
+	receiveq_clear_early(&conn->receiveq); /* nothing lies behind a FIN */
+	if (conn->state == TCP_ESTABLISHED)
+		tcp_set_state(conn, TCP_CLOSE_WAIT);
+	else if (conn->state == TCP_FIN_WAIT_1)
+		tcp_set_state(conn, TCP_CLOSING); /* had our FIN been acknowledged, this were FIN-WAIT-2 */
+	else if (conn->state == TCP_FIN_WAIT_2)
+		tcp_timewait_begin(conn);
+}
+
+bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	uint32_t fin_seq = segment->seq + segment->length;
+
+	if (!may_receive(conn))
+		return true;
+	if ((segment->flags & WIRE_TCP_FIN) && seq_ge(fin_seq, conn->rcv_nxt)) {
+		conn->fin_early = true;
+		conn->fin_seq = fin_seq;
+		conn->ack_now = true;
+	}
+	if (conn->fin_early && conn->fin_seq == conn->rcv_nxt)
+		fin_taken(conn);
+	else if (conn->fin_early && seq_lt(conn->fin_seq, conn->rcv_nxt))
+		conn->fin_early = false; /* a peer that sends beyond its own FIN */
+	return conn->state != TCP_CLOSED;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * connect(). The daemon decides; when it says yes, the program's socket is
+ * connected natively, to the daemon's listener or (express) to the acceptor's.
+ *
+ * A non-blocking socket whose connection takes time must not look writable
+ * meanwhile, as an unconnected AF_UNIX socket does. So it is connected to the
+ * daemon at once, with a tiny buffer full of filler, which the daemon throws
+ * away when it can say how it went; that is the EPOLLOUT that the program waits
+ * for, and SO_ERROR (asked of the daemon) tells the rest.
+ */
+#include "run/supervisor.h"
+
+#include "run/kernel.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/time.h>
+
+#define FILLER_MAX 16
+
+/* Tags of CONNECTs; other messages' come from line.c. */
+static uint64_t tag_new(void)
+{
+	static uint64_t count;
+
+	return UINT64_C(0xff) << 56 | __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+}
+
+static unsigned fill(int fd, unsigned count)
+{
+	char byte = 0;
+	unsigned sent = 0;
+
+	while (sent < count && send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		sent++;
+	return sent;
+}
+
+static bool writable(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLOUT;
+}
+
+unsigned connect_measure_filler(void)
+{
+	unsigned count = 0;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return 0;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &(int){ 1 }, sizeof(int));
+	while (count < FILLER_MAX && writable(pair[0]) && fill(pair[0], 1))
+		count++;
+	close(pair[0]);
+	close(pair[1]);
+	return count;
+}
+
+static bool hung_up(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd };
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLHUP;
+}
+
+static bool trusted(struct supervisor *supervisor, int fd)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) == 0 &&
+	       peer.uid == supervisor->uid;
+}
+
+/*
+ * Connect fd to where it is carried. A blocking socket would wait while the
+ * other's backlog is full; we never do. Returns 0, -EAGAIN (backlog full), …
+ */
+static int connect_native(struct supervisor *supervisor, int fd, const void *express, size_t express_length)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t length = supervisor->daemon_name_length, room = sizeof(struct timeval);
+	struct timeval old = { 0 }, soon = { .tv_usec = 1000 };
+	int r;
+
+	if (express_length && express_length < sizeof(address.sun_path)) {
+		memcpy(address.sun_path + 1, express, express_length);
+		length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + express_length);
+		descriptor_mark_express(fd);
+	} else {
+		address = supervisor->daemon_name;
+	}
+	getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &old, &room);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
+	do {
+		r = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+	} while (r == -EINTR);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &old, sizeof(old));
+	if (!r && !trusted(supervisor, fd)) {
+		shutdown(fd, SHUT_RDWR);
+		r = -ECONNREFUSED;
+	}
+	return r;
+}
+
+/* The same, trying again while the backlog is full; the daemon empties its own fast. */
+static int carry(struct supervisor *supervisor, int fd, const void *express, size_t express_length)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; i < 200 && r == -EAGAIN; i++) {
+		r = connect_native(supervisor, fd, express, express_length);
+		if (r == -EAGAIN)
+			poll(NULL, 0, 1);
+	}
+	/* The edge that epoll waits for. */
+	descriptor_grow_buffer(fd);
+	return r == -EAGAIN ? -ETIMEDOUT : r;
+}
+
+/* entry's socket is not to look writable until CONNECTED. supervisor->lock is held. */
+static void attach_filler(struct supervisor *supervisor, struct connecting *entry, int fd)
+{
+	struct channel_message message = { .type = CHANNEL_ATTACH, .id = entry->id, .value = (int)supervisor->filler };
+
+	if (entry->filled)
+		return;
+	line_tell(supervisor, line_of(supervisor, entry->id), &message, NULL, 0, -1);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 1 }, sizeof(int));
+	if (connect_native(supervisor, fd, NULL, 0) == 0) {
+		fill(fd, supervisor->filler);
+		entry->filled = true;
+	}
+}
+
+/* supervisor->lock is held. */
+static struct connecting *connecting_find(struct supervisor *supervisor, uint64_t tag, uint64_t id)
+{
+	LIST_EACH(&supervisor->connecting, node)
+	{
+		struct connecting *entry = LIST_ITEM(node, struct connecting, node);
+
+		if (tag ? entry->tag == tag : entry->id == id && !entry->asking)
+			return entry;
+	}
+	return NULL;
+}
+
+static struct connecting *connecting_new(struct call *call)
+{
+	struct connecting *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->id = call->descriptor.id;
+	entry->tid = call->tid;
+	entry->fd = (int)call->args[0];
+	entry->asking = true;
+	entry->tag = tag_new();
+	pthread_mutex_lock(&call->supervisor->lock);
+	list_append(&call->supervisor->connecting, &entry->node);
+	pthread_mutex_unlock(&call->supervisor->lock);
+	return entry;
+}
+
+static void connecting_free(struct supervisor *supervisor, struct connecting *entry)
+{
+	pthread_mutex_lock(&supervisor->lock);
+	list_remove(&entry->node);
+	pthread_mutex_unlock(&supervisor->lock);
+	free(entry);
+}
+
+/* connect_id is set: only CONNECTED, a signal or a timeout ends this. */
+static int64_t attempt_nothing(struct call *call)
+{
+	return CALL_PENDING;
+}
+
+static int64_t wait_connected(struct call *call, uint64_t id)
+{
+	call->attempt = attempt_nothing;
+	call->connect_id = id;
+	call->timeout_option = SO_SNDTIMEO;
+	call->timeout_result = -EINPROGRESS;
+	return CALL_PENDING;
+}
+
+/* It takes time. Returns with entry in the list, or used up. */
+static int64_t connect_later(struct call *call, struct connecting *entry)
+{
+	struct supervisor *supervisor = call->supervisor;
+	bool nonblocking = descriptor_nonblocking(&call->descriptor);
+	int64_t r;
+
+	pthread_mutex_lock(&supervisor->lock);
+	entry->asking = false;
+	if (entry->arrived) { /* CONNECTED was faster than we are */
+		list_remove(&entry->node);
+		pthread_mutex_unlock(&supervisor->lock);
+		r = entry->result;
+		if (!r)
+			r = carry(supervisor, call->descriptor.fd, entry->express, entry->express_length);
+		free(entry);
+		return r || !nonblocking ? r : -EINPROGRESS;
+	}
+	if (nonblocking)
+		attach_filler(supervisor, entry, call->descriptor.fd);
+	entry->awaited = !nonblocking;
+	pthread_mutex_unlock(&supervisor->lock);
+	if (nonblocking)
+		return -EINPROGRESS;
+	return wait_connected(call, entry->id);
+}
+
+/* Somebody (a signal's restart, another thread) waits for a connection under way. */
+static int64_t connect_join(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	bool wait = !descriptor_nonblocking(&call->descriptor);
+	struct connecting *entry;
+
+	pthread_mutex_lock(&supervisor->lock);
+	entry = connecting_find(supervisor, 0, call->descriptor.id);
+	wait = wait && entry;
+	if (wait)
+		entry->awaited = true;
+	pthread_mutex_unlock(&supervisor->lock);
+	if (!wait)
+		return -EALREADY;
+	return wait_connected(call, call->descriptor.id);
+}
+
+/*
+ * A stream socket that was connected natively before can't be again: give the
+ * program a fresh one in its place. What epoll knew of the old one is lost.
+ */
+static int64_t renew(struct call *call)
+{
+	struct descriptor *old = &call->descriptor;
+	int flags = fcntl(old->fd, F_GETFL) & O_NONBLOCK, r;
+	uint64_t id;
+	int fd = socket_make(call, old->domain, old->type, old->protocol, flags ? SOCK_NONBLOCK : 0, &id);
+
+	if (fd < 0)
+		return fd;
+	r = call_replace_fd(call, (int)call->args[0], fd);
+	if (r) {
+		close(fd);
+		return r;
+	}
+	close(old->fd);
+	descriptor_identify(call->supervisor, fd, old);
+	hint_set(call->supervisor, id, call->tid, (int)call->args[0]);
+	return 0;
+}
+
+static int64_t disconnect(struct call *call, struct channel_message *message)
+{
+	int64_t r = call_ask(call, message, NULL, 0, NULL, 0);
+
+	if (r || !call->descriptor.carried)
+		return r;
+	shutdown(call->descriptor.fd, SHUT_RDWR);
+	return renew(call);
+}
+
+static int64_t connect_stream(struct call *call, struct channel_message *message, bool again)
+{
+	bool nonblocking = descriptor_nonblocking(&call->descriptor);
+	struct connecting *entry = connecting_new(call);
+	char express[sizeof(entry->express)] = "";
+	struct channel_message answer = *message;
+	int64_t r;
+
+	if (!entry)
+		return -ENOMEM;
+	answer.value = nonblocking;
+	/* Known before it is sent: CONNECTED may be read before this thread goes on. */
+	answer.tag = entry->tag;
+	r = line_ask(call->supervisor, line_of(call->supervisor, entry->id), &answer, NULL, 0, express,
+		     sizeof(express));
+	if (r == -EINPROGRESS)
+		return connect_later(call, entry);
+	connecting_free(call->supervisor, entry);
+	if (r == -EALREADY)
+		return connect_join(call);
+	if (r)
+		return r;
+	r = carry(call->supervisor, call->descriptor.fd, express, MIN(answer.payload_length, sizeof(express)));
+	if (r == -EISCONN && !hung_up(call->descriptor.fd))
+		return 0; /* Linux: asked again when it is done, it says so once */
+	if (r == -EISCONN && !again) {
+		/* A second connection after a first that failed late. */
+		r = renew(call);
+		if (r)
+			return r;
+		message->id = call->descriptor.id;
+		return connect_stream(call, message, true);
+	}
+	/* Linux: even a connection made at once is in progress to who does not wait. */
+	return r || !nonblocking ? r : -EINPROGRESS;
+}
+
+int64_t handle_connect(struct call *call)
+{
+	struct sockaddr_storage address;
+	struct channel_message message;
+	int64_t r = memory_read_address(call, call->args[1], (int64_t)call->args[2], &address);
+
+	if (r)
+		return r;
+	if ((int)call->args[2] < (int)sizeof(address.ss_family))
+		return -EINVAL;
+	call_message(call, &message, CHANNEL_CONNECT);
+	message.address_length = (uint16_t)MIN((int)call->args[2], CHANNEL_ADDRESS_MAX);
+	memcpy(message.address, &address, message.address_length);
+	if (call->descriptor.type != SOCK_STREAM)
+		return call_ask(call, &message, NULL, 0, NULL, 0);
+	if (address.ss_family == AF_UNSPEC)
+		return disconnect(call, &message);
+	return connect_stream(call, &message, false);
+}
+
+static struct call *waiter_find(struct supervisor *supervisor, uint64_t id)
+{
+	struct call *found = NULL;
+
+	pthread_mutex_lock(&supervisor->lock);
+	LIST_EACH(&supervisor->pending, node)
+	{
+		struct call *call = LIST_ITEM(node, struct call, node);
+
+		if (call->connect_id == id) {
+			found = call;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&supervisor->lock);
+	return found;
+}
+
+/* Only the worker gets here. */
+void connect_arrived(struct supervisor *supervisor, const struct channel_message *message, const void *payload)
+{
+	struct connecting *entry;
+	struct call *waiter;
+	int fd, r = message->result;
+
+	pthread_mutex_lock(&supervisor->lock);
+	entry = connecting_find(supervisor, message->tag, message->id);
+	if (entry && entry->asking) {
+		entry->arrived = true;
+		entry->result = r;
+		entry->express_length = MIN(message->payload_length, sizeof(entry->express));
+		memcpy(entry->express, payload, entry->express_length);
+		entry = NULL;
+	}
+	pthread_mutex_unlock(&supervisor->lock);
+	if (!entry)
+		return;
+	waiter = waiter_find(supervisor, entry->id);
+	if (!waiter && __atomic_load_n(&entry->awaited, __ATOMIC_ACQUIRE)) {
+		/* A receiver is just handing it over: look again. */
+		note_add(supervisor, message, payload);
+		return;
+	}
+	fd = waiter ? fcntl(waiter->descriptor.fd, F_DUPFD_CLOEXEC, 0) : peer_getfd(NULL, entry->tid, entry->fd);
+	if (!waiter) {
+		struct descriptor descriptor;
+
+		if (fd >= 0 && (!descriptor_identify(supervisor, fd, &descriptor) || descriptor.id != entry->id)) {
+			close(fd);
+			fd = -1;
+		}
+		if (fd < 0)
+			fd = descriptor_find(supervisor, entry->id);
+	}
+	if (fd >= 0 && !r && !entry->filled)
+		r = carry(supervisor, fd, payload, message->payload_length);
+	else if (fd >= 0)
+		descriptor_grow_buffer(fd);
+	if (fd >= 0)
+		close(fd);
+	while (waiter) {
+		worker_finish(waiter, r);
+		waiter = waiter_find(supervisor, entry->id);
+	}
+	connecting_free(supervisor, entry);
+}
+
+void connect_abandoned(struct call *call)
+{
+	struct connecting *entry;
+
+	pthread_mutex_lock(&call->supervisor->lock);
+	entry = connecting_find(call->supervisor, 0, call->connect_id);
+	if (entry)
+		entry->awaited = false;
+	pthread_mutex_unlock(&call->supervisor->lock);
+}
+
+void connect_interrupted(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	struct connecting *entry;
+
+	pthread_mutex_lock(&supervisor->lock);
+	entry = connecting_find(supervisor, 0, call->connect_id);
+	if (entry)
+		attach_filler(supervisor, entry, call->descriptor.fd);
+	pthread_mutex_unlock(&supervisor->lock);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whose descriptor is it? A socket of ours carries its identity in its name
+ * (channel.h), so the answer is read off a copy of the descriptor, and is right
+ * whatever dup(), fork(), exec() and SCM_RIGHTS did with it.
+ *
+ * A notification names a thread. Where the kernel has pidfds of threads (6.9)
+ * one is kept for each: it can't come to mean another thread. Before, only
+ * those of thread group leaders are kept, for the same reason.
+ */
+#include "run/supervisor.h"
+
+#include "run/kernel.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_BYTES (1 << 20) /* the kernel clips it to net.core.wmem_max */
+
+/* The thread group of tid, or -ESRCH. */
+static pid_t group_of(pid_t tid)
+{
+	char path[32], line[128];
+	pid_t group = -ESRCH;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return -ESRCH;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "Tgid: %d", &group) == 1)
+			break;
+	fclose(file);
+	return group;
+}
+
+/* Returns a pidfd through which tid's descriptors can be reached; *ret_keep: it is tid's own. */
+static int peer_open(pid_t tid, bool *ret_keep)
+{
+	int pidfd = kernel_pidfd_open(tid, RUN_PIDFD_THREAD);
+	pid_t group;
+
+	*ret_keep = true;
+	if (pidfd == -EINVAL)
+		pidfd = kernel_pidfd_open(tid, 0);
+	if (pidfd != -EINVAL && pidfd != -ENOENT)
+		return pidfd;
+	*ret_keep = false;
+	group = group_of(tid);
+	return group < 0 ? group : kernel_pidfd_open(group, 0);
+}
+
+int peer_getfd(struct peers *peers, pid_t tid, int number)
+{
+	size_t slot = (size_t)tid % PEER_CACHE;
+	int pidfd, fd;
+	bool keep;
+
+	if (peers && peers->slots[slot].tid == tid) {
+		fd = kernel_pidfd_getfd(peers->slots[slot].pidfd, number);
+		if (fd != -ESRCH)
+			return fd;
+		close(peers->slots[slot].pidfd);
+		peers->slots[slot].tid = 0;
+	}
+	pidfd = peer_open(tid, &keep);
+	if (pidfd < 0)
+		return pidfd;
+	fd = kernel_pidfd_getfd(pidfd, number);
+	if (!peers || !keep) {
+		close(pidfd);
+		return fd;
+	}
+	if (peers->slots[slot].tid)
+		close(peers->slots[slot].pidfd);
+	peers->slots[slot].tid = tid;
+	peers->slots[slot].pidfd = pidfd;
+	return fd;
+}
+
+void peers_fini(struct peers *peers)
+{
+	for (size_t i = 0; i < PEER_CACHE; i++)
+		if (peers->slots[i].tid)
+			close(peers->slots[i].pidfd);
+	memset(peers, 0, sizeof(*peers));
+}
+
+/*
+ * Two names say all: the socket's own and its peer's.
+ *
+ *	own .s, no peer		not connected (or a listener)
+ *	own .s, peer .d		made a connection, through the daemon
+ *	own .s, peer .s		express: one end made it, one accepted it
+ *	own .s, peer .c		accepted (its own name is the listener's)
+ *
+ * Who made an express connection set SO_RCVBUF on its end to EXPRESS_MARK: the
+ * option does nothing on these sockets, is not inherited by accepted ones, and
+ * the program can't reach it.
+ */
+#define EXPRESS_MARK 5120
+
+static bool express_made(int fd)
+{
+	int value = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &(socklen_t){ sizeof(value) }) == 0 &&
+	       value == 2 * EXPRESS_MARK;
+}
+
+static void identify_connected(struct descriptor *descriptor, int fd)
+{
+	descriptor->carried = true;
+	if (descriptor->peer.kind == NAME_DAEMON || (descriptor->peer.kind == NAME_SOCKET && express_made(fd)))
+		return;
+	descriptor->accepted = true;
+	descriptor->id = descriptor->peer.id;
+	if (descriptor->peer.kind == NAME_SOCKET)
+		descriptor->flags = CHANNEL_PEER_ID;
+}
+
+bool descriptor_identify(struct supervisor *supervisor, int fd, struct descriptor *descriptor)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+
+	*descriptor = (struct descriptor){ .fd = fd };
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+	    name_read(supervisor->key, &address, length, &descriptor->name) < 0 || descriptor->name.kind != NAME_SOCKET)
+		return false;
+	descriptor->ours = true;
+	descriptor->id = descriptor->name.id;
+	descriptor->domain = descriptor->name.domain;
+	descriptor->type = descriptor->name.type;
+	descriptor->protocol = descriptor->name.protocol;
+	length = sizeof(address);
+	if (descriptor->type == SOCK_STREAM && getpeername(fd, (struct sockaddr *)&address, &length) == 0 &&
+	    name_read(supervisor->key, &address, length, &descriptor->peer) == 0)
+		identify_connected(descriptor, fd);
+	return true;
+}
+
+int64_t descriptor_get(struct call *call, struct peers *peers)
+{
+	int fd = peer_getfd(peers, call->tid, (int)call->args[0]);
+
+	if (fd == -EPERM || fd == -EACCES)
+		say_once(call->supervisor, "a process that does not let itself be looked into (prctl(PR_SET_DUMPABLE)) "
+					   "can't use Berth's sockets here");
+	if (fd < 0)
+		return CALL_CONTINUE; /* EBADF is the kernel's to say */
+	if (!descriptor_identify(call->supervisor, fd, &call->descriptor))
+		return CALL_CONTINUE;
+	/* What was found belongs to the caller only if it is still there. */
+	return call_valid(call) ? 0 : -ENOENT;
+}
+
+bool descriptor_nonblocking(const struct descriptor *descriptor)
+{
+	return fcntl(descriptor->fd, F_GETFL) & O_NONBLOCK;
+}
+
+void descriptor_grow_buffer(int fd)
+{
+	/* Besides, this wakes whoever polls for EPOLLOUT. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ BUFFER_BYTES }, sizeof(int));
+}
+
+/* Is number of process pid the socket id? Returns a copy or -ENOENT. */
+static int try_descriptor(struct supervisor *supervisor, struct peers *peers, pid_t pid, int number, uint64_t id)
+{
+	struct descriptor descriptor;
+	int fd = peer_getfd(peers, pid, number);
+
+	if (fd < 0)
+		return -ENOENT;
+	if (descriptor_identify(supervisor, fd, &descriptor) && descriptor.id == id)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+static int search_process(struct supervisor *supervisor, pid_t pid, uint64_t id)
+{
+	struct peers peers = { 0 };
+	char path[64], target[64];
+	int fd = -ENOENT;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	directory = opendir(path);
+	for (struct dirent *entry; directory && fd < 0 && (entry = readdir(directory));) {
+		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target));
+
+		if (length > 7 && !memcmp(target, "socket:", 7))
+			fd = try_descriptor(supervisor, &peers, pid, atoi(entry->d_name), id);
+	}
+	if (directory)
+		closedir(directory);
+	peers_fini(&peers);
+	return fd;
+}
+
+int descriptor_find(struct supervisor *supervisor, uint64_t id)
+{
+	struct hint hint = hint_get(supervisor, id);
+	pid_t *pids = NULL;
+	int fd = -ENOENT, count;
+
+	if (hint.pid)
+		fd = try_descriptor(supervisor, NULL, hint.pid, hint.fd, id);
+	if (fd >= 0)
+		return fd;
+	count = descendants_list(getpid(), &pids);
+	for (int i = 0; i < count && fd < 0; i++)
+		fd = search_process(supervisor, pids[i], id);
+	free(pids);
+	return fd;
+}
+
+void descriptor_mark_express(int fd)
+{
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ EXPRESS_MARK }, sizeof(int));
+}

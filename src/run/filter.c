@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/filter.h"
+#include "base/bytes.h"
+#include "run/kernel.h"
+
+#include <asm/socket.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* What differs from architecture to architecture; numbers come from <sys/syscall.h>. */
+#if defined(__x86_64__)
+#define FILTER_AUDIT_ARCH AUDIT_ARCH_X86_64
+#define FILTER_FOREIGN_BIT 0x40000000 /* x32 */
+#elif defined(__aarch64__)
+#define FILTER_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#define FILTER_FOREIGN_BIT 0x80000000
+#else
+#define FILTER_AUDIT_ARCH 0
+#define FILTER_FOREIGN_BIT 0x80000000
+#endif
+
+#define ARGUMENT_LOW(n) (offsetof(struct seccomp_data, args) + 8 * (n)) /* little endian */
+#define ARGUMENT_HIGH(n) (ARGUMENT_LOW(n) + 4)
+#define FAIL(error) (SECCOMP_RET_ERRNO | (error))
+
+struct builder {
+	struct sock_filter *code;
+	size_t count;
+	size_t patch; /* the jump over the block being written */
+};
+
+static void emit(struct builder *builder, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	if (builder->count < FILTER_MAX)
+		builder->code[builder->count++] = (struct sock_filter){ code, jt, jf, k };
+}
+
+static void load(struct builder *builder, size_t offset)
+{
+	emit(builder, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+static void give(struct builder *builder, uint32_t verdict)
+{
+	emit(builder, BPF_RET | BPF_K, verdict, 0, 0);
+}
+
+/* Is the accumulator value? Then verdict. */
+static void give_if(struct builder *builder, uint32_t value, uint32_t verdict)
+{
+	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+	give(builder, verdict);
+}
+
+static void give_if_between(struct builder *builder, uint32_t low, uint32_t high, uint32_t verdict)
+{
+	emit(builder, BPF_JMP | BPF_JGE | BPF_K, low, 0, 2);
+	emit(builder, BPF_JMP | BPF_JGT | BPF_K, high, 1, 0);
+	give(builder, verdict);
+}
+
+/* What follows until block_end() is for this call only, and ends with a verdict. */
+static void block_begin(struct builder *builder, uint32_t number)
+{
+	builder->patch = builder->count;
+	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 0);
+}
+
+static void block_end(struct builder *builder, uint32_t verdict)
+{
+	give(builder, verdict);
+	builder->code[builder->patch].jf = (uint8_t)(builder->count - builder->patch - 1);
+}
+
+/* Always notified: what they do depends on whose descriptor it is. */
+static const uint32_t notified[] = {
+	SYS_bind,	 SYS_listen,   SYS_connect, SYS_accept,	 SYS_accept4,  SYS_getsockname,
+	SYS_getpeername, SYS_shutdown, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg,
+};
+
+/* A ring would do socket calls behind the filter's back. */
+static const uint32_t refused[] = { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register };
+
+/*
+ * Options at SOL_SOCKET that AF_UNIX answers otherwise than INET would, or that
+ * our TCP must know of. All others are the kernel's: SO_RCVTIMEO SO_SNDTIMEO
+ * SO_RCVLOWAT SO_ACCEPTCONN SO_TIMESTAMP* SO_PRIORITY SO_COOKIE SO_MARK …
+ */
+static const uint32_t options[] = {
+	SO_ERROR,	  SO_TYPE,     SO_DOMAIN,     SO_PROTOCOL,	SO_REUSEADDR,	SO_REUSEPORT,	SO_BINDTODEVICE,
+	SO_BINDTOIFINDEX, SO_LINGER,   SO_RCVBUF,     SO_SNDBUF,	SO_RCVBUFFORCE, SO_SNDBUFFORCE, SO_ZEROCOPY,
+	SO_PEERCRED,	  SO_PEERSEC,  SO_PEERGROUPS, RUN_SO_PEERPIDFD, SO_KEEPALIVE,	SO_BROADCAST,	SO_OOBINLINE,
+	SO_DONTROUTE,	  SO_PASSCRED, SO_PASSSEC,    SO_PEEK_OFF,
+};
+
+static void build_socket_calls(struct builder *builder)
+{
+	block_begin(builder, SYS_socket);
+	load(builder, ARGUMENT_LOW(0));
+	give_if(builder, AF_UNIX, SECCOMP_RET_ALLOW);
+	block_end(builder, SECCOMP_RET_USER_NOTIF);
+
+	/* Linux: these families have no pairs. */
+	block_begin(builder, SYS_socketpair);
+	load(builder, ARGUMENT_LOW(0));
+	give_if(builder, AF_UNIX, SECCOMP_RET_ALLOW);
+	give_if(builder, AF_INET, FAIL(EOPNOTSUPP));
+	give_if(builder, AF_INET6, FAIL(EOPNOTSUPP));
+	give_if(builder, AF_NETLINK, FAIL(EOPNOTSUPP));
+	block_end(builder, FAIL(EAFNOSUPPORT));
+
+	/* The address pointer is 64 bits: both halves. */
+	for (int i = 0; i < 2; i++) {
+		block_begin(builder, i ? SYS_recvfrom : SYS_sendto);
+		load(builder, ARGUMENT_LOW(4));
+		emit(builder, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+		load(builder, ARGUMENT_HIGH(4));
+		give_if(builder, 0, SECCOMP_RET_ALLOW);
+		block_end(builder, SECCOMP_RET_USER_NOTIF);
+	}
+}
+
+static void build_options(struct builder *builder, uint32_t number)
+{
+	block_begin(builder, number);
+	load(builder, ARGUMENT_LOW(1));
+	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, SOL_SOCKET, 1, 0);
+	give(builder, SECCOMP_RET_USER_NOTIF);
+	load(builder, ARGUMENT_LOW(2));
+	for (size_t i = 0; i < COUNT_OF(options); i++)
+		give_if(builder, options[i], SECCOMP_RET_USER_NOTIF);
+	block_end(builder, SECCOMP_RET_ALLOW);
+}
+
+size_t filter_build(struct sock_filter code[FILTER_MAX])
+{
+	struct builder builder = { .code = code };
+
+	load(&builder, offsetof(struct seccomp_data, arch));
+	emit(&builder, BPF_JMP | BPF_JEQ | BPF_K, FILTER_AUDIT_ARCH, 1, 0);
+	give(&builder, FAIL(ENOSYS));
+	load(&builder, offsetof(struct seccomp_data, nr));
+	emit(&builder, BPF_JMP | BPF_JGE | BPF_K, FILTER_FOREIGN_BIT, 0, 1);
+	give(&builder, FAIL(ENOSYS));
+	for (size_t i = 0; i < COUNT_OF(notified); i++)
+		give_if(&builder, notified[i], SECCOMP_RET_USER_NOTIF);
+	for (size_t i = 0; i < COUNT_OF(refused); i++)
+		give_if(&builder, refused[i], FAIL(ENOSYS));
+	build_socket_calls(&builder);
+	build_options(&builder, SYS_setsockopt);
+	build_options(&builder, SYS_getsockopt);
+	/* Interfaces: reached through any socket, AF_UNIX ones too. */
+	block_begin(&builder, SYS_ioctl);
+	load(&builder, ARGUMENT_LOW(1));
+	give_if(&builder, 0x890b, SECCOMP_RET_USER_NOTIF); /* SIOCADDRT */
+	give_if(&builder, 0x890c, SECCOMP_RET_USER_NOTIF); /* SIOCDELRT */
+	give_if_between(&builder, 0x8910, 0x89ff, SECCOMP_RET_USER_NOTIF);
+	give_if_between(&builder, 0x8b00, 0x8bff, SECCOMP_RET_USER_NOTIF); /* wireless */
+	block_end(&builder, SECCOMP_RET_ALLOW);
+	give(&builder, SECCOMP_RET_ALLOW);
+	return builder.count;
+}
+
+int filter_install(void)
+{
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog program = { .len = (unsigned short)filter_build(code), .filter = code };
+	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			  SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+const char *filter_unsupported(void)
+{
+	struct utsname system;
+	unsigned major = 0, minor = 0;
+
+	if (!FILTER_AUDIT_ARCH || FILTER_AUDIT_ARCH != AUDIT_ARCH_X86_64)
+		return "programs can be run on x86-64 only, so far";
+	if (uname(&system) == 0 && sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 5 || (major == 5 && minor < 19)))
+		return "programs can be run on Linux 5.19 and later only (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)";
+	return NULL;
+}

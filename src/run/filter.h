@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The seccomp filter: which system calls the program asks the supervisor for,
+ * which fail at once, and which (nearly all) are the kernel's alone.
+ *
+ * A call is notified when it can reach a socket of ours in a way that the
+ * kernel would answer wrongly for the AF_UNIX socket that it is, or when it
+ * could reach the real network. Everything that is always allowed is decided
+ * by call number alone, so the kernel's own cache (5.11) skips the filter.
+ */
+#ifndef RUN_FILTER_H
+#define RUN_FILTER_H
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+#define FILTER_MAX 256 /* instructions */
+
+/* Write the filter into code. Returns the number of instructions. */
+size_t filter_build(struct sock_filter code[FILTER_MAX]);
+/*
+ * Install it on the calling thread, which has no_new_privs set. Returns the
+ * listener's descriptor or -errno: -EBUSY, somebody listens already.
+ */
+int filter_install(void);
+/* Can this kernel do what the runner needs? NULL, or why not. */
+const char *filter_unsupported(void);
+
+#endif

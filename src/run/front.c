@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * berth run's own process, "front": what the shell sees. It forks the
+ * supervisor, which forks the program; all three are in one process group, so
+ * the terminal treats the program as if it had been started by itself.
+ *
+ *	front		passes on signals that only it was sent; stops when the
+ *			program stops; exits as the program did
+ *	supervisor	answers the program's calls (supervisor.h)
+ *	program		and whatever it forks
+ *
+ * Whoever is killed takes the rest along: the program dies with the supervisor
+ * (PR_SET_PDEATHSIG); the supervisor is told of front's death the same way and
+ * kills everything; front, a subreaper, inherits and kills what a killed
+ * supervisor leaves.
+ */
+#include "run/start.h"
+
+#include "run/filter.h"
+
+#include <fcntl.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Between us: the kernel's and the user's signals never look like these (sigqueue, and who sent it). */
+#define SIGNAL_STOPPED (SIGRTMAX - 1) /* supervisor to front: the program stopped */
+#define SIGNAL_FORWARD (SIGRTMAX - 2) /* front to supervisor: pass this on */
+#define SIGNAL_ORPHAN (SIGRTMAX - 3)  /* the kernel to the supervisor: front died */
+
+static int supervisor_main(struct supervisor *supervisor, const struct inherited *inherited)
+{
+	int code;
+
+	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHAN);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (getppid() != supervisor->front)
+		return EXIT_BERTH;
+	code = program_start(supervisor, inherited);
+	if (!code)
+		code = supervise(supervisor);
+	/* As in a container, what the program leaves behind ends with it. */
+	descendants_kill();
+	return code;
+}
+
+/* A signal for us. Those of the terminal went to the whole group: they have come to the program, too. */
+static void take_signal(pid_t supervisor, const siginfo_t *info)
+{
+	if (info->si_signo == SIGNAL_STOPPED && info->si_code == SI_QUEUE && info->si_pid == supervisor) {
+		kill(getpid(), SIGSTOP);
+		return;
+	}
+	if (info->si_signo == SIGCHLD || info->si_code > 0)
+		return;
+	sigqueue(supervisor, SIGNAL_FORWARD, (union sigval){ .sival_int = info->si_signo });
+}
+
+/* Returns the exit code. */
+static int front_run(pid_t supervisor)
+{
+	sigset_t all;
+	int status;
+
+	sigfillset(&all);
+	for (;;) {
+		pid_t pid;
+		siginfo_t info;
+
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == supervisor)
+				goto ended;
+		if (pid < 0 && errno == ECHILD)
+			return EXIT_BERTH;
+		if (sigwaitinfo(&all, &info) > 0)
+			take_signal(supervisor, &info);
+	}
+ended:
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	say("the supervisor was killed by signal %d; what it ran is killed, too", WTERMSIG(status));
+	descendants_kill();
+	return EXIT_BERTH;
+}
+
+static void inherited_take(struct inherited *inherited)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &inherited->mask);
+	/* Ignored, it would reap the supervisor for us. */
+	sigaction(SIGCHLD, &standard, &inherited->child);
+}
+
+/* 0, 1 and 2 are there, so that nothing of ours becomes one of them. */
+static void open_standard(void)
+{
+	while (true) {
+		int fd = open("/dev/null", O_RDWR);
+
+		if (fd < 0)
+			return;
+		if (fd > STDERR_FILENO) {
+			close(fd);
+			return;
+		}
+		fcntl(fd, F_SETFD, FD_CLOEXEC); /* the program finds them closed, as they were */
+	}
+}
+
+int run_program(const struct run_options *options)
+{
+	struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
+	const char *reason = filter_unsupported();
+	struct inherited inherited;
+	int code = EXIT_BERTH;
+	pid_t pid;
+
+	open_standard();
+	if (reason || !supervisor) {
+		say("%s", reason ? reason : "no memory");
+		free(supervisor);
+		return EXIT_BERTH;
+	}
+	inherited_take(&inherited);
+	supervisor->options = options;
+	supervisor->front = getpid();
+	/* The daemon, if it is started here, must not become ours: no subreaper before. */
+	if (network_join(supervisor) == 0) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		pid = fork();
+		if (pid == 0)
+			_exit(supervisor_main(supervisor, &inherited));
+		for (int i = 0; i < LINE_COUNT; i++)
+			line_close(&supervisor->lines[i]);
+		if (pid > 0)
+			code = front_run(pid);
+		else
+			say("can't run a program: %s", strerror(errno));
+	}
+	free(supervisor);
+	return code;
+}

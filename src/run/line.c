@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A connection to the daemon: questions with answers, and messages that come
+ * unasked, which become notes for the worker. Whoever holds line->lock reads.
+ * The daemon answers every question at once, whatever the question; what takes
+ * time is answered -EINPROGRESS and told later.
+ */
+#include "run/supervisor.h"
+
+#include "control/paths.h"
+#include "os/fdpass.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int line_open(const char *network, struct line *line, unsigned index)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int r = network_path(network, "run.sock", 1, address.sun_path, sizeof(address.sun_path));
+
+	if (r)
+		return r;
+	*line = (struct line){ .fd = -1, .index = index, .payload = malloc(CHANNEL_PAYLOAD_MAX) };
+	if (!line->payload)
+		return -ENOMEM;
+	pthread_mutex_init(&line->lock, NULL);
+	line->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (line->fd < 0 || connect(line->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		r = -errno;
+		line_close(line);
+		return r;
+	}
+	/* A datagram of 64 KiB must pass in one piece. */
+	setsockopt(line->fd, SOL_SOCKET, SO_SNDBUF, &(int){ 1 << 18 }, sizeof(int));
+	return 0;
+}
+
+void line_close(struct line *line)
+{
+	if (line->fd >= 0)
+		close(line->fd);
+	line->fd = -1;
+	free(line->payload);
+	line->payload = NULL;
+}
+
+struct line *line_of(struct supervisor *supervisor, uint64_t id)
+{
+	return &supervisor->lines[LINE_CALLS + id % (LINE_COUNT - LINE_CALLS)];
+}
+
+void wake_worker(struct supervisor *supervisor)
+{
+	uint64_t one = 1;
+
+	if (write(supervisor->wake, &one, sizeof(one)) < 0)
+		return; /* the counter is full: it wakes anyway */
+}
+
+void note_add(struct supervisor *supervisor, const struct channel_message *message, const void *payload)
+{
+	struct note *note = malloc(sizeof(*note));
+
+	if (!note)
+		return;
+	note->message = *message;
+	note->message.payload_length = (uint32_t)MIN(message->payload_length, sizeof(note->payload) - 1);
+	memcpy(note->payload, payload, note->message.payload_length);
+	note->payload[note->message.payload_length] = '\0';
+	pthread_mutex_lock(&supervisor->notes_lock);
+	list_append(&supervisor->notes, &note->node);
+	pthread_mutex_unlock(&supervisor->notes_lock);
+	wake_worker(supervisor);
+}
+
+static void daemon_lost(struct supervisor *supervisor)
+{
+	__atomic_store_n(&supervisor->daemon_lost, true, __ATOMIC_RELEASE);
+	if (supervisor->wake >= 0)
+		wake_worker(supervisor);
+}
+
+/* The next packet. Returns 0, -EAGAIN, or -EPIPE: the daemon is gone, or makes no sense. */
+static int line_receive(struct line *line, struct channel_message *message, int flags)
+{
+	struct iovec parts[2] = { { message, sizeof(*message) }, { line->payload, CHANNEL_PAYLOAD_MAX } };
+	ssize_t length = fdpass_receive(line->fd, parts, 2, NULL, NULL, flags);
+
+	if (length == -EAGAIN)
+		return -EAGAIN;
+	if (length < (ssize_t)sizeof(*message) || message->payload_length != (size_t)length - sizeof(*message))
+		return -EPIPE;
+	message->address_length = MIN(message->address_length, sizeof(message->address));
+	return 0;
+}
+
+static int line_send(struct line *line, struct channel_message *message, const struct iovec *payload, size_t count,
+		     int fd)
+{
+	struct iovec parts[4] = { { message, sizeof(*message) } };
+	size_t length = 0;
+
+	for (size_t i = 0; i < count && i < COUNT_OF(parts) - 1; i++) {
+		parts[1 + i] = payload[i];
+		length += payload[i].iov_len;
+	}
+	if (length > CHANNEL_PAYLOAD_MAX)
+		return -EMSGSIZE;
+	message->payload_length = (uint32_t)length;
+	if (!message->tag)
+		message->tag = (uint64_t)(line->index + 1) << 56 | ++line->next_tag;
+	return fdpass_send(line->fd, parts, 1 + count, &fd, fd >= 0, 0);
+}
+
+int line_tell(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+	      const struct iovec *payload, size_t count, int fd)
+{
+	int r;
+
+	pthread_mutex_lock(&line->lock);
+	r = line_send(line, message, payload, count, fd);
+	pthread_mutex_unlock(&line->lock);
+	if (r == -EPIPE || r == -ECONNRESET)
+		daemon_lost(supervisor);
+	return r;
+}
+
+static int ask_locked(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+		      const struct iovec *payload, size_t count)
+{
+	uint32_t type = message->type;
+	int r = line_send(line, message, payload, count, -1);
+	uint64_t tag = message->tag;
+
+	if (r)
+		return r;
+	for (;;) {
+		r = line_receive(line, message, 0);
+		if (r)
+			return -EPIPE;
+		if (message->tag == tag && message->type == type)
+			return 0;
+		note_add(supervisor, message, line->payload);
+	}
+}
+
+int line_ask(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+	     const struct iovec *payload, size_t count, void *reply, size_t room)
+{
+	int r;
+
+	pthread_mutex_lock(&line->lock);
+	r = ask_locked(supervisor, line, message, payload, count);
+	if (!r) {
+		memcpy(reply ? reply : &room, line->payload, reply ? MIN(room, message->payload_length) : 0);
+		r = message->result;
+	} else if (r == -EPIPE || r == -ECONNRESET) {
+		daemon_lost(supervisor);
+		r = -ENETDOWN;
+	}
+	pthread_mutex_unlock(&line->lock);
+	return r;
+}
+
+bool line_drain(struct supervisor *supervisor, struct line *line)
+{
+	struct channel_message message;
+	int r;
+
+	/* Somebody asking reads for us. */
+	if (pthread_mutex_trylock(&line->lock))
+		return true;
+	while (!(r = line_receive(line, &message, MSG_DONTWAIT)))
+		note_add(supervisor, &message, line->payload);
+	pthread_mutex_unlock(&line->lock);
+	return r == -EAGAIN;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program's memory, by process_vm_readv(2) and process_vm_writev(2). The
+ * kernel checks every address; what it refuses is EFAULT. Nothing here trusts
+ * a length: sums are clipped before they can overflow.
+ */
+#include "run/supervisor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOTAL_MAX 0x7ffff000 /* Linux: MAX_RW_COUNT */
+
+int memory_read(const struct call *call, uint64_t address, void *to, size_t length)
+{
+	struct iovec local = { to, length }, remote = { (void *)(uintptr_t)address, length };
+
+	if (!length)
+		return 0;
+	return process_vm_readv(call->tid, &local, 1, &remote, 1, 0) == (ssize_t)length ? 0 : -EFAULT;
+}
+
+int memory_write(const struct call *call, uint64_t address, const void *from, size_t length)
+{
+	struct iovec local = { (void *)from, length }, remote = { (void *)(uintptr_t)address, length };
+
+	if (!length)
+		return 0;
+	return process_vm_writev(call->tid, &local, 1, &remote, 1, 0) == (ssize_t)length ? 0 : -EFAULT;
+}
+
+int memory_read_address(const struct call *call, uint64_t address, int64_t length, struct sockaddr_storage *to)
+{
+	int size = (int)length; /* the kernel takes an int */
+
+	memset(to, 0, sizeof(*to));
+	if (size < 0 || (size_t)size > sizeof(*to))
+		return -EINVAL;
+	return memory_read(call, address, to, (size_t)size);
+}
+
+int memory_write_address(const struct call *call, uint64_t address, uint64_t length_at, const void *from,
+			 socklen_t length)
+{
+	int room;
+
+	if (memory_read(call, length_at, &room, sizeof(room)))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	if (memory_write(call, address, from, MIN((socklen_t)room, length)))
+		return -EFAULT;
+	return memory_write(call, length_at, &length, sizeof(length));
+}
+
+int64_t memory_read_parts(const struct call *call, uint64_t address, uint64_t count, struct iovec **ret_parts)
+{
+	struct iovec *parts;
+	uint64_t total = 0;
+
+	if (count > MEMORY_PARTS_MAX)
+		return -EMSGSIZE;
+	parts = calloc(count + 1, sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	if (memory_read(call, address, parts, count * sizeof(*parts))) {
+		free(parts);
+		return -EFAULT;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		if (parts[i].iov_len > SSIZE_MAX) {
+			free(parts);
+			return -EINVAL;
+		}
+		parts[i].iov_len = MIN(parts[i].iov_len, TOTAL_MAX - total);
+		total += parts[i].iov_len;
+	}
+	*ret_parts = parts;
+	return (int64_t)total;
+}
+
+int64_t memory_gather(const struct call *call, const struct iovec *parts, size_t count, void *to, size_t room)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < count && done < room; i++) {
+		size_t length = MIN(parts[i].iov_len, room - done);
+
+		if (memory_read(call, (uintptr_t)parts[i].iov_base, (uint8_t *)to + done, length))
+			return -EFAULT;
+		done += length;
+	}
+	return (int64_t)done;
+}
+
+int64_t memory_scatter(const struct call *call, const struct iovec *parts, size_t count, const void *from,
+		       size_t length)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < count && done < length; i++) {
+		size_t piece = MIN(parts[i].iov_len, length - done);
+
+		if (memory_write(call, (uintptr_t)parts[i].iov_base, (const uint8_t *)from + done, piece))
+			return -EFAULT;
+		done += piece;
+	}
+	return (int64_t)done;
+}

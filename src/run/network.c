@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Joining a network: its daemon is found, or started. */
+#include "run/start.h"
+
+#include "control/paths.h"
+
+#include <arpa/inet.h>
+#include <berth/types.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_NS INT64_C(5000000000)
+
+/* In the child that becomes the daemon. ready is the pipe's writing end. */
+static void daemon_exec(const char *network, int ready)
+{
+	char number[16];
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+	}
+	if (ready != 3)
+		dup2(ready, 3);
+	else
+		fcntl(3, F_SETFD, 0);
+	close_range(4, ~0U, 0);
+	snprintf(number, sizeof(number), "%d", 3);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execl("/proc/self/exe", "berth", "daemon", "--net", network, "--ready-fd", number, (char *)NULL);
+	_exit(EXIT_BERTH);
+}
+
+/*
+ * Start the daemon, as nobody's child: it outlives us. Wait until it says that
+ * it is ready, or is gone: it failed, or another one has just begun.
+ */
+static void daemon_start(const char *network)
+{
+	int ends[2];
+	pid_t middle;
+	struct pollfd ready;
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	middle = fork();
+	if (middle == 0) {
+		if (fork() == 0)
+			daemon_exec(network, ends[1]);
+		_exit(0);
+	}
+	close(ends[1]);
+	if (middle > 0)
+		waitpid(middle, NULL, 0);
+	ready = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+	if (poll(&ready, 1, (int)(PATIENCE_NS / 1000000)) == 1 && read(ends[0], &byte, 1) < 0)
+		byte = 0; /* the next attempt to connect tells */
+	close(ends[0]);
+}
+
+/*
+ * Say HELLO. Returns the daemon's result, or -EPIPE when it is just ending: it
+ * closes without a word then.
+ */
+static int hello(struct supervisor *supervisor, struct line *line, struct channel_hello *hello_,
+		 struct channel_welcome *welcome)
+{
+	struct channel_message message = { .type = CHANNEL_HELLO };
+	struct iovec payload = { hello_, sizeof(*hello_) };
+	int r;
+
+	memset(welcome, 0, sizeof(*welcome));
+	r = line_ask(supervisor, line, &message, &payload, 1, welcome, sizeof(*welcome));
+	__atomic_store_n(&supervisor->daemon_lost, false, __ATOMIC_RELEASE);
+	welcome->name[sizeof(welcome->name) - 1] = '\0';
+	welcome->key[sizeof(welcome->key) - 1] = '\0';
+	if (r == -ENETDOWN)
+		return -EPIPE;
+	if (r >= 0 && (message.payload_length < sizeof(*welcome) || strlen(welcome->key) != NAME_KEY_LENGTH))
+		return -EPROTO;
+	return r < 0 ? r : 0;
+}
+
+static int first_hello(struct supervisor *supervisor, struct channel_hello *greeting, struct channel_welcome *welcome)
+{
+	const char *network = supervisor->options->network;
+	int64_t end = now_ns() + PATIENCE_NS;
+	int r;
+
+	for (;;) {
+		struct line *line = &supervisor->lines[LINE_EVENTS];
+
+		r = line_open(network, line, LINE_EVENTS);
+		if (!r) {
+			r = hello(supervisor, line, greeting, welcome);
+			if (!r)
+				return 0;
+			line_close(line);
+		} else if (r == -ENOENT || r == -ECONNREFUSED) {
+			daemon_start(network);
+			r = -EPIPE;
+		}
+		if (r != -EPIPE && r != -EAGAIN && r != -ECONNRESET)
+			return r;
+		if (now_ns() >= end)
+			return -ETIMEDOUT;
+		poll(NULL, 0, 10);
+	}
+}
+
+/* Why there is no joining. */
+static void say_why(const struct supervisor *supervisor, int error)
+{
+	const char *network = supervisor->options->network;
+	struct berth_ip ip;
+	char text[BERTH_IP_STRLEN] = "";
+
+	memcpy(ip.bytes, supervisor->options->hello.ip, sizeof(ip.bytes));
+	berth_ip_format(ip, text);
+	switch (error) {
+	case -EEXIST:
+		say("the name '%s' is taken on network '%s'", supervisor->options->name, network);
+		break;
+	case -EADDRINUSE:
+		say("the address %s is taken on network '%s'", text, network);
+		break;
+	case -EPROTO:
+		say("network '%s' is run by another version of berth: end its programs first", network);
+		break;
+	case -ENOSPC:
+		say("network '%s' has no address left", network);
+		break;
+	case -EINVAL:
+		say("network '%s' can't have a host '%s' with address %s", network,
+		    supervisor->options->name ? supervisor->options->name : "", text);
+		break;
+	case -ETIMEDOUT:
+		say("network '%s' can't be started: its daemon does not come up", network);
+		break;
+	default:
+		say("can't join network '%s': %s", network, strerror(-error));
+	}
+}
+
+static int publish(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->options->publish_count; i++) {
+		struct channel_publish wanted = supervisor->options->publish[i];
+		struct channel_message message = { .type = CHANNEL_PUBLISH };
+		struct iovec payload = { &wanted, sizeof(wanted) };
+		char text[BERTH_IP_STRLEN];
+		struct berth_ip ip;
+		int r = line_ask(supervisor, &supervisor->lines[LINE_EVENTS], &message, &payload, 1, NULL, 0);
+
+		memcpy(ip.bytes, wanted.real_ip, sizeof(ip.bytes));
+		berth_ip_format(ip, text);
+		if (r < 0) {
+			say("cannot publish %s:%u: %s", text, wanted.real_port, strerror(-r));
+			return EXIT_BERTH;
+		}
+		if (!wanted.real_port)
+			say("port %u is published at %s:%d", wanted.port, text, message.value);
+	}
+	return 0;
+}
+
+/* The other lines of the same host. */
+static int join_lines(struct supervisor *supervisor, struct channel_hello *greeting, uint64_t join_id)
+{
+	greeting->flags |= HELLO_JOIN;
+	greeting->join_id = join_id;
+	for (unsigned i = LINE_CALLS; i < LINE_COUNT; i++) {
+		struct channel_welcome welcome;
+		int r = line_open(supervisor->options->network, &supervisor->lines[i], i);
+
+		if (!r)
+			r = hello(supervisor, &supervisor->lines[i], greeting, &welcome);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int network_join(struct supervisor *supervisor)
+{
+	const char *program = strrchr(supervisor->options->argv[0], '/');
+	struct channel_hello greeting = supervisor->options->hello;
+	struct channel_welcome welcome;
+	struct ucred peer = { .pid = 0 };
+	int r;
+
+	supervisor->wake = -1;
+	greeting.version = CHANNEL_VERSION;
+	snprintf(greeting.name, sizeof(greeting.name), "%s",
+		 supervisor->options->name ? supervisor->options->name : "");
+	snprintf(greeting.program, sizeof(greeting.program), "%s",
+		 program ? program + 1 : supervisor->options->argv[0]);
+	greeting.pid = getpid();
+	r = first_hello(supervisor, &greeting, &welcome);
+	if (!r)
+		r = join_lines(supervisor, &greeting, welcome.join_id);
+	if (r) {
+		say_why(supervisor, r);
+		return EXIT_BERTH;
+	}
+	memcpy(supervisor->name, welcome.name, sizeof(supervisor->name));
+	memcpy(supervisor->key, welcome.key, sizeof(supervisor->key));
+	getsockopt(supervisor->lines[LINE_EVENTS].fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) });
+	supervisor->daemon_pid = peer.pid;
+	return publish(supervisor);
+}

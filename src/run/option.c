@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * setsockopt(), getsockopt() and ioctl(). What the socket's name says is
+ * answered here, what a TCP or UDP socket never has is refused here as Linux
+ * refuses it; the rest is the daemon's.
+ */
+#include "run/supervisor.h"
+
+#include "run/kernel.h"
+
+#include <asm/socket.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define VALUE_MAX 16384
+
+/*
+ * Options at SOL_SOCKET that need no daemon. CALL_CONTINUE: native; 1: ask on.
+ */
+static int64_t set_locally(struct call *call, int option, const uint8_t *value, size_t length)
+{
+	switch (option) {
+	case SO_ERROR:
+	case SO_TYPE:
+	case SO_DOMAIN:
+	case SO_PROTOCOL:
+	case SO_PEERCRED:
+	case SO_PEERSEC:
+	case SO_PEERGROUPS:
+	case RUN_SO_PEERPIDFD:
+		return -ENOPROTOOPT;
+	case SO_RCVBUFFORCE:
+	case SO_SNDBUFFORCE:
+		return -EPERM;
+	case SO_ZEROCOPY:
+		return -EOPNOTSUPP;
+	case SO_PASSCRED:
+	case SO_PASSSEC:
+		return 0; /* Linux, until 6.15: taken, and without effect on INET */
+	case SO_DONTROUTE:
+	case SO_PEEK_OFF:
+		return CALL_CONTINUE;
+	case SO_OOBINLINE:
+		/* The kernel's socket is where urgent bytes are read, so it must know, too. */
+		setsockopt(call->descriptor.fd, SOL_SOCKET, option, value, (socklen_t)length);
+		return 1;
+	default:
+		return 1;
+	}
+}
+
+/* Remember what recvmsg() must tell. */
+static void note_wants(struct call *call, int level, int option, const uint8_t *value, size_t length)
+{
+	bool on = false;
+	uint32_t want = 0;
+
+	for (size_t i = 0; i < MIN(length, sizeof(int)); i++)
+		on = on || value[i];
+	if (level == IPPROTO_IP)
+		want = option == IP_PKTINFO   ? WANT_PKTINFO
+		       : option == IP_RECVTTL ? WANT_TTL
+		       : option == IP_RECVTOS ? WANT_TOS
+					      : 0;
+	else if (level == IPPROTO_IPV6)
+		want = option == IPV6_RECVPKTINFO    ? WANT_PKTINFO
+		       : option == IPV6_RECVHOPLIMIT ? WANT_TTL
+		       : option == IPV6_RECVTCLASS   ? WANT_TOS
+						     : 0;
+	if (want)
+		hint_want(call->supervisor, call->descriptor.id, want, on);
+}
+
+int64_t handle_setsockopt(struct call *call)
+{
+	int level = (int)call->args[1], option = (int)call->args[2], length = (int)call->args[4];
+	uint8_t *value = call->scratch;
+	struct channel_message message;
+	int64_t r;
+
+	if (length < 0)
+		return -EINVAL;
+	if (length > VALUE_MAX)
+		return -ENOBUFS;
+	if (memory_read(call, call->args[3], value, (size_t)length))
+		return -EFAULT;
+	if (level == SOL_SOCKET) {
+		r = set_locally(call, option, value, (size_t)length);
+		if (r != 1)
+			return r;
+	}
+	call_message(call, &message, CHANNEL_SETSOCKOPT);
+	message.level = level;
+	message.option = option;
+	r = call_ask(call, &message, value, (size_t)length, NULL, 0);
+	if (!r)
+		note_wants(call, level, option, value, (size_t)length);
+	return r;
+}
+
+/* The value, clipped to the room that the caller has. */
+static int64_t give_value(struct call *call, const void *value, size_t length)
+{
+	int room;
+
+	if (memory_read(call, call->args[4], &room, sizeof(room)))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	room = (int)MIN((size_t)room, length);
+	if (memory_write(call, call->args[3], value, (size_t)room))
+		return -EFAULT;
+	return memory_write(call, call->args[4], &room, sizeof(room));
+}
+
+static int64_t give_int(struct call *call, int value)
+{
+	return give_value(call, &value, sizeof(value));
+}
+
+/*
+ * The daemon's error is TCP's. If it has none, the socket's own may be: the
+ * daemon resets the program's end natively. Either way both are cleared.
+ */
+static int64_t get_error(struct call *call)
+{
+	struct channel_message message;
+	int native = 0, error = 0, r;
+
+	call_message(call, &message, CHANNEL_GETSOCKOPT);
+	message.level = SOL_SOCKET;
+	message.option = SO_ERROR;
+	message.value = sizeof(error);
+	r = call_ask(call, &message, NULL, 0, &error, sizeof(error));
+	getsockopt(call->descriptor.fd, SOL_SOCKET, SO_ERROR, &native, &(socklen_t){ sizeof(native) });
+	return give_int(call, r < 0 || !error ? native : error);
+}
+
+static int64_t get_locally(struct call *call, int option)
+{
+	const struct ucred nobody = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	const struct descriptor *descriptor = &call->descriptor;
+
+	switch (option) {
+	case SO_ERROR:
+		return get_error(call);
+	case SO_TYPE:
+		return give_int(call, descriptor->type);
+	case SO_DOMAIN:
+		return give_int(call, descriptor->domain);
+	case SO_PROTOCOL:
+		return give_int(call, descriptor->protocol);
+	case SO_PEERCRED:
+		return give_value(call, &nobody, sizeof(nobody));
+	case SO_PEERSEC:
+	case SO_PEERGROUPS:
+	case RUN_SO_PEERPIDFD:
+		return -ENODATA;
+	case SO_RCVBUFFORCE:
+	case SO_SNDBUFFORCE:
+		return -ENOPROTOOPT;
+	case SO_ZEROCOPY:
+	case SO_PASSCRED:
+	case SO_PASSSEC:
+		return give_int(call, 0);
+	case SO_DONTROUTE:
+	case SO_PEEK_OFF:
+		return CALL_CONTINUE;
+	default:
+		return 1;
+	}
+}
+
+int64_t handle_getsockopt(struct call *call)
+{
+	struct channel_message message;
+	int room;
+	int64_t r;
+
+	if (memory_read(call, call->args[4], &room, sizeof(room)))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	call_message(call, &message, CHANNEL_GETSOCKOPT);
+	message.level = (int)call->args[1];
+	message.option = (int)call->args[2];
+	message.value = MIN(room, VALUE_MAX);
+	if (message.level == SOL_SOCKET) {
+		r = get_locally(call, message.option);
+		if (r != 1)
+			return r;
+	}
+	r = call_ask(call, &message, NULL, 0, call->scratch, SCRATCH_SIZE);
+	if (r < 0)
+		return r;
+	return give_value(call, call->scratch, MIN(message.payload_length, (uint32_t)SCRATCH_SIZE));
+}
+
+/* Any socket of the program's own will do for a question about interfaces. */
+static bool is_unix(int fd)
+{
+	int domain = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof(domain) }) == 0 && domain == AF_UNIX;
+}
+
+static int64_t ioctl_configuration(struct call *call, struct channel_message *message)
+{
+	struct ifconf configuration;
+	size_t size;
+	int r;
+
+	if (memory_read(call, call->args[2], &configuration, sizeof(configuration)))
+		return -EFAULT;
+	/* All of them are asked for; how many the program has room for is seen to here. */
+	size = 128 * sizeof(struct ifreq);
+	memset(call->scratch, 0, size);
+	message->value = (int)size;
+	r = call_ask(call, message, call->scratch, size, call->scratch, size);
+	if (r < 0)
+		return r;
+	size = MIN(size, message->payload_length);
+	if (configuration.ifc_buf) {
+		if (configuration.ifc_len < 0)
+			return -EINVAL;
+		size = MIN(size, (size_t)configuration.ifc_len);
+		size -= size % sizeof(struct ifreq);
+		if (memory_write(call, (uintptr_t)configuration.ifc_buf, call->scratch, size))
+			return -EFAULT;
+	}
+	configuration.ifc_len = (int)size;
+	return memory_write(call, call->args[2], &configuration, sizeof(configuration));
+}
+
+/* Requests on interfaces that a struct ifreq holds; others are not supported here. */
+#define IOCTL_FIRST 0x8910
+#define IOCTL_LAST 0x895f
+
+int64_t handle_ioctl(struct call *call)
+{
+	struct channel_message message;
+	uint32_t request = (uint32_t)call->args[1];
+	struct ifreq interface;
+	int r;
+
+	if (!call->descriptor.ours) {
+		if (!is_unix(call->descriptor.fd))
+			return CALL_CONTINUE;
+		call->descriptor.id = 0;
+	}
+	if (request < IOCTL_FIRST || request > IOCTL_LAST) {
+		say_once(call->supervisor, "%s: ioctl(0x%x) is not supported here: ENOTTY", call->supervisor->name,
+			 request);
+		return -ENOTTY;
+	}
+	call_message(call, &message, CHANNEL_IOCTL);
+	message.option = (int32_t)request;
+	if (request == SIOCGIFCONF)
+		return ioctl_configuration(call, &message);
+	if (memory_read(call, call->args[2], &interface, sizeof(interface)))
+		return -EFAULT;
+	r = call_ask(call, &message, &interface, sizeof(interface), &interface, sizeof(interface));
+	if (r < 0)
+		return r;
+	if (memory_write(call, call->args[2], &interface, sizeof(interface)))
+		return -EFAULT;
+	return r;
+}

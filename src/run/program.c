@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Starting the program: a child that gives up what it could reach the real
+ * network with, installs the filter, lets the supervisor take the listener,
+ * and becomes the program.
+ */
+#include "run/start.h"
+
+#include "run/filter.h"
+#include "run/kernel.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the child tells before it becomes the program. */
+struct report {
+	enum { REPORT_LISTENER, REPORT_FILTER, REPORT_EXEC } kind;
+	int value; /* the listener's number, or an errno */
+};
+
+/* Does fd reach the network past the filter: a socket of another family than AF_UNIX, or a ring? */
+static bool must_close(int fd, const char *link)
+{
+	int domain = AF_UNIX;
+
+	if (strstr(link, "[io_uring]"))
+		return true;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof(domain) }) == 0 && domain != AF_UNIX;
+}
+
+/* Close what was inherited and is not to be. Standard input, output and error stay what they are. */
+static void close_sockets(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	char link[64];
+
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		int fd = atoi(entry->d_name);
+		ssize_t length = readlinkat(dirfd(directory), entry->d_name, link, sizeof(link) - 1);
+
+		link[length > 0 ? length : 0] = '\0';
+		if (fd > STDERR_FILENO && fd != dirfd(directory) && must_close(fd, link))
+			close(fd);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* The kernel's filter lets write() through, whatever it says of the rest. */
+static void report_send(int pipe, int kind, int value)
+{
+	struct report report = { .kind = kind, .value = value };
+
+	if (write(pipe, &report, sizeof(report)) < 0)
+		_exit(EXIT_BERTH);
+}
+
+static void become(char *const *argv, const struct inherited *inherited, int reports, int go, pid_t parent)
+{
+	char byte;
+	int listener;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_BERTH);
+	close_sockets();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	listener = filter_install();
+	report_send(reports, listener < 0 ? REPORT_FILTER : REPORT_LISTENER, listener < 0 ? -listener : listener);
+	if (listener < 0 || read(go, &byte, 1) != 1)
+		_exit(EXIT_BERTH);
+	close(listener);
+	sigaction(SIGCHLD, &inherited->child, NULL);
+	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
+	execvp(argv[0], argv);
+	report_send(reports, REPORT_EXEC, errno);
+	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+}
+
+static int say_filter(int error)
+{
+	if (error == EBUSY)
+		say("can't run a program here: its system calls are watched by somebody else already "
+		    "(berth run inside berth run, or a container that does so)");
+	else
+		say("can't run a program here: the kernel refuses a system call filter: %s", strerror(error));
+	return EXIT_BERTH;
+}
+
+static int take_listener(struct supervisor *supervisor, int number)
+{
+	int pidfd = kernel_pidfd_open(supervisor->child, 0);
+
+	supervisor->listener = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, number);
+	if (pidfd >= 0)
+		close(pidfd);
+	if (supervisor->listener >= 0)
+		return 0;
+	say("can't run a program here: pidfd_getfd() is refused (%s); in a container, --cap-add SYS_PTRACE allows it",
+	    strerror(-supervisor->listener));
+	return EXIT_BERTH;
+}
+
+/* Wait for the program to begin. The pipe closes by itself when exec succeeds. */
+static int follow(struct supervisor *supervisor, int reports, int go)
+{
+	const char *name = supervisor->options->argv[0];
+	struct report report;
+	int r;
+
+	if (read(reports, &report, sizeof(report)) != sizeof(report)) {
+		say("can't run '%s': the child died early", name);
+		return EXIT_BERTH;
+	}
+	if (report.kind == REPORT_FILTER)
+		return say_filter(report.value);
+	r = take_listener(supervisor, report.value);
+	if (r || write(go, "", 1) != 1)
+		return EXIT_BERTH;
+	if (read(reports, &report, sizeof(report)) != sizeof(report))
+		return 0;
+	say("can't run '%s': %s", name, report.value == ENOENT ? "no such program" : strerror(report.value));
+	return report.value == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+int program_start(struct supervisor *supervisor, const struct inherited *inherited)
+{
+	int reports[2], go[2], r;
+	pid_t self = getpid();
+
+	if (pipe2(reports, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) {
+		say("can't run a program: %s", strerror(errno));
+		return EXIT_BERTH;
+	}
+	supervisor->child = fork();
+	if (supervisor->child == 0)
+		become(supervisor->options->argv, inherited, reports[1], go[0], self);
+	close(reports[1]);
+	close(go[0]);
+	if (supervisor->child < 0) {
+		say("can't run a program: %s", strerror(errno));
+		r = EXIT_BERTH;
+	} else {
+		r = follow(supervisor, reports[0], go[1]);
+	}
+	close(reports[0]);
+	close(go[1]);
+	return r;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recvfrom(), recvmsg() and recvmmsg(): when the program wants to know where
+ * something came from. It is read from our copy of the descriptor, so the queue
+ * is one whether the program reads natively or here.
+ *
+ * Datagrams carry a tag (channel.h) that says where from. Streams have no
+ * addresses: Linux's TCP reports a name of length 0, AF_UNIX would tell our own.
+ */
+#include "run/supervisor.h"
+
+#include "run/kernel.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define CONTROL_ROOM 512
+
+/* One datagram, or a piece of a stream, as it came out of the kernel. */
+struct received {
+	struct iovec *parts; /* the program's */
+	size_t part_count;
+	size_t length; /* bytes in scratch */
+	size_t whole;  /* of the datagram */
+	struct channel_tag tag;
+	bool tagged;
+	uint8_t control[CONTROL_ROOM];
+	size_t control_length, control_whole;
+};
+
+static void control_add(struct received *received, int level, int type, const void *data, size_t length)
+{
+	struct cmsghdr head = { .cmsg_len = CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type };
+	uint8_t *at = received->control + received->control_length;
+
+	if (received->control_length + CMSG_SPACE(length) > CONTROL_ROOM)
+		return;
+	memset(at, 0, CMSG_SPACE(length));
+	memcpy(at, &head, sizeof(head));
+	memcpy(at + CMSG_LEN(0), data, length);
+	received->control_length += CMSG_SPACE(length);
+}
+
+static void tag_read(struct received *received, int fd)
+{
+	received->tagged = pread(fd, &received->tag, sizeof(received->tag), 0) == (ssize_t)sizeof(received->tag);
+	received->tag.source_length = MIN(received->tag.source_length, (uint16_t)CHANNEL_ADDRESS_MAX);
+	received->tag.destination_length = MIN(received->tag.destination_length, (uint16_t)CHANNEL_ADDRESS_MAX);
+}
+
+/* The tag is ours; of the rest, what SOL_SOCKET options asked the kernel for is the program's. */
+static void take_control(struct received *received, struct msghdr *header)
+{
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(header); head; head = CMSG_NXTHDR(header, head)) {
+		size_t length = head->cmsg_len - CMSG_LEN(0);
+
+		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type == SCM_CREDENTIALS)
+			continue;
+		if (head->cmsg_type != SCM_RIGHTS) {
+			control_add(received, SOL_SOCKET, head->cmsg_type, CMSG_DATA(head), length);
+			continue;
+		}
+		for (size_t i = 0; i < length / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+			tag_read(received, fd);
+			close(fd);
+		}
+	}
+}
+
+/* Take one from the queue into scratch; room is what the program has. Returns 0 or -errno. */
+static int take(struct call *call, struct received *received, size_t room, int flags)
+{
+	struct iovec part = { call->scratch, MIN(room, (size_t)SCRATCH_SIZE) };
+	union {
+		uint8_t bytes[CONTROL_ROOM];
+		struct cmsghdr align;
+	} control;
+	struct msghdr header = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+	};
+	int own = flags & (MSG_PEEK | MSG_OOB);
+	ssize_t length =
+		recvmsg(call->descriptor.fd, &header,
+			own | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (call->descriptor.type == SOCK_STREAM ? 0 : MSG_TRUNC));
+
+	if (length < 0)
+		return -errno;
+	received->whole = (size_t)length;
+	received->length = MIN((size_t)length, part.iov_len);
+	take_control(received, &header);
+	if (received->tagged && received->tag.kind == TAG_ERROR)
+		return -MAX(received->tag.error, 1);
+	return 0;
+}
+
+static void add_packet_info(struct received *received, const struct descriptor *descriptor, uint32_t wants)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)received->tag.destination;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)received->tag.destination;
+	int ttl = (int)received->tag.ttl, class = (int)received->tag.traffic_class;
+	uint8_t tos = (uint8_t) class;
+
+	if (descriptor->domain == AF_INET) {
+		struct in_pktinfo info = { .ipi_ifindex = (int)received->tag.link_index,
+					   .ipi_spec_dst = in->sin_addr,
+					   .ipi_addr = in->sin_addr };
+		if (wants & WANT_PKTINFO)
+			control_add(received, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		if (wants & WANT_TTL)
+			control_add(received, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+		if (wants & WANT_TOS)
+			control_add(received, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	} else if (descriptor->domain == AF_INET6) {
+		struct in6_pktinfo info = { .ipi6_addr = in6->sin6_addr, .ipi6_ifindex = received->tag.link_index };
+
+		if (wants & WANT_PKTINFO)
+			control_add(received, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+		if (wants & WANT_TTL)
+			control_add(received, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+		if (wants & WANT_TOS)
+			control_add(received, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
+	}
+}
+
+/* One message for *header (in the program's terms). Returns what recvmsg() does; fills header's outputs. */
+static int64_t receive_one(struct call *call, struct msghdr *header, int flags)
+{
+	struct received received = { 0 };
+	bool stream = call->descriptor.type == SOCK_STREAM;
+	struct iovec *parts;
+	int64_t room, r;
+	socklen_t name_length;
+
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN; /* nothing is ever queued there */
+	room = memory_read_parts(call, (uintptr_t)header->msg_iov, header->msg_iovlen, &parts);
+	if (room < 0)
+		return room;
+	r = take(call, &received, (size_t)room, flags);
+	if (r == -EINVAL && stream && !call->descriptor.carried)
+		r = -ENOTCONN; /* Linux: tcp_recvmsg() */
+	if (!r)
+		r = memory_scatter(call, parts, header->msg_iovlen, call->scratch, received.length);
+	free(parts);
+	if (r < 0)
+		return r;
+	name_length = stream || !received.tagged ? 0 : received.tag.source_length;
+	if (header->msg_name &&
+	    memory_write(call, (uintptr_t)header->msg_name, received.tag.source, MIN(header->msg_namelen, name_length)))
+		return -EFAULT;
+	header->msg_namelen = name_length;
+	if (received.tagged)
+		add_packet_info(&received, &call->descriptor, hint_get(call->supervisor, call->descriptor.id).wants);
+	header->msg_flags = received.whole > received.length && !stream ? MSG_TRUNC : 0;
+	header->msg_flags |= flags & MSG_CMSG_CLOEXEC;
+	if (received.control_length > header->msg_controllen) {
+		received.control_length = 0;
+		header->msg_flags |= MSG_CTRUNC;
+	}
+	if (memory_write(call, (uintptr_t)header->msg_control, received.control, received.control_length))
+		return -EFAULT;
+	header->msg_controllen = received.control_length;
+	return (int64_t)(flags & MSG_TRUNC && !stream ? received.whole : received.length);
+}
+
+static int64_t may_wait(struct call *call, int64_t r, int flags)
+{
+	if (r != -EAGAIN || flags & (MSG_DONTWAIT | MSG_ERRQUEUE) || descriptor_nonblocking(&call->descriptor))
+		return r;
+	return CALL_PENDING;
+}
+
+/* Write back what recvmsg() changes, wherever the header is. Linux: ____sys_recvmsg(). */
+static int header_write(struct call *call, uint64_t at, const struct msghdr *header)
+{
+	if (header->msg_name &&
+	    memory_write(call, at + offsetof(struct msghdr, msg_namelen), &header->msg_namelen, sizeof(socklen_t)))
+		return -EFAULT;
+	if (memory_write(call, at + offsetof(struct msghdr, msg_flags), &header->msg_flags, sizeof(int)))
+		return -EFAULT;
+	return memory_write(call, at + offsetof(struct msghdr, msg_controllen), &header->msg_controllen,
+			    sizeof(size_t));
+}
+
+/* recvfrom() has no iovec in the program's memory, so this does without. */
+static int64_t attempt_recvfrom(struct call *call)
+{
+	struct received received = { 0 };
+	int flags = (int)call->args[3];
+	bool stream = call->descriptor.type == SOCK_STREAM;
+	int64_t r;
+
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	r = take(call, &received, call->args[2], flags);
+	if (r == -EINVAL && stream && !call->descriptor.carried)
+		r = -ENOTCONN;
+	if (r)
+		return may_wait(call, r, flags);
+	if (memory_write(call, call->args[1], call->scratch, received.length))
+		return -EFAULT;
+	r = memory_write_address(call, call->args[4], call->args[5], received.tag.source,
+				 stream || !received.tagged ? 0 : received.tag.source_length);
+	if (r)
+		return r;
+	return (int64_t)(flags & MSG_TRUNC && !stream ? received.whole : received.length);
+}
+
+static void prepare(struct call *call, int64_t (*attempt)(struct call *call))
+{
+	call->attempt = attempt;
+	call->wait_events = EPOLLIN;
+	call->timeout_option = SO_RCVTIMEO;
+	call->timeout_result = -EAGAIN;
+}
+
+int64_t handle_recvfrom(struct call *call)
+{
+	prepare(call, attempt_recvfrom);
+	return attempt_recvfrom(call);
+}
+
+static int64_t attempt_recvmsg(struct call *call)
+{
+	struct msghdr header;
+	int flags = (int)call->args[2];
+	int64_t r = message_read(call, call->args[1], &header);
+
+	if (r)
+		return r;
+	if (call->descriptor.type == SOCK_STREAM && !header.msg_name && !(flags & MSG_ERRQUEUE))
+		return CALL_CONTINUE;
+	r = receive_one(call, &header, flags);
+	if (r < 0)
+		return may_wait(call, r, flags);
+	return header_write(call, call->args[1], &header) ? -EFAULT : r;
+}
+
+int64_t handle_recvmsg(struct call *call)
+{
+	prepare(call, attempt_recvmsg);
+	return attempt_recvmsg(call);
+}
+
+/*
+ * Differs: returns as soon as there is something, as if with MSG_WAITFORONE;
+ * Linux without that flag waits for all of them. Callers must bear fewer.
+ */
+static int64_t attempt_recvmmsg(struct call *call)
+{
+	uint32_t count = MIN((uint32_t)call->args[2], 1024u), got = 0;
+	int flags = (int)call->args[3] & ~MSG_WAITFORONE;
+	int64_t r = 0;
+
+	for (; got < count; got++) {
+		uint64_t at = call->args[1] + got * sizeof(struct mmsghdr);
+		struct msghdr header;
+		uint32_t length;
+
+		r = message_read(call, at, &header);
+		if (!r)
+			r = receive_one(call, &header, flags);
+		if (r < 0)
+			break;
+		length = (uint32_t)r;
+		if (header_write(call, at, &header) ||
+		    memory_write(call, at + offsetof(struct mmsghdr, msg_len), &length, sizeof(length)))
+			return -EFAULT;
+	}
+	return got ? (int64_t)got : may_wait(call, r, flags);
+}
+
+int64_t handle_recvmmsg(struct call *call)
+{
+	if (call->descriptor.type == SOCK_STREAM)
+		return CALL_CONTINUE;
+	prepare(call, attempt_recvmmsg);
+	call->timeout_option = SO_RCVTIMEO;
+	return attempt_recvmmsg(call);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Receivers: threads that wait for the program's calls in the kernel itself
+ * (polling first would cost a wake-up more), run the handler and answer.
+ */
+#include "run/supervisor.h"
+
+#include "run/kernel.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static const struct {
+	int number;
+	handler *handle;
+} handlers[] = {
+	{ SYS_socket, handle_socket },		 { SYS_bind, handle_bind },
+	{ SYS_listen, handle_listen },		 { SYS_connect, handle_connect },
+	{ SYS_accept, handle_accept },		 { SYS_accept4, handle_accept },
+	{ SYS_getsockname, handle_getsockname }, { SYS_getpeername, handle_getpeername },
+	{ SYS_shutdown, handle_shutdown },	 { SYS_setsockopt, handle_setsockopt },
+	{ SYS_getsockopt, handle_getsockopt },	 { SYS_ioctl, handle_ioctl },
+	{ SYS_sendto, handle_sendto },		 { SYS_sendmsg, handle_sendmsg },
+	{ SYS_sendmmsg, handle_sendmmsg },	 { SYS_recvfrom, handle_recvfrom },
+	{ SYS_recvmsg, handle_recvmsg },	 { SYS_recvmmsg, handle_recvmmsg },
+};
+
+bool call_valid(const struct call *call)
+{
+	uint64_t id = call->notification;
+
+	return ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+void call_finish(struct call *call, int64_t value)
+{
+	struct seccomp_notif_resp response = { .id = call->notification };
+
+	/* Before the answer: the program may close its own next, and expects an end. */
+	if (call->descriptor.fd >= 0)
+		close(call->descriptor.fd);
+	call->descriptor.fd = -1;
+	if (value == CALL_ANSWERED)
+		return;
+	if (value == CALL_CONTINUE)
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else if (value < 0)
+		response.error = (int32_t)value;
+	else
+		response.val = value;
+	/* ENOENT: it was killed meanwhile. */
+	while (ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno == EINTR)
+		;
+}
+
+int call_finish_fd(struct call *call, int fd, bool cloexec)
+{
+	struct seccomp_notif_addfd add = {
+		.id = call->notification,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = cloexec ? O_CLOEXEC : 0,
+	};
+	int number;
+
+	do {
+		number = ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	} while (number < 0 && errno == EINTR);
+	if (number < 0)
+		number = -errno;
+	if (fd >= 0)
+		close(fd);
+	return number;
+}
+
+int call_replace_fd(struct call *call, int number, int fd)
+{
+	struct seccomp_notif_addfd add = {
+		.id = call->notification,
+		.flags = SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (uint32_t)fd,
+		.newfd = (uint32_t)number,
+	};
+
+	return ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+}
+
+/* Which calls have a socket's descriptor as first argument: all but socket(). */
+static int64_t run_handler(struct call *call, struct peers *peers)
+{
+	for (size_t i = 0; i < COUNT_OF(handlers); i++) {
+		if (handlers[i].number != call->number)
+			continue;
+		if (call->number != SYS_socket && call->number != SYS_ioctl) {
+			int64_t r = descriptor_get(call, peers);
+
+			if (r)
+				return r;
+		} else if (call->number == SYS_ioctl) {
+			/* Interfaces are asked of AF_UNIX sockets, too: the handler sorts it out. */
+			int64_t r = descriptor_get(call, peers);
+
+			if (r && (r != CALL_CONTINUE || call->descriptor.fd < 0))
+				return r;
+		}
+		return handlers[i].handle(call);
+	}
+	return -ENOSYS;
+}
+
+static void serve(struct supervisor *supervisor, const struct seccomp_notif *request, struct peers *peers,
+		  uint8_t *scratch)
+{
+	struct call call = {
+		.supervisor = supervisor,
+		.notification = request->id,
+		.tid = (pid_t)request->pid,
+		.number = request->data.nr,
+		.descriptor = { .fd = -1 },
+		.scratch = scratch,
+	};
+	int64_t value;
+
+	memcpy(call.args, request->data.args, sizeof(call.args));
+	value = run_handler(&call, peers);
+	if (value == CALL_PENDING) {
+		if (worker_take(&call))
+			return;
+		value = -ENOMEM;
+	}
+	call_finish(&call, value);
+}
+
+void *receiver_run(void *context)
+{
+	struct supervisor *supervisor = context;
+	struct peers *peers = calloc(1, sizeof(*peers));
+	uint8_t *scratch = malloc(SCRATCH_SIZE);
+	struct seccomp_notif_sizes sizes = { 0 };
+	struct seccomp_notif *request;
+
+	syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes);
+	sizes.seccomp_notif = MAX(sizes.seccomp_notif, sizeof(*request));
+	request = calloc(1, sizes.seccomp_notif);
+	while (peers && scratch && request) {
+		memset(request, 0, sizes.seccomp_notif);
+		if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, request) == 0)
+			serve(supervisor, request, peers, scratch);
+		else if (errno != EINTR && errno != ENOENT)
+			break;
+		else if (errno == ENOENT && __atomic_load_n(&supervisor->child, __ATOMIC_ACQUIRE) == 0)
+			break;
+	}
+	if (peers)
+		peers_fini(peers);
+	free(peers);
+	free(scratch);
+	free(request);
+	return NULL;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the supervisor. One main thread, the worker (worker.c): an epoll loop
+ * over pending calls, the daemon's messages and signals. Two receivers
+ * (receiver.c), each blocked in SECCOMP_IOCTL_NOTIF_RECV, run a call's handler.
+ *
+ * A call is in one thread's hands at a time. A handler that would block answers
+ * CALL_PENDING; the call then moves to the worker, which runs call->attempt
+ * again when the descriptor is ready, until it has a result.
+ *
+ * Locks: line->lock (held over one question and its answer), supervisor->lock
+ * (pending and connecting lists, tables), notes_lock; they nest in no order but
+ * supervisor->lock -> line->lock -> notes_lock.
+ */
+#ifndef RUN_SUPERVISOR_H
+#define RUN_SUPERVISOR_H
+
+#include "base/list.h"
+#include "control/channel.h"
+#include "control/name.h"
+#include "run/run.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+enum {
+	LINE_EVENTS, /* the first connection: RESET, TELL */
+	LINE_CALLS,  /* this and the next: calls, by socket id, so that a socket's stay in order */
+	LINE_COUNT = 3,
+	RECEIVER_COUNT = 2,
+	SCRATCH_SIZE = 128 * 1024,
+	PEER_CACHE = 64,
+	HINT_COUNT = 4096,
+	TICK_MS = 10,
+};
+
+/* One connection to the daemon. */
+struct line {
+	int fd;
+	unsigned index;
+	pthread_mutex_t lock;
+	uint64_t next_tag;
+	uint8_t *payload; /* CHANNEL_PAYLOAD_MAX bytes: the last answer's, while locked */
+};
+
+/* A message that was not asked for, on its way to the worker. */
+struct note {
+	struct list node;
+	struct channel_message message;
+	char payload[512];
+};
+
+/* What a descriptor of the program turned out to be. */
+struct descriptor {
+	int fd; /* our copy, or -1 */
+	bool ours;
+	bool accepted; /* came out of accept() */
+	bool carried;  /* natively connected (streams) */
+	uint64_t id;
+	uint32_t flags; /* CHANNEL_PEER_ID or 0 */
+	int domain, type, protocol;
+	struct name name, peer;
+};
+
+struct call {
+	struct list node; /* in supervisor->pending */
+	struct supervisor *supervisor;
+	uint64_t notification, serial;
+	pid_t tid;
+	int number; /* SYS_* */
+	uint64_t args[6];
+	struct descriptor descriptor;
+	uint8_t *scratch; /* SCRATCH_SIZE bytes of the thread that runs it */
+	/* Run, and run again when ready. Returns a result or CALL_*. */
+	int64_t (*attempt)(struct call *call);
+	uint32_t wait_events; /* EPOLLIN, EPOLLOUT, or 0: every tick */
+	int timeout_option;   /* SO_RCVTIMEO, SO_SNDTIMEO or 0 */
+	int timeout_result;   /* -EAGAIN, -EINPROGRESS */
+	int64_t deadline_ns;  /* 0: none */
+	unsigned signal_seen; /* ticks in a row */
+	uint64_t connect_id;  /* waits for this socket's CONNECTED */
+};
+
+/* Not results, but what to do. Far from any errno. */
+enum {
+	CALL_CONTINUE = -100000, /* the kernel's business */
+	CALL_PENDING,
+	CALL_ANSWERED, /* the handler has answered */
+};
+
+/* A socket between CONNECT and CONNECTED. */
+struct connecting {
+	struct list node;
+	uint64_t id, tag;
+	pid_t tid;
+	int fd;	      /* the program's number for it */
+	bool asking;  /* the answer to CONNECT is not here yet */
+	bool arrived; /* CONNECTED came while asking */
+	bool filled;  /* connected already, with filler */
+	bool awaited; /* a blocking call waits, or is on its way to the worker */
+	int result;
+	char express[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	size_t express_length;
+};
+
+/* Where a socket was last seen, and what its reader wants. Keyed by id, direct-mapped. */
+struct hint {
+	uint64_t id;
+	pid_t pid;
+	int fd;
+	uint32_t wants; /* WANT_* */
+};
+
+enum { /* ancillary data that the program has asked for */
+       WANT_PKTINFO = 1,
+       WANT_TTL = 2,
+       WANT_TOS = 4,
+};
+
+/* Processes of which a thread holds a pidfd; each thread has its own. */
+struct peers {
+	struct {
+		pid_t tid;
+		int pidfd;
+	} slots[PEER_CACHE];
+};
+
+struct supervisor {
+	const struct run_options *options;
+	int listener;
+	pid_t front, child;
+	pid_t daemon_pid;
+	uid_t uid;
+	char name[64], key[NAME_KEY_LENGTH + 1];
+	struct sockaddr_un daemon_name;
+	socklen_t daemon_name_length;
+	struct line lines[LINE_COUNT];
+	int epoll, wake, signals;
+	unsigned filler; /* 1-byte sends that turn EPOLLOUT off */
+	pthread_mutex_t lock, notes_lock;
+	struct list pending, connecting, notes;
+	size_t pending_count;
+	uint64_t next_serial, id_base, id_count;
+	struct hint *hints;
+	uint64_t said[64]; /* hashes of what was said once */
+	size_t said_count;
+	bool daemon_lost; /* under lock */
+	int64_t forward_at[65], group_seen[65];
+};
+
+/* supervisor.c */
+int64_t now_ns(void);
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, once for every text. */
+void say_once(struct supervisor *supervisor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Serve the program until it ends. Returns the exit code. */
+int supervise(struct supervisor *supervisor);
+uint64_t id_new(struct supervisor *supervisor);
+void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd);
+void hint_want(struct supervisor *supervisor, uint64_t id, uint32_t want, bool on);
+struct hint hint_get(struct supervisor *supervisor, uint64_t id);
+
+/* line.c */
+int line_open(const char *network, struct line *line, unsigned index);
+void line_close(struct line *line);
+struct line *line_of(struct supervisor *supervisor, uint64_t id);
+/* Send without waiting for anything. fd -1: none. */
+int line_tell(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+	      const struct iovec *payload, size_t payload_count, int fd);
+/*
+ * Ask and wait for the answer, which replaces *message; its payload, up to
+ * room bytes, goes to reply. Returns the answer's result.
+ */
+int line_ask(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+	     const struct iovec *payload, size_t payload_count, void *reply, size_t room);
+/* Take what has arrived unasked. False: the daemon is gone. */
+bool line_drain(struct supervisor *supervisor, struct line *line);
+void note_add(struct supervisor *supervisor, const struct channel_message *message, const void *payload);
+void wake_worker(struct supervisor *supervisor);
+
+/* memory.c: the program's memory. Each returns 0 or -EFAULT (or what is said). */
+int memory_read(const struct call *call, uint64_t address, void *to, size_t length);
+int memory_write(const struct call *call, uint64_t address, const void *from, size_t length);
+/* An address argument, as Linux's move_addr_to_kernel(): -EINVAL for a bad length. */
+int memory_read_address(const struct call *call, uint64_t address, int64_t length, struct sockaddr_storage *to);
+/* As move_addr_to_user(): room is at length_at, where the real length goes. */
+int memory_write_address(const struct call *call, uint64_t address, uint64_t length_at, const void *from,
+			 socklen_t length);
+enum { MEMORY_PARTS_MAX = 1024 };
+/* An iovec array. Returns the total, clipped to limit, or -EMSGSIZE, -EINVAL, -EFAULT, -ENOMEM. *ret_parts is the caller's. */
+int64_t memory_read_parts(const struct call *call, uint64_t address, uint64_t count, struct iovec **ret_parts);
+/* Gather from, or scatter to, parts of the program's memory. Returns bytes or -EFAULT. */
+int64_t memory_gather(const struct call *call, const struct iovec *parts, size_t count, void *to, size_t room);
+int64_t memory_scatter(const struct call *call, const struct iovec *parts, size_t count, const void *from,
+		       size_t length);
+
+/* descriptor.c */
+/* A copy of the caller's descriptor number fd, or -errno. */
+int peer_getfd(struct peers *peers, pid_t tid, int fd);
+void peers_fini(struct peers *peers);
+/*
+ * Find out what the call's descriptor argument is, by its own name. Returns 0;
+ * CALL_CONTINUE when it is not one of ours.
+ */
+int64_t descriptor_get(struct call *call, struct peers *peers);
+bool descriptor_identify(struct supervisor *supervisor, int fd, struct descriptor *descriptor);
+bool descriptor_nonblocking(const struct descriptor *descriptor);
+/* Find a socket by its id in the program's processes. Returns a copy or -ENOENT. */
+int descriptor_find(struct supervisor *supervisor, uint64_t id);
+void descriptor_grow_buffer(int fd);
+/* fd makes an express connection (see descriptor.c). */
+void descriptor_mark_express(int fd);
+
+/* receiver.c */
+void *receiver_run(void *supervisor);
+bool call_valid(const struct call *call);
+/* Answer: closes the call's copy, then sends. value: as handlers return. */
+void call_finish(struct call *call, int64_t value);
+/* Put fd into the program as its answer. Takes fd. Returns the number there or -errno (not answered then). */
+int call_finish_fd(struct call *call, int fd, bool cloexec);
+/* Replace the program's descriptor number with fd, which stays ours. */
+int call_replace_fd(struct call *call, int number, int fd);
+
+/* worker.c */
+/* Hand call, a heap copy's source, over. Takes its descriptor. False: no memory. */
+bool worker_take(const struct call *call);
+int worker_run(struct supervisor *supervisor);
+/* Attempt or answer a pending call: takes it off the list. supervisor->lock is not held. */
+void worker_finish(struct call *call, int64_t value);
+
+/* handlers */
+typedef int64_t handler(struct call *call);
+handler handle_socket, handle_bind, handle_listen, handle_connect, handle_accept, handle_getsockname,
+	handle_getpeername, handle_shutdown, handle_setsockopt, handle_getsockopt, handle_ioctl, handle_sendto,
+	handle_sendmsg, handle_sendmmsg, handle_recvfrom, handle_recvmsg, handle_recvmmsg;
+/* Make a socket of ours, known to the daemon. flags: SOCK_NONBLOCK. Returns it (close-on-exec) or -errno. */
+int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id);
+/* Read a struct msghdr. Returns 0, -EFAULT or -EINVAL. */
+int message_read(struct call *call, uint64_t address, struct msghdr *ret_header);
+/* Ask about the call's socket. */
+int call_ask(struct call *call, struct channel_message *message, const void *payload, size_t length, void *reply,
+	     size_t room);
+void call_message(const struct call *call, struct channel_message *message, uint32_t type);
+/* The address in an accepted connection's name. */
+socklen_t accepted_address(const struct name *name, struct sockaddr_storage *ret_address);
+/* CONNECTED came. */
+void connect_arrived(struct supervisor *supervisor, const struct channel_message *message, const void *payload);
+/* A blocking connect() is interrupted: go on in the background. */
+void connect_interrupted(struct call *call);
+/* Nobody waits any longer. */
+void connect_abandoned(struct call *call);
+unsigned connect_measure_filler(void);
+
+/* family.c */
+int descendants_list(pid_t root, pid_t **ret_pids); /* count, or -ENOMEM */
+/* Kill and reap everything below us. */
+void descendants_kill(void);
+
+#endif

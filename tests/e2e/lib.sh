@@ -23,8 +23,8 @@ export BERTH PYTHON PATH
 unset BERTH_E2E_STAGED_BY
 
 if [ ! -x "$BERTH" ]; then
-	echo "1..0 # SKIP $BERTH is not built"
-	exit 0
+	printf '1..1\nnot ok 1 - %s is built\n' "$BERTH"
+	exit 1
 fi
 
 # Limits stretch under sanitizers, which make everything a few times slower.

@@ -24,16 +24,18 @@ static int api_failed(const struct command *command, const char *network, int er
 			strcmp(network, NETWORK_DEFAULT) ? network : "");
 		break;
 	case ETIMEDOUT:
-		fprintf(stderr, "berth %s: network '%s' does not answer (its daemon is in %s)\n", command->name, network,
-			directory);
+		fprintf(stderr, "berth %s: network '%s' does not answer (its daemon is in %s)\n", command->name,
+			network, directory);
 		break;
 	case EPROTO:
-		fprintf(stderr, "berth %s: network '%s' gave an answer that makes no sense: is its daemon of another "
-				"version? (berth net ls)\n",
+		fprintf(stderr,
+			"berth %s: network '%s' gave an answer that makes no sense: is its daemon of another "
+			"version? (berth net ls)\n",
 			command->name, network);
 		break;
 	default:
-		fprintf(stderr, "berth %s: network '%s': %s: %s\n", command->name, network, directory, strerror(-error));
+		fprintf(stderr, "berth %s: network '%s': %s: %s\n", command->name, network, directory,
+			strerror(-error));
 	}
 	return CLI_FAILED;
 }

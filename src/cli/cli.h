@@ -29,9 +29,9 @@ struct cli_option {
 
 struct command {
 	const char *name;
-	const char *usage;   /* what follows the name */
-	const char *summary; /* one line */
-	const char *details; /* paragraphs after the options, or NULL */
+	const char *usage;		  /* what follows the name */
+	const char *summary;		  /* one line */
+	const char *details;		  /* paragraphs after the options, or NULL */
 	const struct cli_option *options; /* letter 0 ends */
 	int (*run)(const struct command *command, int argc, char **argv);
 	bool program_follows; /* stop at the first word that is no option */

@@ -103,12 +103,12 @@ int usage_no_operands(const struct command *command, int argc, char **argv)
 
 static void option_print(const struct cli_option *option, FILE *out)
 {
-	char words[64];
+	char brief[8] = "    ", words[64];
 
-	snprintf(words, sizeof(words), "%c%c%s%s%s%s%s", option->letter < 256 ? '-' : ' ',
-		 option->letter < 256 ? option->letter : ' ', option->name && option->letter < 256 ? ", " : "",
-		 option->name && option->letter >= 256 ? "  --" : option->name ? "--" : "",
-		 option->name ? option->name : "", option->argument ? " " : "", option->argument ? option->argument : "");
+	if (option->letter < 256)
+		snprintf(brief, sizeof(brief), "-%c%s", option->letter, option->name ? ", " : "");
+	snprintf(words, sizeof(words), "%s%s%s%s%s", brief, option->name ? "--" : "", option->name ? option->name : "",
+		 option->argument ? " " : "", option->argument ? option->argument : "");
 	if (strlen(words) > OPTIONS_COLUMN)
 		fprintf(out, "  %s\n  %-*s %s\n", words, OPTIONS_COLUMN, "", option->text);
 	else

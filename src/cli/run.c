@@ -146,8 +146,8 @@ static int take_option(const struct command *command, int letter, struct run_lin
 		return CLI_OK;
 	case OPTION_NAME:
 		if (!host_name_valid(optarg))
-			return usage_error(command, "--name '%s': a host's name is 1 to 63 letters, digits and inner '-'",
-					   optarg);
+			return usage_error(
+				command, "--name '%s': a host's name is 1 to 63 letters, digits and inner '-'", optarg);
 		line->options.name = optarg;
 		return CLI_OK;
 	case OPTION_IP:

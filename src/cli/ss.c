@@ -45,11 +45,12 @@ static void endpoint_text(const json_t *endpoint, bool numeric, char *text, size
 	bool six = strchr(address, ':') != NULL;
 	char number[24];
 
-	snprintf(number, sizeof(number), "%lld", port);
+	if (!port)
+		snprintf(number, sizeof(number), "*");
+	else
+		snprintf(number, sizeof(number), "%lld", port);
 	snprintf(text, size, "%s%s%s:%s", six ? "[" : "", strcmp(address, "-") ? address : "*", six ? "]" : "",
-		 !port			     ? "*" :
-		 numeric || !strcmp(service, "-") ? number :
-						    service);
+		 numeric || !port || !strcmp(service, "-") ? number : service);
 }
 
 static void process_text(const json_t *process, char *text, size_t size)
@@ -186,7 +187,8 @@ static int host_check(const struct command *command, const struct ss_choice *cho
 	json_decref(hosts);
 	if (found)
 		return CLI_OK;
-	fprintf(stderr, "berth ss: no host '%s' on network '%s' (berth ps lists them)\n", choice->host, choice->network);
+	fprintf(stderr, "berth ss: no host '%s' on network '%s' (berth ps lists them)\n", choice->host,
+		choice->network);
 	return CLI_FAILED;
 }
 

@@ -69,7 +69,8 @@ static struct cell *table_append(struct table *table, const char *text)
 	struct cell *cell = cli_alloc(sizeof(*cell) + length + 1);
 
 	for (size_t i = 0; i < length; i++)
-		cell->text[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? (text[i] == '\t' ? '\t' : '?') : text[i];
+		cell->text[i] =
+			(unsigned char)text[i] < ' ' || text[i] == 0x7f ? (text[i] == '\t' ? '\t' : '?') : text[i];
 	*table->last = cell;
 	table->last = &cell->next;
 	return cell;
@@ -88,7 +89,7 @@ void table_cell(struct table *table, const char *format, ...)
 	length = strlen(text);
 	if (length > table->widths[table->position])
 		table->widths[table->position] = length;
-	table->position = (table->position + 1) % table->columns;
+	table->position = table->position + 1 < table->columns ? table->position + 1 : 0;
 }
 
 void table_note(struct table *table, const char *text)
@@ -128,7 +129,7 @@ void table_print(const struct table *table, FILE *out)
 			continue;
 		}
 		cell_print(table, column, cell->text, out);
-		column = (column + 1) % table->columns;
+		column = column + 1 < table->columns ? column + 1 : 0;
 	}
 }
 

@@ -214,7 +214,8 @@ int main(int argc, char **argv)
 	bool listens = argc == 7 && !strcmp(argv[5], "listen");
 
 	if (!listens && !(argc == 9 && !strcmp(argv[5], "connect"))) {
-		fprintf(stderr, "usage: kernel_peer tap|packet DEVICE ADDRESS LENGTH listen PORT | connect PEER PORT MIB\n");
+		fprintf(stderr,
+			"usage: kernel_peer tap|packet DEVICE ADDRESS LENGTH listen PORT | connect PEER PORT MIB\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

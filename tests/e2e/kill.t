@@ -49,6 +49,17 @@ wait "$talker"
 like "$(cat talker.log)" "end|ECONNRESET|ConnectionReset" "its peer's conversation ends"
 check_gone "nothing is left after that"
 
+begin
+child=$(program_of web)
+supervisor=$(ps -o pid= --ppid "$server" | tr -d ' ' | head -n 1)
+kill -KILL "$supervisor"
+wait "$server"
+is $? 125 "kill -9 of the supervisor, which is berth run's child: berth run says 125"
+until_true 10 gone "$child"
+ok $? "and the program is gone"
+wait "$talker"
+check_gone "nothing is left after that"
+
 # One that forks: the grandchildren go, too.
 start forker sh -c 'sleep 1000 & sleep 1000 & echo ready; wait'
 forker=$!

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control API: HTTP/JSON on api.sock. libmicrohttpd runs inside our loop,
+ * without threads: we accept, so that we can ask who is calling, and run it
+ * when its epoll descriptor has something.
+ */
+#include "daemon/report.h"
+#include "daemon/state.h"
+#include "os/process.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30 };
+
+static const struct {
+	const char *path;
+	json_t *(*report)(struct daemon *daemon);
+} resources[] = {
+	{ "/v1/network", report_network },
+	{ "/v1/hosts", report_hosts },
+	{ "/v1/sockets", report_sockets },
+	{ "/v1/events", report_events },
+};
+
+static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, json_t *body)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	enum MHD_Result r = MHD_NO;
+
+	json_decref(body);
+	struct MHD_Response *response =
+		text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+	if (!response) {
+		free(text);
+		return MHD_NO; /* no memory: the connection is closed */
+	}
+	MHD_add_response_header(response, "Content-Type", "application/json");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, "Allow", "GET, HEAD");
+	r = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+			      const char *version, const char *body, size_t *body_length, void **state)
+{
+	struct daemon *daemon = context;
+	static int begun;
+
+	if (!*state) { /* first call: headers only. A body is read and thrown away */
+		*state = &begun;
+		return MHD_YES;
+	}
+	if (*body_length) {
+		*body_length = 0;
+		return MHD_YES;
+	}
+	for (size_t i = 0; i < COUNT_OF(resources); i++) {
+		if (strcmp(url, resources[i].path))
+			continue;
+		if (strcmp(method, "GET") && strcmp(method, "HEAD"))
+			return respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				       json_pack("{s:s}", "error", "this can only be read (GET)"));
+		return respond(connection, MHD_HTTP_OK, resources[i].report(daemon));
+	}
+	return respond(connection, MHD_HTTP_NOT_FOUND, json_pack("{s:s}", "error", "there is no such path"));
+}
+
+static void listener_ready(struct loop_watch *watch, uint32_t events)
+{
+	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, api_listener);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		if (!process_peer_is_us(fd)) {
+			close(fd);
+			continue;
+		}
+		MHD_add_connection(daemon->api, fd, (struct sockaddr *)&address, sizeof(sa_family_t)); /* takes fd */
+		daemon->api_due = true;
+	}
+}
+
+static void events_ready(struct loop_watch *watch, uint32_t events)
+{
+	CONTAINER_OF(watch, struct daemon, api_events)->api_due = true; /* the tick runs it */
+}
+
+int api_open(struct daemon *daemon, int listener)
+{
+	daemon->api = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle, daemon,
+				       MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+				       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+	const union MHD_DaemonInfo *info =
+		daemon->api ? MHD_get_daemon_info(daemon->api, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (!info)
+		return -ENOMEM;
+	daemon->api_listener.ready = listener_ready;
+	daemon->api_events.ready = events_ready;
+	return loop_add(&daemon->loop, &daemon->api_events, info->epoll_fd, EPOLLIN);
+}
+
+void api_close(struct daemon *daemon)
+{
+	if (!daemon->api)
+		return;
+	loop_remove(&daemon->loop, &daemon->api_events);
+	MHD_stop_daemon(daemon->api);
+	daemon->api = NULL;
+}
+
+berth_time api_deadline(const struct daemon *daemon)
+{
+	MHD_UNSIGNED_LONG_LONG milliseconds;
+
+	if (MHD_get_timeout(daemon->api, &milliseconds) != MHD_YES)
+		return BERTH_NEVER;
+	return daemon->loop.now + (berth_time)milliseconds * BERTH_MSEC;
+}
+
+void api_run(struct daemon *daemon)
+{
+	if (!daemon->api_due && api_deadline(daemon) > daemon->loop.now)
+		return; /* it would ask the kernel every turn */
+	daemon->api_due = false;
+	MHD_run(daemon->api);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a supervisor asks about one socket, a function for each message of
+ * channel.h. A socket that is not known (any more) is one whose conversation
+ * is over: it can be asked about and shut, and has no peer.
+ */
+#include "base/ip.h"
+#include "daemon/state.h"
+
+#include <berth/inspect.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BACKLOG_MAX = 4096, HOLDERS_MAX = 64 };
+
+static const struct sockaddr *address_of(const struct request *request)
+{
+	return (const struct sockaddr *)request->message->address;
+}
+
+static void reply_address(struct request *request, const void *address, socklen_t length)
+{
+	request->reply.address_length = (uint16_t)MIN(length, CHANNEL_ADDRESS_MAX);
+	memcpy(request->reply.address, address, request->reply.address_length);
+}
+
+/* Stream sockets are looked after when their number has doubled: their closing is told by nobody. */
+static void sweep_sometimes(struct request *request)
+{
+	struct daemon *daemon = request->daemon;
+	size_t idle = 0;
+
+	if (++daemon->idle_plugs < daemon->sweep_at)
+		return;
+	plugs_sweep(request->host);
+	LIST_EACH(&daemon->hosts, node)
+		LIST_EACH(&LIST_ITEM(node, struct host, node)->plugs, inner)
+			idle++;
+	daemon->idle_plugs = 0;
+	daemon->sweep_at = MAX(idle, 256);
+}
+
+static int32_t call_socket(struct request *request)
+{
+	const struct channel_message *message = request->message;
+	bool stream = message->kind == SOCK_STREAM, netlink = message->domain == AF_NETLINK;
+	const struct plug_role *role = stream ? &role_idle : netlink ? &role_netlink : &role_datagram;
+	int fd = -1;
+
+	if (plug_find(request->daemon, message->id))
+		return -EEXIST;
+	sweep_sometimes(request);
+	if (!netlink) {
+		fd = berth_socket(request->host->stack, message->domain, message->kind | SOCK_NONBLOCK,
+				  message->protocol);
+		if (fd < 0)
+			return -errno;
+	}
+	struct plug *plug = plug_new(request->host, message->id, role, fd);
+	if (!plug)
+		return -ENOMEM;
+	plug->domain = message->domain;
+	plug->kind = message->kind;
+	plug->protocol = message->protocol;
+	plug->pid = message->pid;
+	memcpy(plug->command, message->command, sizeof(plug->command));
+	plug->command[sizeof(plug->command) - 1] = 0;
+	if (stream)
+		return 0;
+	if (request->fd < 0 || plug_take_end(plug, request->fd, EPOLLIN | EPOLLRDHUP) < 0) {
+		plug_free(plug);
+		return -EBADF;
+	}
+	request->fd = -1;
+	if (!netlink)
+		datagram_open(plug);
+	return 0;
+}
+
+/* End those holders of the address's port that no process has open any more. Returns whether there were any. */
+static bool bury_holders(struct request *request)
+{
+	struct berth_endpoint wanted;
+	int fds[HOLDERS_MAX];
+	bool any = false;
+
+	if (!address_read(address_of(request), request->message->address_length, &wanted))
+		return false;
+	int count = berth_port_holders(request->host->stack, (uint8_t)request->plug->protocol, wanted.port, fds,
+				       HOLDERS_MAX);
+	for (int i = 0; i < MIN(count, HOLDERS_MAX); i++) {
+		struct plug *holder = plug_of_fd(request->host, fds[i]);
+		if (!holder || holder == request->plug || plug_is_alive(holder))
+			continue;
+		plug_free(holder);
+		any = true;
+	}
+	return any;
+}
+
+static int32_t bind_netlink(struct request *request)
+{
+	const struct sockaddr_nl *address = (const struct sockaddr_nl *)request->message->address;
+
+	if (request->message->address_length < sizeof(*address) || address->nl_family != AF_NETLINK)
+		return -EINVAL;
+	if (address->nl_pid)
+		request->plug->netlink_port = address->nl_pid;
+	else
+		netlink_request(request->plug, NULL, 0); /* picks one */
+	return 0;
+}
+
+static int32_t call_bind(struct request *request)
+{
+	struct plug *plug = request->plug;
+	struct berth_stack *stack = request->host->stack;
+	const struct sockaddr *address = address_of(request);
+	socklen_t length = request->message->address_length;
+
+	if (plug->role == &role_netlink)
+		return bind_netlink(request);
+	stack = plug->host->stack;
+	if (!berth_bind(stack, plug->fd, address, length))
+		return 0;
+	if (errno != EADDRINUSE || !bury_holders(request))
+		return -errno;
+	return berth_bind(stack, plug->fd, address, length) ? -errno : 0;
+}
+
+static int32_t call_listen(struct request *request)
+{
+	struct plug *plug = request->plug;
+	int backlog = request->message->value;
+
+	if (plug->fd < 0)
+		return -EOPNOTSUPP;
+	/* Linux: somaxconn's default; the program's own backlog is the Unix listener's. */
+	if (backlog < 0 || backlog > BACKLOG_MAX)
+		backlog = BACKLOG_MAX;
+	if (plug->express)
+		return -EINVAL;
+	int r = berth_listen(plug->host->stack, plug->fd, backlog) ? -errno : 0;
+	if (r == -EADDRINUSE) { /* it may have been bound beside one that has died since */
+		plugs_sweep(plug->host);
+		r = berth_listen(plug->host->stack, plug->fd, backlog) ? -errno : 0;
+	}
+	if (!r)
+		plug->role = &role_listener;
+	return r;
+}
+
+static int32_t disconnect(struct plug *plug, const struct sockaddr *address, socklen_t length)
+{
+	int r = berth_connect(plug->host->stack, plug->fd, address, length) ? -errno : 0;
+
+	if (!r && plug->role == &role_stream) {
+		plug->role = &role_idle;
+		plug->connecting = plug->established = false;
+	}
+	plug->express = false;
+	return r;
+}
+
+static int32_t call_connect(struct request *request)
+{
+	struct plug *plug = request->plug;
+	const struct sockaddr *address = address_of(request);
+	socklen_t length = request->message->address_length;
+
+	if (plug->role == &role_netlink)
+		return 0;
+	if (length < sizeof(address->sa_family))
+		return -EINVAL;
+	if (address->sa_family == AF_UNSPEC)
+		return disconnect(plug, address, length);
+	if (plug->kind == SOCK_STREAM)
+		return plug->role == &role_listener ? -EISCONN : stream_connect(request, address, length);
+	return berth_connect(plug->host->stack, plug->fd, address, length) ? -errno : 0;
+}
+
+static int32_t call_attach(struct request *request)
+{
+	if (request->plug && request->message->value > 0)
+		request->plug->filler = (uint32_t)request->message->value;
+	return 0;
+}
+
+/* far: the question is the acceptor's, about its express peer. */
+static int32_t express_name(struct request *request, bool remote)
+{
+	struct plug *plug = request->plug;
+	bool far = request->message->flags & CHANNEL_PEER_ID;
+	struct sockaddr_storage address;
+	int family = plug->domain;
+
+	if (far) {
+		struct plug *listener = plug_find(request->daemon, plug->express_listener);
+		family = listener ? listener->domain : AF_INET6;
+	}
+	const struct berth_endpoint *end = remote != far ? &plug->express_remote : &plug->express_local;
+	if (!ip_is4(end->ip))
+		family = AF_INET6;
+	reply_address(request, &address, address_write(end, family, &address));
+	return 0;
+}
+
+static int32_t name_unknown(struct request *request, bool remote)
+{
+	struct berth_endpoint zero = { .port = 0 };
+	struct sockaddr_storage address;
+
+	if (remote)
+		return -ENOTCONN;
+	zero.ip = ip_from_u32(0);
+	reply_address(request, &address, address_write(&zero, AF_INET, &address));
+	return 0;
+}
+
+static int32_t get_name(struct request *request, bool remote)
+{
+	struct plug *plug = request->plug;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	if (!plug)
+		return name_unknown(request, remote);
+	if (plug->express)
+		return express_name(request, remote);
+	if (plug->role == &role_netlink) {
+		struct sockaddr_nl nl = { .nl_family = AF_NETLINK, .nl_pid = remote ? 0 : plug->netlink_port };
+		reply_address(request, &nl, sizeof(nl));
+		return 0;
+	}
+	int r = remote ? berth_getpeername(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length) :
+			 berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length);
+	if (r < 0)
+		return -errno;
+	reply_address(request, &address, length);
+	return 0;
+}
+
+static int32_t call_getsockname(struct request *request)
+{
+	return get_name(request, false);
+}
+
+static int32_t call_getpeername(struct request *request)
+{
+	return get_name(request, true);
+}
+
+/* The plug whose stack socket answers for options; an express acceptor's is its listener's. */
+static struct plug *options_plug(struct request *request)
+{
+	struct plug *plug = request->plug;
+
+	if (plug && plug->express && request->message->flags & CHANNEL_PEER_ID)
+		plug = plug_find(request->daemon, plug->express_listener);
+	return plug;
+}
+
+static int32_t call_setsockopt(struct request *request)
+{
+	struct plug *plug = options_plug(request);
+	const struct channel_message *message = request->message;
+
+	if (!plug || plug != request->plug || plug->fd < 0)
+		return 0; /* over, or express: nothing that it could change */
+	if (datagram_setsockopt(request) == 0)
+		return 0;
+	return berth_setsockopt(plug->host->stack, plug->fd, message->level, message->option, request->payload,
+				(socklen_t)request->payload_length) ? -errno : 0;
+}
+
+static int32_t get_own_error(struct request *request, struct plug *plug)
+{
+	int error = 0;
+
+	if (plug) {
+		error = plug->error ? plug->error : plug_take_error(plug);
+		plug->error = 0;
+	}
+	request->reply.payload_length = sizeof(error);
+	memcpy(request->reply_payload, &error, sizeof(error));
+	return 0;
+}
+
+static int32_t call_getsockopt(struct request *request)
+{
+	struct plug *plug = options_plug(request);
+	const struct channel_message *message = request->message;
+	socklen_t length = (socklen_t)MIN(MAX(message->value, 0), CHANNEL_PAYLOAD_MAX);
+
+	if (message->level == SOL_SOCKET && message->option == SO_ERROR)
+		return get_own_error(request, plug == request->plug ? plug : NULL);
+	if (!plug || plug->fd < 0) {
+		request->reply.payload_length = (uint32_t)MIN(length, sizeof(int));
+		memset(request->reply_payload, 0, sizeof(int));
+		return 0;
+	}
+	if (datagram_getsockopt(request) == 0)
+		return 0;
+	if (berth_getsockopt(plug->host->stack, plug->fd, message->level, message->option, request->reply_payload,
+			     &length) < 0)
+		return -errno;
+	request->reply.payload_length = length;
+	return 0;
+}
+
+static int32_t call_shutdown(struct request *request)
+{
+	struct plug *plug = request->plug;
+	int how = request->message->value;
+
+	if (!plug)
+		return -ENOTCONN;
+	if (plug->express)
+		return 0;
+	if (plug->fd < 0)
+		return -EOPNOTSUPP;
+	if (plug->role == &role_listener && how != SHUT_WR) { /* Linux: stops listening */
+		int r = berth_shutdown(plug->host->stack, plug->fd, how) ? -errno : 0;
+		plug->role = &role_idle;
+		return r;
+	}
+	/* What the program wrote before comes first; the native shutdown is seen at the end of it. */
+	if (plug->role == &role_stream && plug->established && how != SHUT_RD)
+		how = how == SHUT_RDWR ? SHUT_RD : -1;
+	if (how < 0)
+		return 0;
+	return berth_shutdown(plug->host->stack, plug->fd, how) ? -errno : 0;
+}
+
+static int32_t call_sendto(struct request *request)
+{
+	const struct channel_message *message = request->message;
+	struct plug *plug = request->plug;
+	size_t control = message->control_length;
+
+	if (control > request->payload_length)
+		return -EINVAL;
+	const uint8_t *data = request->payload + control;
+	size_t length = request->payload_length - control;
+	if (plug->role == &role_netlink)
+		return netlink_request(plug, data, length);
+	_Alignas(struct cmsghdr) uint8_t copy[1024];
+	if (control > sizeof(copy))
+		return -ENOBUFS;
+	memcpy(copy, request->payload, control);
+	struct iovec part = { .iov_base = (void *)data, .iov_len = length };
+	struct msghdr out = {
+		.msg_name = message->address_length ? (void *)message->address : NULL,
+		.msg_namelen = message->address_length,
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control ? copy : NULL,
+		.msg_controllen = control,
+	};
+	ssize_t n = berth_sendmsg(plug->host->stack, plug->fd, &out, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 ? -errno : (int32_t)n;
+}
+
+static int32_t call_closing(struct request *request)
+{
+	/* A hint: with an end of ours, that end tells it in its own time, after the last byte. */
+	if (request->plug && request->plug->end < 0 && !plug_is_alive(request->plug))
+		plug_free(request->plug);
+	return 0;
+}
+
+static int32_t call_reset(struct request *request)
+{
+	if (request->plug)
+		stream_reset_answered(request->plug);
+	return 0;
+}
+
+static int32_t call_publish(struct request *request)
+{
+	struct channel_publish wanted;
+
+	if (request->payload_length < sizeof(wanted))
+		return -EINVAL;
+	memcpy(&wanted, request->payload, sizeof(wanted));
+	int32_t port = publish_open(request->host, &wanted);
+	if (port < 0)
+		return port;
+	request->reply.value = port;
+	return 0;
+}
+
+static const struct {
+	int32_t (*run)(struct request *request);
+	bool one_way;
+	bool needs_plug;
+} calls[] = {
+	[CHANNEL_PUBLISH] = { call_publish, false, false },
+	[CHANNEL_SOCKET] = { call_socket, true, false },
+	[CHANNEL_BIND] = { call_bind, false, true },
+	[CHANNEL_LISTEN] = { call_listen, false, true },
+	[CHANNEL_CONNECT] = { call_connect, false, true },
+	[CHANNEL_ATTACH] = { call_attach, true, false },
+	[CHANNEL_GETSOCKNAME] = { call_getsockname, false, false },
+	[CHANNEL_GETPEERNAME] = { call_getpeername, false, false },
+	[CHANNEL_SETSOCKOPT] = { call_setsockopt, false, false },
+	[CHANNEL_GETSOCKOPT] = { call_getsockopt, false, false },
+	[CHANNEL_SHUTDOWN] = { call_shutdown, false, false },
+	[CHANNEL_SENDTO] = { call_sendto, false, true },
+	[CHANNEL_IOCTL] = { ioctl_run, false, false },
+	[CHANNEL_CLOSING] = { call_closing, true, false },
+	[CHANNEL_RESET] = { call_reset, true, false },
+};
+
+int32_t call_run(struct request *request)
+{
+	uint32_t type = request->message->type;
+
+	if (type >= COUNT_OF(calls) || !calls[type].run)
+		return -ENOSYS;
+	if (calls[type].needs_plug && !request->plug)
+		return -EBADF;
+	host_touch(request->host);
+	if (request->plug && request->plug->host != request->host)
+		host_touch(request->plug->host);
+	int32_t r = calls[type].run(request);
+	return calls[type].one_way ? CALL_ANSWERED : r;
+}

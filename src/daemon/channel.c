@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections of supervisors: packets in, answers out. A supervisor that does
+ * not read its answers has them queued up to a limit, and then loses the
+ * connection; one that says what makes no sense loses it at once.
+ */
+#include "daemon/state.h"
+#include "os/fdpass.h"
+#include "os/process.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OUTGOING_MAX = 4096, MESSAGES_A_TURN = 64, CHANNEL_BUFFER = 1 << 20 };
+
+struct outgoing {
+	struct list node;
+	size_t length;
+	uint8_t bytes[];
+};
+
+static void channel_ready(struct loop_watch *watch, uint32_t events);
+
+void channel_accept(struct loop_watch *watch, uint32_t events)
+{
+	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, run_listener);
+	int fd, size = CHANNEL_BUFFER;
+
+	while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct channel *channel = process_peer_is_us(fd) ? calloc(1, sizeof(*channel)) : NULL;
+		if (!channel) {
+			close(fd);
+			continue;
+		}
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		channel->daemon = daemon;
+		channel->watch.fd = -1;
+		channel->watch.ready = channel_ready;
+		list_init(&channel->outgoing);
+		list_append(&daemon->channels, &channel->node);
+		if (loop_add(&daemon->loop, &channel->watch, fd, EPOLLIN) < 0) {
+			close(fd);
+			channel_free(channel);
+		}
+	}
+}
+
+static void forget_connects(struct channel *channel)
+{
+	LIST_EACH(&channel->host->plugs, node) {
+		struct plug *plug = LIST_ITEM(node, struct plug, node);
+		if (plug->connect_channel == channel)
+			plug->connect_channel = NULL;
+	}
+}
+
+void channel_free(struct channel *channel)
+{
+	struct host *host = channel->host;
+
+	if (channel->watch.fd >= 0) {
+		int fd = channel->watch.fd;
+		loop_remove(&channel->daemon->loop, &channel->watch);
+		close(fd);
+	}
+	LIST_EACH_SAFE(&channel->outgoing, node)
+		free(LIST_ITEM(node, struct outgoing, node));
+	list_remove(&channel->node);
+	if (host)
+		forget_connects(channel);
+	free(channel);
+	if (host && list_empty(&host->channels))
+		host_leave(host);
+}
+
+static void queue_message(struct channel *channel, const struct channel_message *message, const void *payload,
+			  size_t length)
+{
+	struct outgoing *outgoing = malloc(sizeof(*outgoing) + sizeof(*message) + length);
+
+	if (!outgoing || channel->outgoing_count >= OUTGOING_MAX) {
+		free(outgoing);
+		/* The end of file that follows is seen by both sides; who holds channel now is not surprised. */
+		shutdown(channel->watch.fd, SHUT_RDWR);
+		return;
+	}
+	outgoing->length = sizeof(*message) + length;
+	memcpy(outgoing->bytes, message, sizeof(*message));
+	if (length)
+		memcpy(outgoing->bytes + sizeof(*message), payload, length);
+	list_append(&channel->outgoing, &outgoing->node);
+	channel->outgoing_count++;
+	loop_change(&channel->daemon->loop, &channel->watch, EPOLLIN | EPOLLOUT);
+}
+
+void channel_send(struct channel *channel, struct channel_message *message, const void *payload, size_t length)
+{
+	struct iovec parts[2] = { { message, sizeof(*message) }, { (void *)payload, length } };
+
+	message->payload_length = (uint32_t)length;
+	if (list_empty(&channel->outgoing) &&
+	    fdpass_send(channel->watch.fd, parts, length ? 2 : 1, NULL, 0, MSG_DONTWAIT) != -EAGAIN)
+		return; /* sent; or broken, and its end of file is on the way */
+	queue_message(channel, message, payload, length);
+}
+
+static void send_queued(struct channel *channel)
+{
+	struct outgoing *outgoing;
+
+	while ((outgoing = LIST_FIRST(&channel->outgoing, struct outgoing, node))) {
+		struct iovec part = { outgoing->bytes, outgoing->length };
+		if (fdpass_send(channel->watch.fd, &part, 1, NULL, 0, MSG_DONTWAIT) == -EAGAIN)
+			return;
+		list_remove(&outgoing->node);
+		channel->outgoing_count--;
+		free(outgoing);
+	}
+	loop_change(&channel->daemon->loop, &channel->watch, EPOLLIN);
+}
+
+void host_tell(struct host *host, const char *format, ...)
+{
+	struct channel *channel = LIST_FIRST(&host->channels, struct channel, node);
+	struct channel_message message = { .type = CHANNEL_TELL };
+	char text[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	int length = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (channel && length > 0)
+		channel_send(channel, &message, text, MIN((size_t)length, sizeof(text) - 1));
+}
+
+static int32_t hello(struct request *request)
+{
+	struct channel *channel = request->channel;
+	struct channel_hello hello;
+	struct channel_welcome welcome = { .version = CHANNEL_VERSION };
+	struct host *host = NULL;
+
+	if (channel->host || request->message->type != CHANNEL_HELLO || request->payload_length < sizeof(hello))
+		return -EPROTO;
+	memcpy(&hello, request->payload, sizeof(hello));
+	hello.name[sizeof(hello.name) - 1] = hello.program[sizeof(hello.program) - 1] = 0;
+	int r = hello.version != CHANNEL_VERSION ? -EPROTONOSUPPORT : host_hello(channel, &hello, &host);
+	if (r < 0)
+		return r;
+	list_remove(&channel->node);
+	list_append(&host->channels, &channel->node);
+	channel->host = host;
+	struct berth_ip ip4 = berth_host_ip4(host->host), ip6 = berth_host_ip6(host->host);
+	welcome.join_id = host->join_id;
+	snprintf(welcome.name, sizeof(welcome.name), "%s", berth_host_name(host->host));
+	snprintf(welcome.key, sizeof(welcome.key), "%s", channel->daemon->key);
+	snprintf(welcome.network, sizeof(welcome.network), "%s", channel->daemon->network);
+	memcpy(welcome.ip4, ip4.bytes, sizeof(welcome.ip4));
+	memcpy(welcome.ip6, ip6.bytes, sizeof(welcome.ip6));
+	memcpy(request->reply_payload, &welcome, sizeof(welcome));
+	request->reply.payload_length = sizeof(welcome);
+	return 0;
+}
+
+/* Answer one message. Returns false when its channel has to end. */
+static bool answer(struct channel *channel, const struct channel_message *message, const uint8_t *payload, int *fd)
+{
+	static uint8_t reply_payload[CHANNEL_PAYLOAD_MAX]; /* one thread, one answer at a time */
+	struct request request = {
+		.channel = channel,
+		.daemon = channel->daemon,
+		.host = channel->host,
+		.plug = message->id ? plug_find(channel->daemon, message->id) : NULL,
+		.message = message,
+		.payload = payload,
+		.payload_length = message->payload_length,
+		.fd = *fd,
+		.reply = { .type = message->type, .tag = message->tag, .id = message->id },
+		.reply_payload = reply_payload,
+	};
+
+	request.reply.result = channel->host ? call_run(&request) : hello(&request);
+	*fd = request.fd;
+	if (request.reply.result == -EPROTO)
+		return false;
+	if (request.reply.result < 0)
+		request.reply.payload_length = 0;
+	if (request.reply.result != CALL_ANSWERED)
+		channel_send(channel, &request.reply, reply_payload, request.reply.payload_length);
+	return true;
+}
+
+/* Take one message. Returns false when there is none now; *ret_end: the channel has to end. */
+static bool take_one(struct channel *channel, bool *ret_end)
+{
+	static uint8_t payload[CHANNEL_PAYLOAD_MAX];
+	struct channel_message message;
+	struct iovec parts[2] = { { &message, sizeof(message) }, { payload, sizeof(payload) } };
+	int fds[FDPASS_MAX];
+	size_t count = FDPASS_MAX;
+	ssize_t n = fdpass_receive(channel->watch.fd, parts, 2, fds, &count, MSG_DONTWAIT);
+
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0)
+		count = 0;
+	*ret_end = n < (ssize_t)sizeof(message) || message.payload_length != (size_t)n - sizeof(message) ||
+		   message.address_length > CHANNEL_ADDRESS_MAX;
+	int fd = count ? fds[0] : -1;
+	for (size_t i = 1; i < count; i++)
+		close(fds[i]);
+	if (!*ret_end)
+		*ret_end = !answer(channel, &message, payload, &fd);
+	if (fd >= 0)
+		close(fd);
+	return !*ret_end;
+}
+
+bool channel_drain(struct channel *channel)
+{
+	bool end = false;
+
+	for (int i = 0; i < MESSAGES_A_TURN && take_one(channel, &end); i++)
+		;
+	return !end;
+}
+
+static void channel_ready(struct loop_watch *watch, uint32_t events)
+{
+	struct channel *channel = CONTAINER_OF(watch, struct channel, watch);
+
+	if (events & EPOLLOUT)
+		send_queued(channel);
+	if (!channel_drain(channel))
+		channel_free(channel);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Express: two programs that both asked for it are joined socket to socket by
+ * the kernel, and the stack only keeps the account: the client's port is
+ * claimed there, and the conversation is listed as long as the client's socket
+ * lives. The acceptor's questions come with the client's id.
+ */
+#include "base/ip.h"
+#include "daemon/state.h"
+
+#include <errno.h>
+
+static bool listens_at(struct plug *plug, const struct berth_endpoint *wanted)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct berth_endpoint local;
+
+	if (plug->role != &role_listener || plug->gone ||
+	    berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length) < 0 ||
+	    !address_read((struct sockaddr *)&address, length, &local) || local.port != wanted->port)
+		return false;
+	if (!ip_is_any(local.ip))
+		return ip_equal(local.ip, wanted->ip);
+	return ip_is6(wanted->ip) == (plug->domain == AF_INET6) || plug->domain == AF_INET6;
+}
+
+static struct plug *find_listener(struct host *host, const struct berth_endpoint *wanted)
+{
+	LIST_EACH(&host->plugs, node) {
+		struct plug *plug = LIST_ITEM(node, struct plug, node);
+		if (listens_at(plug, wanted) && plug_is_alive(plug))
+			return plug;
+	}
+	return NULL;
+}
+
+/* Claim a local port in the stack, unless the program did; both ends are known then. */
+static int claim_port(struct plug *plug, const struct berth_endpoint *remote)
+{
+	struct berth_stack *stack = plug->host->stack;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct berth_endpoint local = { .port = 0 };
+
+	if (berth_getsockname(stack, plug->fd, (struct sockaddr *)&address, &length) < 0)
+		return -errno;
+	address_read((struct sockaddr *)&address, length, &local);
+	if (!local.port) {
+		if (berth_bind(stack, plug->fd, (struct sockaddr *)&address, length) < 0)
+			return errno == EADDRINUSE ? -EADDRNOTAVAIL : -errno;
+		length = sizeof(address);
+		berth_getsockname(stack, plug->fd, (struct sockaddr *)&address, &length);
+		address_read((struct sockaddr *)&address, length, &local);
+	}
+	if (ip_is_any(local.ip) && ip_is_loopback(remote->ip))
+		local.ip = remote->ip;
+	else if (ip_is_any(local.ip))
+		local.ip = ip_is4(remote->ip) ? berth_host_ip4(plug->host->host) : berth_host_ip6(plug->host->host);
+	plug->express_local = local;
+	plug->express_remote = *remote;
+	return 0;
+}
+
+int32_t express_connect(struct request *request, const struct sockaddr *address, socklen_t length)
+{
+	struct plug *plug = request->plug, *listener;
+	struct berth_endpoint remote;
+	struct sockaddr_un name;
+
+	if (plug->express)
+		return -EISCONN;
+	if (!request->host->express || plug->kind != SOCK_STREAM || !address_read(address, length, &remote))
+		return -EAGAIN;
+	struct host *host = ip_is_loopback(remote.ip) ? request->host : host_of_ip(request->daemon, remote.ip);
+	if (!host || !host->express)
+		return -EAGAIN;
+	host_touch(host);
+	listener = find_listener(host, &remote);
+	if (!listener)
+		return -EAGAIN; /* the stack knows how to refuse */
+	int r = claim_port(plug, &remote);
+	if (r < 0)
+		return r;
+	plug->express = true;
+	plug->express_listener = listener->id;
+	socklen_t name_length = plug_name(listener, &name);
+	/* Payload: the abstract name without its leading zero byte. */
+	request->reply.payload_length = (uint32_t)(name_length - offsetof(struct sockaddr_un, sun_path) - 1);
+	memcpy(request->reply_payload, name.sun_path + 1, request->reply.payload_length);
+	return 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Listening: what the stack accepts is carried to the program's own listener by
+ * a Unix socket of ours whose name says who is calling. The program's backlog
+ * is the Unix listener's; when that is full, one connection waits here and the
+ * rest in the stack's accept queue, where the stack's limit holds.
+ *
+ * A listener that no process has open any more is found out when somebody
+ * calls: the stack asks before it answers a SYN.
+ */
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { RETRY_MS = 5 };
+
+/* The admit hook; context is the host. Nothing may be ended from in here. */
+int listener_admit(void *context, int fd)
+{
+	struct plug *plug = plug_of_fd(context, fd);
+
+	if (!plug || plug->role != &role_listener || plug->gone || plug_is_alive(plug))
+		return plug && plug->gone ? -ECONNREFUSED : 0;
+	plug->gone = true;
+	plug_work(plug);
+	return -ECONNREFUSED;
+}
+
+/* Connect child's end to its listener. Returns 0, -EAGAIN (backlog full), or why never. */
+static int offer(struct plug *listener, struct plug *child)
+{
+	struct sockaddr_un address;
+	socklen_t length = plug_name(listener, &address);
+
+	if (connect(child->end, (struct sockaddr *)&address, length) == 0)
+		return 0;
+	return -errno;
+}
+
+static void retry(struct berth_timer *timer)
+{
+	plug_work(CONTAINER_OF(timer, struct plug, timer));
+}
+
+/* An end of ours whose name says who is calling. Returns it or a negative errno. */
+static int open_end(struct plug *child, const struct sockaddr_storage *peer, socklen_t peer_length)
+{
+	struct name name = { .kind = NAME_ACCEPTED, .id = child->id, .family = peer->ss_family };
+	struct berth_endpoint endpoint = { .port = 0 };
+	struct sockaddr_un address;
+	int end;
+
+	address_read((const struct sockaddr *)peer, peer_length, &endpoint);
+	name.port = endpoint.port;
+	name.ip = endpoint.ip;
+	end = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (end < 0)
+		return -errno;
+	socklen_t length = name_write(child->host->daemon->key, &name, &address);
+	if (bind(end, (struct sockaddr *)&address, length) < 0) {
+		int error = errno;
+		close(end);
+		return -error;
+	}
+	return end;
+}
+
+static struct plug *accept_one(struct plug *listener)
+{
+	struct host *host = listener->host;
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int fd = berth_accept(host->stack, listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return NULL;
+	struct plug *child = plug_new(host, plug_new_id(host->daemon), &role_stream, fd);
+	if (!child)
+		return NULL;
+	child->domain = listener->domain;
+	child->kind = listener->kind;
+	child->protocol = listener->protocol;
+	child->pid = listener->pid;
+	memcpy(child->command, listener->command, sizeof(child->command));
+	child->established = true;
+	child->end = open_end(child, &peer, length);
+	if (child->end >= 0)
+		setsockopt(child->end, SOL_SOCKET, SO_SNDBUF, &host->daemon->send_buffer,
+			   sizeof(host->daemon->send_buffer));
+	return child;
+}
+
+/* Bring child to the program. Returns false when it has to wait. */
+static bool deliver(struct plug *listener, struct plug *child)
+{
+	struct daemon *daemon = listener->host->daemon;
+	int r = child->end < 0 ? -EMFILE : offer(listener, child);
+
+	if (r == -EAGAIN) {
+		listener->waiting = child;
+		child->waits_at = listener;
+		listener->timer.run = retry;
+		loop_timer_set(&daemon->loop, &listener->timer, daemon->loop.now + RETRY_MS * BERTH_MSEC);
+		return false;
+	}
+	listener->waiting = child->waits_at = NULL;
+	if (!r)
+		r = loop_add(&daemon->loop, &child->watch, child->end, 0);
+	if (!r)
+		stream_begin(child);
+	else
+		plug_abort(child);
+	if (r == -ECONNREFUSED)
+		listener->gone = true;
+	return true;
+}
+
+static void listener_core_ready(struct plug *plug)
+{
+	struct plug *child;
+
+	if (plug->waiting && !plug->gone && !deliver(plug, plug->waiting))
+		return;
+	while (!plug->gone && (child = accept_one(plug)))
+		if (!deliver(plug, child))
+			return;
+	if (plug->gone)
+		plug_free(plug);
+}
+
+static void listener_end_ready(struct plug *plug, uint32_t events)
+{
+}
+
+const struct plug_role role_listener = { "listener", listener_core_ready, listener_end_ready };

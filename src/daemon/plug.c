@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Plugs: found by id and by the stack's descriptor, and ended when the program
+ * has no more use for them. Nobody tells us of a close(): a stream socket's
+ * name says whether it is still open (control/name.h), a datagram socket's end
+ * of file does.
+ */
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SWEEP_MINIMUM = 256 };
+
+static struct plug **bucket_of(struct daemon *daemon, uint64_t id)
+{
+	return &daemon->plugs[(id ^ id >> 13) % PLUG_BUCKETS]; /* ids are our own supervisors' */
+}
+
+struct plug *plug_find(struct daemon *daemon, uint64_t id)
+{
+	struct plug *plug = *bucket_of(daemon, id);
+
+	while (plug && plug->id != id)
+		plug = plug->next;
+	return plug;
+}
+
+uint64_t plug_new_id(struct daemon *daemon)
+{
+	do
+		daemon->last_id++;
+	while (plug_find(daemon, CHANNEL_ID_ACCEPTED | daemon->last_id));
+	return CHANNEL_ID_ACCEPTED | daemon->last_id;
+}
+
+static int enter_fd(struct host *host, int fd, struct plug *plug)
+{
+	size_t room = host->by_fd_room;
+
+	if (fd < 0)
+		return 0;
+	while ((size_t)fd >= room)
+		room = room ? room * 2 : 64;
+	if (room > host->by_fd_room) {
+		struct plug **grown = realloc(host->by_fd, room * sizeof(struct plug *));
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + host->by_fd_room, 0, (room - host->by_fd_room) * sizeof(struct plug *));
+		host->by_fd = grown;
+		host->by_fd_room = room;
+	}
+	host->by_fd[fd] = plug;
+	return 0;
+}
+
+struct plug *plug_of_fd(struct host *host, int fd)
+{
+	return fd >= 0 && (size_t)fd < host->by_fd_room ? host->by_fd[fd] : NULL;
+}
+
+static void end_ready(struct loop_watch *watch, uint32_t events)
+{
+	struct plug *plug = CONTAINER_OF(watch, struct plug, watch);
+
+	host_touch(plug->host);
+	plug->role->end_ready(plug, events);
+}
+
+struct plug *plug_new(struct host *host, uint64_t id, const struct plug_role *role, int fd)
+{
+	struct plug *plug = calloc(1, sizeof(*plug));
+
+	if (!plug || enter_fd(host, fd, plug) < 0) {
+		free(plug);
+		if (fd >= 0)
+			berth_abort(host->stack, fd);
+		return NULL;
+	}
+	plug->id = id;
+	plug->host = host;
+	plug->role = role;
+	plug->fd = fd;
+	plug->end = plug->watch.fd = -1;
+	plug->watch.ready = end_ready;
+	list_init(&plug->work);
+	list_append(&host->plugs, &plug->node);
+	struct plug **bucket = bucket_of(host->daemon, id);
+	plug->next = *bucket;
+	*bucket = plug;
+	return plug;
+}
+
+static void unlink_plug(struct plug *plug)
+{
+	struct plug **slot = bucket_of(plug->host->daemon, plug->id);
+
+	while (*slot != plug)
+		slot = &(*slot)->next;
+	*slot = plug->next;
+	list_remove(&plug->node);
+	list_remove(&plug->work);
+}
+
+static void plug_end(struct plug *plug, bool abort)
+{
+	struct host *host = plug->host;
+	struct plug *waiting = plug->waiting;
+
+	if (plug->waits_at)
+		plug->waits_at->waiting = NULL;
+	unlink_plug(plug);
+	loop_timer_cancel(&host->daemon->loop, &plug->timer);
+	loop_remove(&host->daemon->loop, &plug->watch);
+	if (plug->end >= 0)
+		close(plug->end);
+	if (plug->fd >= 0) {
+		host->by_fd[plug->fd] = NULL;
+		if (abort)
+			berth_abort(host->stack, plug->fd);
+		else
+			berth_close(host->stack, plug->fd);
+	}
+	held_free(&plug->to_core);
+	held_free(&plug->to_program);
+	tags_free(plug->tags);
+	free(plug);
+	if (waiting) {
+		waiting->waits_at = NULL;
+		plug_abort(waiting);
+	}
+}
+
+void plug_free(struct plug *plug)
+{
+	if (plug)
+		plug_end(plug, false);
+}
+
+void plug_abort(struct plug *plug)
+{
+	if (plug)
+		plug_end(plug, true);
+}
+
+socklen_t plug_name(const struct plug *plug, struct sockaddr_un *ret_address)
+{
+	struct name name = { .kind = NAME_SOCKET,
+			     .id = plug->id,
+			     .domain = plug->domain,
+			     .type = plug->kind,
+			     .protocol = plug->protocol };
+
+	return name_write(plug->host->daemon->key, &name, ret_address);
+}
+
+bool plug_is_alive(struct plug *plug)
+{
+	struct sockaddr_un address;
+
+	/* With an end of ours, that end says it; accepted sockets have no name of their own. */
+	if (plug->end >= 0 || plug->id & CHANNEL_ID_ACCEPTED || plug->kind != SOCK_STREAM)
+		return true;
+	socklen_t length = plug_name(plug, &address);
+	return name_is_alive(plug->host->daemon->probe, &address, length);
+}
+
+void plugs_sweep(struct host *host)
+{
+	LIST_EACH_SAFE(&host->plugs, node) {
+		struct plug *plug = LIST_ITEM(node, struct plug, node);
+		if (plug_is_alive(plug))
+			continue;
+		bool alone = !plug->waiting;
+		plug_free(plug);
+		if (!alone)
+			node_next = host->plugs.next; /* what went along may have been the next */
+	}
+}
+
+int plug_take_end(struct plug *plug, int end, uint32_t events)
+{
+	struct daemon *daemon = plug->host->daemon;
+	int r = loop_add(&daemon->loop, &plug->watch, end, events);
+
+	if (r < 0)
+		return r;
+	if (!plug->real)
+		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &daemon->send_buffer, sizeof(daemon->send_buffer));
+	plug->end = end;
+	return 0;
+}
+
+int plug_take_error(struct plug *plug)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (plug->fd < 0 || berth_getsockopt(plug->host->stack, plug->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return 0;
+	return error;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Published ports: a real socket of this machine listens, and every connection
+ * to it is carried on by one of the gateway's to the host. The two are joined
+ * like a program's (stream.c), with a real connection in place of the Unix
+ * socket. What can't be connected is reset.
+ */
+#include "base/ip.h"
+#include "daemon/state.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void refuse(int fd)
+{
+	struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(fd);
+}
+
+/* Begin a connection of the gateway's to publish's host. NULL: it can't be. */
+static struct plug *connect_inside(struct publish *publish)
+{
+	struct daemon *daemon = publish->host->daemon;
+	struct host *gateway = host_gateway(daemon);
+	struct berth_endpoint to = { .ip = berth_host_ip4(publish->host->host), .port = publish->port };
+	struct sockaddr_storage address;
+	socklen_t length = address_write(&to, AF_INET, &address);
+	int one = 1;
+
+	if (!gateway)
+		return NULL;
+	host_touch(gateway);
+	int fd = berth_socket(gateway->stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return NULL;
+	struct plug *plug = plug_new(gateway, plug_new_id(daemon), &role_stream, fd);
+	if (!plug)
+		return NULL;
+	plug->domain = AF_INET;
+	plug->kind = SOCK_STREAM;
+	plug->protocol = IPPROTO_TCP;
+	plug->pid = getpid();
+	memcpy(plug->command, "berth", 6);
+	plug->real = plug->connecting = true;
+	berth_setsockopt(gateway->stack, fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* a relay adds no delay */
+	if (berth_connect(gateway->stack, fd, (struct sockaddr *)&address, length) < 0 && errno != EINPROGRESS) {
+		plug_abort(plug);
+		return NULL;
+	}
+	return plug;
+}
+
+static void publish_ready(struct loop_watch *watch, uint32_t events)
+{
+	struct publish *publish = CONTAINER_OF(watch, struct publish, watch);
+	int fd, one = 1;
+
+	while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct plug *plug = connect_inside(publish);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (!plug || plug_take_end(plug, fd, 0) < 0) {
+			plug_abort(plug);
+			refuse(fd);
+			continue;
+		}
+		stream_begin(plug);
+	}
+}
+
+/* A listening socket of the real machine. Returns it, or a negative errno; the port it got in *ret_port. */
+static int listen_outside(struct berth_ip ip, uint16_t port, uint16_t *ret_port)
+{
+	struct berth_endpoint at = { .ip = ip_is_any(ip) ? ip_from_u32(INADDR_LOOPBACK) : ip, .port = port };
+	struct sockaddr_storage address;
+	int family = ip_is4(at.ip) ? AF_INET : AF_INET6, one = 1;
+	socklen_t length = address_write(&at, family, &address);
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* past connections' TIME_WAIT is no obstacle */
+	if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, SOMAXCONN) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	address_read((struct sockaddr *)&address, length, &at);
+	*ret_port = at.port;
+	return fd;
+}
+
+int32_t publish_open(struct host *host, const struct channel_publish *wanted)
+{
+	struct berth_ip ip;
+	uint16_t port = 0;
+
+	if (wanted->protocol != IPPROTO_TCP) {
+		host_tell(host, "only TCP ports can be published");
+		return -EPROTONOSUPPORT;
+	}
+	if (!wanted->port)
+		return -EINVAL;
+	if (!host_gateway(host->daemon)) {
+		host_tell(host, "the gateway's address or name is taken by a host: nothing can be published");
+		return -EADDRNOTAVAIL;
+	}
+	memcpy(ip.bytes, wanted->real_ip, sizeof(ip.bytes));
+	int fd = listen_outside(ip, wanted->real_port, &port);
+	if (fd < 0)
+		return fd;
+	struct publish *publish = calloc(1, sizeof(*publish));
+	int r = publish ? 0 : -ENOMEM;
+	if (publish) {
+		publish->host = host;
+		publish->watch.fd = -1;
+		publish->watch.ready = publish_ready;
+		publish->real_ip = ip_is_any(ip) ? ip_from_u32(INADDR_LOOPBACK) : ip;
+		publish->real_port = port;
+		publish->port = wanted->port;
+		publish->protocol = wanted->protocol;
+		r = loop_add(&host->daemon->loop, &publish->watch, fd, EPOLLIN);
+	}
+	if (r < 0) {
+		close(fd);
+		free(publish);
+		return r;
+	}
+	list_append(&host->published, &publish->node);
+	return port;
+}
+
+void publish_free(struct publish *publish)
+{
+	int fd = publish->watch.fd;
+
+	loop_remove(&publish->host->daemon->loop, &publish->watch);
+	if (fd >= 0)
+		close(fd);
+	list_remove(&publish->node);
+	free(publish);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the control API answers, as JSON: docs/openapi.yaml. Each returns a new value, or NULL without memory. */
+#ifndef DAEMON_REPORT_H
+#define DAEMON_REPORT_H
+
+#include <jansson.h>
+
+struct daemon;
+
+json_t *report_network(struct daemon *daemon);
+json_t *report_hosts(struct daemon *daemon);
+json_t *report_sockets(struct daemon *daemon);
+json_t *report_events(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon from the inside. One thread, one loop; everything hangs off
+ * struct daemon, which there is one of a process.
+ *
+ * A plug is what joins one socket of a program to one socket of its host's
+ * stack: it holds the stack's descriptor and, once there is one, our end of the
+ * program's Unix socket. What it does with them is its role's business.
+ */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+
+#include "base/list.h"
+#include "base/timer.h"
+#include "control/channel.h"
+#include "control/name.h"
+#include "os/loop.h"
+
+#include <berth/net.h>
+#include <berth/protocol.h>
+#include <berth/socket.h>
+
+struct MHD_Daemon;
+struct host;
+struct plug;
+struct tags;
+
+enum {
+	SCRATCH_SIZE = 256 * 1024, /* bytes moved at once */
+	PLUG_BUCKETS = 4096,
+};
+
+struct daemon {
+	struct loop loop;
+	struct berth_net *net;
+	char network[31], key[NAME_KEY_LENGTH + 1];
+	char directory[200];
+	int lock, probe;	/* probe: name_is_alive()'s */
+	int send_buffer;	/* SO_SNDBUF of our ends */
+	berth_time started;
+	struct list hosts;	/* struct host, gateway included */
+	struct list channels;	/* that said no HELLO yet */
+	struct list work;	/* plugs whose stack socket wants to be looked at */
+	struct plug *plugs[PLUG_BUCKETS]; /* by id */
+	size_t idle_plugs, sweep_at; /* stream plugs with no end of ours, and when to look which are dead */
+	uint64_t last_id, last_join;
+	struct host *gateway;
+	struct loop_watch run_listener, stream_listener, api_listener, api_events;
+	struct MHD_Daemon *api;
+	bool api_due;
+	struct berth_timer startup; /* nobody came */
+	uint8_t *scratch;
+};
+
+/* A connection of a supervisor. */
+struct channel {
+	struct list node; /* in host->channels, or daemon->channels before HELLO */
+	struct daemon *daemon;
+	struct host *host;
+	struct loop_watch watch;
+	struct list outgoing; /* messages that did not fit the socket */
+	size_t outgoing_count;
+};
+
+struct host {
+	struct list node; /* in daemon->hosts */
+	struct daemon *daemon;
+	struct berth_host *host;
+	struct berth_stack *stack;
+	uint64_t join_id;
+	char program[64];
+	int32_t pid;
+	bool express, gateway;
+	bool leaving; /* its program is gone; what it said last is still under way */
+	berth_time started;
+	int64_t started_wall;
+	struct list channels, plugs, published;
+	struct plug **by_fd;
+	size_t by_fd_room;
+	struct berth_timer leave_timer;
+};
+
+/* Bytes that one side took from us only in part. */
+struct held {
+	uint8_t *bytes;
+	size_t from, length; /* bytes[from … from + length - 1] */
+};
+
+struct plug_role {
+	const char *name;
+	/* The stack's socket may be ready for something: look. May end the plug. */
+	void (*core_ready)(struct plug *plug);
+	/* Our end has events (EPOLL*). May end the plug. */
+	void (*end_ready)(struct plug *plug, uint32_t events);
+};
+
+struct plug {
+	struct list node; /* in host->plugs */
+	struct list work; /* in daemon->work */
+	struct plug *next; /* in daemon->plugs */
+	uint64_t id;
+	struct host *host;
+	const struct plug_role *role;
+	uint16_t domain, kind, protocol;
+	int32_t pid;
+	char command[16];
+	int fd;	 /* the stack's; -1: none */
+	int end; /* ours of the program's socket (or a real connection's); -1: none */
+	struct loop_watch watch; /* of end, while it is watched */
+	int error; /* for SO_ERROR: positive errno */
+	/* stream */
+	struct held to_core, to_program;
+	uint64_t filler; /* bytes to throw away first */
+	bool connect_told_later; /* the supervisor was answered -EINPROGRESS */
+	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
+	struct channel *connect_channel; /* who waits for CHANNEL_CONNECTED, with which tag */
+	uint64_t connect_tag;
+	struct berth_timer timer;
+	/* listener */
+	bool gone; /* found dead from inside a hook: end it outside */
+	struct plug *waiting; /* accepted, but the program's own backlog is full */
+	struct plug *waits_at; /* the other way round */
+	/* datagram */
+	struct tags *tags;
+	uint32_t shown_options; /* what the program set of what we always set: datagram.c */
+	/* netlink */
+	uint32_t netlink_port;
+	/* express: both ends' addresses; the far end's is the listener's */
+	bool express;
+	struct berth_endpoint express_local, express_remote;
+	uint64_t express_listener;
+};
+
+struct publish {
+	struct list node; /* in host->published */
+	struct host *host;
+	struct loop_watch watch;
+	struct berth_ip real_ip;
+	uint16_t real_port, port;
+	uint8_t protocol;
+};
+
+/* One message from a supervisor, and the answer being made to it. */
+struct request {
+	struct channel *channel;
+	struct daemon *daemon;
+	struct host *host;
+	struct plug *plug; /* of message.id; NULL: unknown */
+	const struct channel_message *message;
+	const uint8_t *payload;
+	size_t payload_length;
+	int fd; /* that came along; -1: none. Who takes it sets -1 */
+	struct channel_message reply;
+	uint8_t *reply_payload; /* room for CHANNEL_PAYLOAD_MAX */
+};
+
+/* daemon.c */
+/* Let time into the host's stack before calling it. */
+void host_touch(struct host *host);
+/* Have plug's core_ready() called soon. */
+void plug_work(struct plug *plug);
+/* Move frames until things are quiet: what a call began on the network is then as far as it gets at once. */
+void daemon_settle(struct daemon *daemon);
+
+/* host.c */
+int host_hello(struct channel *channel, const struct channel_hello *hello, struct host **ret_host);
+struct host *host_gateway(struct daemon *daemon); /* made when it is not there; NULL: can't be */
+struct host *host_of_ip(struct daemon *daemon, struct berth_ip ip);
+/* The last channel of host is gone: so is its program. */
+void host_leave(struct host *host);
+void host_free(struct host *host);
+/* End the hosts that have left and have nothing more to say; stop the daemon when none is left. */
+void hosts_reap(struct daemon *daemon);
+
+/* channel.c */
+void channel_accept(struct loop_watch *watch, uint32_t events);
+void channel_free(struct channel *channel);
+/* Answer what has come by now. Returns false when the channel has to end. */
+bool channel_drain(struct channel *channel);
+/* Send one message; the supervisor that does not read loses its channel later. */
+void channel_send(struct channel *channel, struct channel_message *message, const void *payload, size_t length);
+/* A line for host's user. printf-like. */
+void host_tell(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* calls.c: answers request; returns its result, or CALL_ANSWERED when nothing is to be sent (now). */
+enum { CALL_ANSWERED = -100000 };
+int32_t call_run(struct request *request);
+
+/* plug.c */
+struct plug *plug_find(struct daemon *daemon, uint64_t id);
+/* fd: the stack's descriptor, taken over also on failure (NULL). */
+struct plug *plug_new(struct host *host, uint64_t id, const struct plug_role *role, int fd);
+/* End plug: closes both its sockets. */
+void plug_free(struct plug *plug);
+/* End plug with a RST for whom it talks to. */
+void plug_abort(struct plug *plug);
+struct plug *plug_of_fd(struct host *host, int fd);
+/* Is the program's stream socket still open anywhere? */
+bool plug_is_alive(struct plug *plug);
+socklen_t plug_name(const struct plug *plug, struct sockaddr_un *ret_address);
+/* End stream sockets of host that no process has open any more. */
+void plugs_sweep(struct host *host);
+/* Take end and watch it. Returns 0 or a negative errno (end is then still the caller's). */
+int plug_take_end(struct plug *plug, int end, uint32_t events);
+/* Positive errno of the stack's socket, taken off it. */
+int plug_take_error(struct plug *plug);
+uint64_t plug_new_id(struct daemon *daemon);
+
+/* stream.c, listener.c, datagram.c, netlink.c */
+extern const struct plug_role role_idle, role_stream, role_listener, role_datagram, role_netlink;
+int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length);
+/* A program's socket connected to ".d". */
+void stream_accept(struct loop_watch *watch, uint32_t events);
+/* plug has both its sockets: begin. */
+void stream_begin(struct plug *plug);
+void stream_reset_answered(struct plug *plug);
+void held_free(struct held *held);
+int listener_admit(void *context, int fd);
+
+int32_t datagram_setsockopt(struct request *request);
+int32_t datagram_getsockopt(struct request *request);
+void datagram_open(struct plug *plug);
+
+/* tags.c: sealed memfds that say where a datagram came from, kept for reuse. */
+struct tags *tags_new(void);
+void tags_free(struct tags *tags);
+/* A descriptor that holds tag; stays tags'. Or a negative errno. */
+int tags_get(struct tags *tags, const struct channel_tag *tag);
+
+/* netlink.c */
+int32_t netlink_request(struct plug *plug, const uint8_t *bytes, size_t length);
+
+/* ioctl.c */
+int32_t ioctl_run(struct request *request);
+
+/* express.c */
+/* Join plug to address without the stack if both ends allow it: 0 with the
+ * listener's name as reply payload, or -EAGAIN: it has to go through the stack. */
+int32_t express_connect(struct request *request, const struct sockaddr *address, socklen_t length);
+
+/* publish.c */
+int32_t publish_open(struct host *host, const struct channel_publish *wanted);
+void publish_free(struct publish *publish);
+
+/* api.c */
+int api_open(struct daemon *daemon, int listener);
+void api_close(struct daemon *daemon);
+/* When the API wants to be run again. */
+berth_time api_deadline(const struct daemon *daemon);
+void api_run(struct daemon *daemon);
+
+/* address.c */
+socklen_t address_write(const struct berth_endpoint *endpoint, int family, struct sockaddr_storage *ret_address);
+bool address_read(const struct sockaddr *address, socklen_t length, struct berth_endpoint *ret_endpoint);
+
+#endif

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP: bytes between a program's Unix socket (the end) and the stack's socket
+ * (the core). Each side is read only as fast as the other takes it; what a
+ * side took in part is held, and nothing more is read for it meanwhile.
+ *
+ * FIN in either direction is a SHUT_WR in the other. A peer's FIN does not
+ * close the program's writing: what it writes is swallowed by the stack until
+ * the peer's RST says otherwise, as on TCP. A Unix socket has no RST; closing
+ * it with unread bytes in it gives the other side ECONNRESET, so a reset that
+ * finds no such bytes has the supervisor send one (CHANNEL_RESET).
+ *
+ * The end may also be a real TCP connection (plug->real): publish.c.
+ */
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum {
+	PUMP_ROUNDS = 16, /* scratches moved before others get their turn */
+	RESET_WAIT_MS = 500,
+	FILLER_MAX = 1 << 20,
+};
+
+static void idle_core_ready(struct plug *plug)
+{
+	if (plug->gone)
+		plug_free(plug);
+}
+
+static void idle_end_ready(struct plug *plug, uint32_t events)
+{
+	plug_free(plug);
+}
+
+const struct plug_role role_idle = { "idle", idle_core_ready, idle_end_ready };
+
+void held_free(struct held *held)
+{
+	free(held->bytes);
+	*held = (struct held){ 0 };
+}
+
+/* Keep a copy of what was not taken. Returns false without memory. */
+static bool held_put(struct held *held, const uint8_t *bytes, size_t length)
+{
+	held->bytes = malloc(length);
+	if (!held->bytes)
+		return false;
+	memcpy(held->bytes, bytes, length);
+	held->from = 0;
+	held->length = length;
+	return true;
+}
+
+static void held_took(struct held *held, size_t length)
+{
+	held->from += length;
+	held->length -= length;
+	if (!held->length)
+		held_free(held);
+}
+
+static void answer_connect(struct plug *plug, int result)
+{
+	struct channel_message message = { .type = CHANNEL_CONNECTED, .tag = plug->connect_tag, .id = plug->id,
+					   .result = result };
+
+	if (plug->connect_channel)
+		channel_send(plug->connect_channel, &message, NULL, 0);
+	plug->connect_channel = NULL;
+}
+
+/* The real end of a published connection: close() has to be a RST. */
+static void end_reset_real(struct plug *plug)
+{
+	struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(plug->end, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void reset_timeout(struct berth_timer *timer)
+{
+	plug_abort(CONTAINER_OF(timer, struct plug, timer));
+}
+
+void stream_reset_answered(struct plug *plug)
+{
+	if (plug->resetting)
+		plug_abort(plug);
+}
+
+/* The conversation ended with error. Tell the program in the way that it can see, and end plug. */
+static void stream_fail(struct plug *plug, int error)
+{
+	struct channel *channel = LIST_FIRST(&plug->host->channels, struct channel, node);
+	struct channel_message message = { .type = CHANNEL_RESET, .id = plug->id };
+	int unread = 0;
+
+	plug->error = error;
+	if (plug->end >= 0 && plug->real)
+		end_reset_real(plug);
+	if (plug->end >= 0 && !plug->real)
+		ioctl(plug->end, SIOCINQ, &unread);
+	/* EPIPE: the program had the peer's FIN already, and an ended socket says just that. */
+	if (plug->end < 0 || plug->real || unread || error == EPIPE || !channel || plug->end_hung_up ||
+	    plug->end_ended) {
+		plug_abort(plug);
+		return;
+	}
+	plug->resetting = true;
+	loop_change(&plug->host->daemon->loop, &plug->watch, EPOLLIN | EPOLLRDHUP);
+	plug->timer.run = reset_timeout;
+	loop_timer_set(&plug->host->daemon->loop, &plug->timer,
+		       plug->host->daemon->loop.now + RESET_WAIT_MS * BERTH_MSEC);
+	channel_send(channel, &message, NULL, 0);
+}
+
+enum pumped {
+	PUMPED_ALL,  /* until it would block */
+	PUMPED_SOME, /* there is more to do at once */
+	PUMPED_END,  /* plug has ended */
+};
+
+/* A write to the end failed. Returns false when plug has ended. */
+static bool end_took(struct plug *plug, int error)
+{
+	if (error == EAGAIN || error == EINTR)
+		return true;
+	/* Closed by the program, with bytes for it under way: RST. RFC 2525 §2.17 */
+	plug_abort(plug);
+	return false;
+}
+
+static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t length)
+{
+	ssize_t n = send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && !end_took(plug, errno))
+		return PUMPED_END;
+	size_t taken = n < 0 ? 0 : (size_t)n;
+	if (plug->to_program.length)
+		held_took(&plug->to_program, taken);
+	else if (taken < length && !held_put(&plug->to_program, bytes + taken, length - taken)) {
+		plug_abort(plug);
+		return PUMPED_END;
+	}
+	return plug->to_program.length ? PUMPED_ALL : PUMPED_SOME;
+}
+
+static enum pumped pump_to_program(struct plug *plug)
+{
+	struct daemon *daemon = plug->host->daemon;
+
+	for (int round = 0; round < PUMP_ROUNDS; round++) {
+		enum pumped r = PUMPED_SOME;
+		if (plug->to_program.length)
+			r = write_end(plug, plug->to_program.bytes + plug->to_program.from, plug->to_program.length);
+		if (r != PUMPED_SOME)
+			return r;
+		if (plug->core_ended)
+			return PUMPED_ALL;
+		ssize_t n = berth_recv(plug->host->stack, plug->fd, daemon->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			return PUMPED_ALL;
+		if (n < 0) {
+			stream_fail(plug, errno);
+			return PUMPED_END;
+		}
+		if (n == 0) {
+			plug->core_ended = true;
+			shutdown(plug->end, SHUT_WR);
+			return PUMPED_ALL;
+		}
+		r = write_end(plug, daemon->scratch, (size_t)n);
+		if (r != PUMPED_SOME)
+			return r;
+	}
+	return PUMPED_SOME;
+}
+
+static enum pumped write_core(struct plug *plug, const uint8_t *bytes, size_t length)
+{
+	ssize_t n = berth_send(plug->host->stack, plug->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN) {
+		stream_fail(plug, errno);
+		return PUMPED_END;
+	}
+	size_t taken = n < 0 ? 0 : (size_t)n;
+	if (plug->to_core.length)
+		held_took(&plug->to_core, taken);
+	else if (taken < length && !held_put(&plug->to_core, bytes + taken, length - taken)) {
+		plug_abort(plug);
+		return PUMPED_END;
+	}
+	return plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
+}
+
+/* Both directions gone at the program's side, and not just its writing shut? */
+static bool end_is_closed(struct plug *plug)
+{
+	struct pollfd poll_end = { .fd = plug->end };
+
+	return plug->core_ended || plug->end_hung_up ||
+	       (poll(&poll_end, 1, 0) == 1 && poll_end.revents & (POLLHUP | POLLERR));
+}
+
+/* The program will write no more, and the core has taken all that it wrote. */
+static enum pumped finish_to_core(struct plug *plug)
+{
+	if (end_is_closed(plug)) {
+		if (plug->to_program.length)
+			plug_abort(plug); /* bytes that nobody will read */
+		else
+			plug_free(plug);
+		return PUMPED_END;
+	}
+	if (!plug->core_shut)
+		berth_shutdown(plug->host->stack, plug->fd, SHUT_WR);
+	plug->core_shut = true;
+	return PUMPED_ALL;
+}
+
+static enum pumped read_end(struct plug *plug)
+{
+	struct daemon *daemon = plug->host->daemon;
+	size_t room = plug->filler && plug->filler < SCRATCH_SIZE ? plug->filler : SCRATCH_SIZE;
+	ssize_t n = recv(plug->end, daemon->scratch, room, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return PUMPED_ALL;
+	if (n < 0) { /* ECONNRESET: it closed with bytes unread, which TCP answers with RST */
+		plug_abort(plug);
+		return PUMPED_END;
+	}
+	if (n == 0) {
+		plug->end_ended = true;
+		return finish_to_core(plug);
+	}
+	if (plug->filler) {
+		plug->filler -= (uint64_t)n;
+		return PUMPED_SOME;
+	}
+	return write_core(plug, daemon->scratch, (size_t)n);
+}
+
+static enum pumped pump_to_core(struct plug *plug)
+{
+	for (int round = 0; round < PUMP_ROUNDS; round++) {
+		enum pumped r = PUMPED_SOME;
+		if (plug->to_core.length)
+			r = write_core(plug, plug->to_core.bytes + plug->to_core.from, plug->to_core.length);
+		if (r != PUMPED_SOME)
+			return r;
+		if (plug->end_ended)
+			return finish_to_core(plug);
+		r = read_end(plug);
+		if (r != PUMPED_SOME)
+			return r;
+	}
+	return PUMPED_SOME;
+}
+
+/* Wait at the end for just what can be used. A hung-up end would say so for ever: it is not watched. */
+static void watch_end(struct plug *plug)
+{
+	uint32_t events = 0;
+
+	if (plug->end_hung_up) {
+		loop_remove(&plug->host->daemon->loop, &plug->watch);
+		return;
+	}
+	if (!plug->end_ended && !plug->to_core.length)
+		events |= EPOLLIN | EPOLLRDHUP;
+	if (plug->to_program.length)
+		events |= EPOLLOUT;
+	loop_change(&plug->host->daemon->loop, &plug->watch, events);
+}
+
+static void stream_pump(struct plug *plug)
+{
+	enum pumped in = pump_to_core(plug), out;
+
+	if (in == PUMPED_END)
+		return;
+	out = pump_to_program(plug);
+	if (out == PUMPED_END)
+		return;
+	if (plug->core_ended && plug->end_ended && !plug->to_core.length && !plug->to_program.length) {
+		plug_free(plug); /* both have said FIN */
+		return;
+	}
+	watch_end(plug);
+	if (in == PUMPED_SOME || out == PUMPED_SOME)
+		plug_work(plug);
+}
+
+/* Nothing comes of this end; the program may try again with another. Ends a published connection. */
+static void drop_end(struct plug *plug)
+{
+	if (plug->real) {
+		end_reset_real(plug);
+		plug_abort(plug);
+		return;
+	}
+	loop_remove(&plug->host->daemon->loop, &plug->watch);
+	if (plug->end >= 0)
+		close(plug->end);
+	plug->end = -1;
+}
+
+/* The stack's connect has an end, good or bad. Returns false when plug is not to be pumped. */
+static bool stream_connected(struct plug *plug)
+{
+	int readiness = berth_readiness(plug->host->stack, plug->fd);
+
+	if (!(readiness & (BERTH_POLLOUT | BERTH_POLLERR | BERTH_POLLHUP)))
+		return false;
+	int error = plug_take_error(plug);
+	plug->connecting = false;
+	if (error) {
+		answer_connect(plug, -error);
+		plug->error = error;
+		plug->role = &role_idle;
+		drop_end(plug);
+		return false;
+	}
+	plug->established = true;
+	answer_connect(plug, 0);
+	return true;
+}
+
+static void stream_core_ready(struct plug *plug)
+{
+	if (plug->gone) {
+		plug_abort(plug);
+		return;
+	}
+	if (plug->resetting || (plug->connecting && !stream_connected(plug)))
+		return;
+	if (plug->established && plug->end >= 0)
+		stream_pump(plug);
+}
+
+static void stream_end_ready(struct plug *plug, uint32_t events)
+{
+	if (plug->resetting || (!plug->established && events & (EPOLLHUP | EPOLLERR))) {
+		plug_abort(plug);
+		return;
+	}
+	if (events & (EPOLLHUP | EPOLLERR))
+		plug->end_hung_up = true;
+	if (plug->established)
+		stream_pump(plug);
+}
+
+const struct plug_role role_stream = { "stream", stream_core_ready, stream_end_ready };
+
+void stream_begin(struct plug *plug)
+{
+	plug_work(plug);
+}
+
+static void connect_begun(struct request *request)
+{
+	struct plug *plug = request->plug;
+
+	plug->role = &role_stream;
+	plug->connecting = true;
+	plug->error = 0;
+}
+
+int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length)
+{
+	struct plug *plug = request->plug;
+
+	if (plug->role == &role_stream)
+		return plug->connecting ? -EALREADY : -EISCONN;
+	int r = express_connect(request, address, length);
+	if (r != -EAGAIN)
+		return r;
+	if (!berth_connect(plug->host->stack, plug->fd, address, length)) {
+		connect_begun(request);
+		plug->connecting = false;
+		plug->established = true;
+		return 0;
+	}
+	if (errno != EINPROGRESS)
+		return -errno;
+	connect_begun(request);
+	daemon_settle(request->daemon); /* most connects are answered within the memory of this process */
+	stream_connected(plug);
+	if (plug->connecting) {
+		plug->connect_channel = request->channel;
+		plug->connect_tag = request->message->tag;
+		plug->connect_told_later = true;
+		return -EINPROGRESS;
+	}
+	r = -plug->error;
+	if (r)
+		plug->error = 0; /* told here and now, so SO_ERROR has nothing to say */
+	return r;
+}
+
+/* Whose socket is this that came to ".d"? NULL: nobody's that may. */
+static struct plug *plug_of_end(struct daemon *daemon, int end)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+	struct name name;
+
+	if (getpeername(end, (struct sockaddr *)&address, &length) < 0 ||
+	    name_read(daemon->key, &address, length, &name) < 0 || name.kind != NAME_SOCKET)
+		return NULL;
+	struct plug *plug = plug_find(daemon, name.id);
+	return plug && plug->role == &role_stream && plug->end < 0 ? plug : NULL;
+}
+
+/*
+ * CHANNEL_ATTACH was sent before the program's socket was connected, but comes
+ * by another socket: hear it now, or the filler would pass for data.
+ */
+static void hear_first(struct host *host)
+{
+	LIST_EACH(&host->channels, node)
+		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
+}
+
+void stream_accept(struct loop_watch *watch, uint32_t events)
+{
+	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, stream_listener);
+	int end;
+
+	while ((end = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct plug *plug = plug_of_end(daemon, end);
+		if (plug && plug->connect_told_later) {
+			hear_first(plug->host);
+			plug = plug_of_end(daemon, end);
+		}
+		if (!plug || plug_take_end(plug, end, 0) < 0)
+			close(end);
+		else
+			stream_begin(plug);
+	}
+}

@@ -130,8 +130,9 @@ void icmp_send_raw_error(struct berth_stack *stack, struct berth_link *link, con
 	source = ip_is_multicast(subject.destination) || ip_is_broadcast(stack, subject.destination) ?
 			 ip_any :
 			 subject.destination;
-	if (ip_path_find(stack, subject.source, source, link->loopback || ip_is_link_local(subject.source) ? link : NULL,
-			 &path) < 0)
+	if (!link->loopback && !ip_is_link_local(subject.source))
+		link = NULL; /* any way there will do */
+	if (ip_path_find(stack, subject.source, source, link, &path) < 0)
 		return;
 	error = make_error(stack, packet, &path, subject.source, &icmp);
 	if (!error)

@@ -34,7 +34,7 @@ static unsigned common_bits(struct berth_ip a, struct berth_ip b)
 	return 128;
 }
 
-/* Is a the better source for destination? RFC 6724 §5: rules 2 and 8; 1 is the caller's, 3 to 7 need what is not kept. */
+/* Is a the better source for destination? RFC 6724 §5, rules 2 and 8; the others need what is not kept. */
 static bool source_better(const struct link_address *a, const struct link_address *b, struct berth_ip destination)
 {
 	unsigned wanted = scope_of(destination), scope_a = scope_of(a->ip), scope_b = scope_of(b->ip);
@@ -80,7 +80,8 @@ static int choose_source(struct berth_stack *stack, struct berth_ip destination,
 		best = subnet_source(path->link, path->next_hop);
 	if (!best)
 		best = best_source(path->link, destination, NULL);
-	if (!best && !ip_is_link_local(destination)) { /* another link's will do: the weak host model, RFC 1122 §3.3.4.2 */
+	if (!best && !ip_is_link_local(destination)) {
+		/* Another link's will do: the weak host model, RFC 1122 §3.3.4.2. */
 		LIST_EACH(&stack->links, node) {
 			const struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
 

@@ -306,12 +306,13 @@ static struct berth_packet *put_together(const struct datagram *datagram)
 {
 	struct berth_stack *stack = datagram->reassembly->stack;
 	uint32_t header_length = datagram->whole.header_length;
-	struct berth_packet *packet = berth_packet_new(stack->packets, PACKET_HEADROOM, header_length + datagram->total);
+	size_t length = header_length + datagram->total;
+	struct berth_packet *packet = berth_packet_new(stack->packets, PACKET_HEADROOM, length);
 	uint8_t *bytes;
 
 	if (!packet)
 		return NULL;
-	bytes = berth_packet_put(packet, header_length + datagram->total);
+	bytes = berth_packet_put(packet, length);
 	memcpy(bytes, datagram->first->packet->data, header_length);
 	for (const struct piece *piece = datagram->first; piece; piece = piece->next)
 		memcpy(bytes + header_length + piece->offset, piece->packet->data + piece->data_at, piece->length);

@@ -83,7 +83,7 @@ static void solicit(struct neigh *neigh)
 	const uint8_t *mac = neigh->state == NEIGH_PROBE ? neigh->mac : NULL;
 
 	if (timers_set(&stack->timers, &neigh->timer, stack->now + RETRANS_TIMER) < 0) {
-		neigh_drop(neigh);
+		neigh_drop(neigh, BERTH_EVENT_LINK_DROP_NO_MEMORY);
 		return;
 	}
 	neigh->solicits++;
@@ -102,7 +102,7 @@ void neigh_timer(struct berth_timer *timer)
 		neigh->solicits = 0;
 	}
 	if (neigh->solicits >= MAX_SOLICIT)
-		neigh_drop(neigh);
+		neigh_fail(neigh);
 	else
 		solicit(neigh);
 }

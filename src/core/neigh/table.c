@@ -89,7 +89,7 @@ static int make_room(struct neigh_table *table, enum neigh_class class)
 
 		if (!victim)
 			return -ENOBUFS;
-		neigh_drop(victim);
+		neigh_drop(victim, BERTH_EVENT_NEIGH_DROP_TABLE_FULL);
 	}
 	return 0;
 }
@@ -161,7 +161,17 @@ static void neigh_release(struct neigh *neigh)
 	stack_free(table->link->stack, neigh, sizeof(*neigh));
 }
 
-void neigh_drop(struct neigh *neigh)
+void neigh_drop(struct neigh *neigh, enum berth_event reason)
+{
+	struct berth_stack *stack = neigh->table->link->stack;
+	struct berth_packet *packet;
+
+	while ((packet = packet_queue_pop(&neigh->waiting)))
+		stack_drop(stack, packet, reason);
+	neigh_release(neigh);
+}
+
+void neigh_fail(struct neigh *neigh)
 {
 	struct berth_stack *stack = neigh->table->link->stack;
 	struct packet_queue waiting = neigh->waiting;

@@ -55,8 +55,11 @@ struct neigh *neigh_find(struct neigh_table *table, struct berth_ip ip);
 /* A new INCOMPLETE (class NEIGH_PENDING) or STALE (NEIGH_HEARD) entry; NULL: no room, no memory. */
 struct neigh *neigh_new(struct neigh_table *table, struct berth_ip ip, enum neigh_class class);
 void neigh_set_class(struct neigh *neigh, enum neigh_class class); /* and most recently used */
-/* Take it out of the table and free it; packets that wait are reported as undeliverable. */
-void neigh_drop(struct neigh *neigh);
+/* Take it out of the table and free it; packets that wait are dropped for reason, without a
+ * word to their transports: this happens inside a transport's call to ip_send(), too. */
+void neigh_drop(struct neigh *neigh, enum berth_event reason);
+/* It did not answer: the same, but the transports are told. */
+void neigh_fail(struct neigh *neigh);
 
 /* neigh.c: the state machine. */
 enum neigh_news {

@@ -266,3 +266,24 @@ TEST(dad, two_who_test_at_once_both_give_in)
 	CHECK(!(ip_is_local(rig->a.stack, rig_ip("fd00::77")) && ip_is_local(rig->b.stack, rig_ip("fd00::77"))));
 	rig_down(rig);
 }
+
+TEST(neigh, being_pushed_out_of_the_table_is_not_reported)
+{
+	static struct rig rig;
+
+	memset(&rig, 0, sizeof(rig));
+	rig.flags = BERTH_LINK_NO_DAD;
+	rig.limits.neighbours = 4;
+	rig_up(&rig);
+	for (int i = 10; i < 20; i++) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "10.0.0.%d", i);
+		rig_send(&rig.a, name, 10, false);
+	}
+	CHECK_EQ(COUNT(&rig.a, NEIGH_DROP_TABLE_FULL), 6);
+	CHECK_EQ(rig.a.errors, 0); /* it would reach a transport in the middle of its sending */
+	rig_run(&rig, 4 * BERTH_SEC);
+	CHECK_EQ(rig.a.errors, 4);
+	rig_down(&rig);
+}

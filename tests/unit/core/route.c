@@ -97,8 +97,8 @@ TEST(route, thousands_are_found_and_the_limit_holds)
 	up();
 	stack = rig.a.stack;
 	for (uint32_t i = 0; i < 5000; i++)
-		added += berth_route_add(stack, ip_from_u32(0x14000000 + i * 256), 24, ip_from_u32(0x0a000000 + i % 250 + 3),
-					 rig.a.link) == 0;
+		added += berth_route_add(stack, ip_from_u32(0x14000000 + i * 256), 24,
+					 ip_from_u32(0x0a000000 + i % 250 + 3), rig.a.link) == 0;
 	CHECK(added < 4096 && added > 4080); /* the links' own count */
 	CHECK_EQ(berth_route_add(stack, rig_ip("1.0.0.0"), 8, ip_any, rig.a.link), -ENOBUFS);
 	for (uint32_t i = 0; i < 4000; i++) {

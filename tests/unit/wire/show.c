@@ -35,7 +35,8 @@ TEST(show, tcp)
 
 	CHECK_STR(show4(6, syn, sizeof(syn)),
 		  "IP 10.0.0.1.40000 > 10.0.0.2.80: TCP [S] seq 100 win 65535 options 4 length 0");
-	CHECK_STR(show4(6, data, sizeof(data)), "IP 10.0.0.1.80 > 10.0.0.2.40000: TCP [P.] seq 7 ack 9 win 4096 length 3");
+	CHECK_STR(show4(6, data, sizeof(data)),
+		  "IP 10.0.0.1.80 > 10.0.0.2.40000: TCP [P.] seq 7 ack 9 win 4096 length 3");
 	CHECK_STR(show4(6, data, 12), "IP 10.0.0.1 > 10.0.0.2: TCP, malformed");
 }
 

@@ -8,6 +8,7 @@
 #include "wire/show.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static struct rig rig;
 static char text[256];
@@ -342,5 +343,40 @@ TEST(ip, noise_is_survived)
 		packet_queue_clear(&rig.a.sent);
 	}
 	rig_run(&rig, 70 * BERTH_SEC);
+	rig_down(&rig);
+}
+
+static struct random luck;
+
+static void *alloc_by_luck(void *context, size_t size)
+{
+	return *(bool *)context && random_below(&luck, 3) == 0 ? NULL : malloc(size);
+}
+
+static void free_any(void *context, void *memory, size_t size)
+{
+	free(memory);
+}
+
+TEST(ip, want_of_memory_is_survived)
+{
+	static const char *const destinations[] = { "10.0.0.2", "fd00::2", "10.0.0.9", "fd00::9", "127.0.0.1" };
+	bool scarce = false;
+	struct berth_allocator allocator = { alloc_by_luck, free_any, &scarce };
+
+	random_init(&luck, 5);
+	memset(&rig, 0, sizeof(rig));
+	rig.allocator = &allocator;
+	rig_up(&rig);
+	scarce = true;
+	for (int i = 0; i < 3000; i++) {
+		struct berth_ip ip = ip_from_u32(0x0a000100 + (uint32_t)i % 20);
+
+		rig_send(&rig.a, destinations[i % COUNT_OF(destinations)], i % 3 ? 100 : 4000, false);
+		berth_link_add_address(rig.b.link, i % 2 ? ip : rig_ip("fd00::77"), 64 - 40 * (i % 2));
+		berth_link_remove_address(rig.b.link, i % 4 < 2 ? ip : rig_ip("fd00::77"));
+		rig_run(&rig, BERTH_SEC);
+	}
+	CHECK(rig.b.received > 0);
 	rig_down(&rig);
 }

@@ -48,6 +48,7 @@ struct berth_ip rig_ip(const char *text)
 static void end_up(struct rig *rig, struct end *end, uint8_t number)
 {
 	struct berth_stack_config config = { .seed = number, .now = rig->now, .limits = rig->limits,
+					     .allocator = rig->allocator,
 					     .hooks = { .context = end } };
 	struct berth_link_config link = { .name = "eth0",
 					  .type = rig->type,
@@ -118,7 +119,8 @@ void rig_inject(struct rig *rig, struct end *end, const void *bytes, size_t leng
 {
 	struct berth_packet *packet = berth_packet_copy(end->stack->packets, bytes, length);
 
-	berth_stack_input(end->stack, end->link, packet, rig->now);
+	if (packet)
+		berth_stack_input(end->stack, end->link, packet, rig->now);
 }
 
 int rig_send(struct end *end, const char *destination, size_t size, bool dont_fragment)
@@ -127,9 +129,13 @@ int rig_send(struct end *end, const char *destination, size_t size, bool dont_fr
 	struct ip_send send = { .destination = rig_ip(destination), .protocol = RIG_PROTOCOL,
 				.dont_fragment = dont_fragment };
 	struct ip_path path;
-	int r = ip_path_find(end->stack, send.destination, ip_any, NULL, &path);
-	uint8_t *bytes = berth_packet_put(packet, size);
+	uint8_t *bytes;
+	int r;
 
+	if (!packet)
+		return -1;
+	r = ip_path_find(end->stack, send.destination, ip_any, NULL, &path);
+	bytes = berth_packet_put(packet, size);
 	for (size_t i = 0; i < size; i++)
 		bytes[i] = (uint8_t)(i % 251);
 	if (r < 0) {

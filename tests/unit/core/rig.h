@@ -33,6 +33,7 @@ struct rig {
 	enum berth_link_type type;
 	unsigned mtu;
 	struct berth_limits limits;
+	const struct berth_allocator *allocator;
 };
 
 /* 10.0.0.1, fd00::1 and 10.0.0.2, fd00::2; mac 02:00:00:00:00:01 and :02. Zeroed or with fields set before. */

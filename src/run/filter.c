@@ -120,7 +120,7 @@ static void build_socket_calls(struct builder *builder)
 	for (int i = 0; i < 2; i++) {
 		block_begin(builder, i ? SYS_recvfrom : SYS_sendto);
 		load(builder, ARGUMENT_LOW(4));
-		emit(builder, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+		emit(builder, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
 		load(builder, ARGUMENT_HIGH(4));
 		give_if(builder, 0, SECCOMP_RET_ALLOW);
 		block_end(builder, SECCOMP_RET_USER_NOTIF);

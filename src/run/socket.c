@@ -134,7 +134,7 @@ int socket_make(struct call *call, int domain, int type, int protocol, int flags
 					   .pid = call->tid };
 	struct sockaddr_un address;
 	socklen_t length = name_write(supervisor->key, &name, &address);
-	int fd, far, r = make(type, flags, &fd, &far);
+	int fd = -1, far = -1, r = make(type, flags, &fd, &far);
 
 	if (r)
 		return r;

@@ -13,8 +13,8 @@
  * key: the network's 128 random bits in hex; id: 16 hex digits; domain, type,
  * protocol: two hex digits each. So a descriptor's identity is its own name,
  * read through pidfd_getfd; and whether the socket is still open anywhere is
- * answered by connecting a SOCK_DGRAM socket to its name: EPROTOTYPE alive,
- * ECONNREFUSED gone. Nobody has to see close().
+ * answered by binding another to its name: EADDRINUSE says alive
+ * (name_is_alive()). Nobody has to see close().
  *
  * The daemon's end of a TCP connection is a stream socket too. For a
  * connection that a program makes, the supervisor connects the program's

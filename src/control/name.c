@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PREFIX "berth."
 
@@ -114,5 +115,12 @@ int name_read(const char key[NAME_KEY_LENGTH], const struct sockaddr_un *address
 
 bool name_is_alive(int probe, const struct sockaddr_un *address, socklen_t length)
 {
-	return connect(probe, (const struct sockaddr *)address, length) == 0 || errno != ECONNREFUSED;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool alive = true; /* who can't be asked about is left alone */
+
+	if (fd < 0)
+		return alive;
+	alive = bind(fd, (const struct sockaddr *)address, length) < 0;
+	close(fd);
+	return alive;
 }

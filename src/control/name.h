@@ -39,9 +39,9 @@ int name_read(const char key[NAME_KEY_LENGTH], const struct sockaddr_un *address
 	      struct name *ret_name);
 
 /*
- * Is a stream socket bound to name still open anywhere? Asks by connecting
- * probe, a SOCK_DGRAM AF_UNIX socket kept for this: a name that is held has
- * the wrong type (EPROTOTYPE), one that is not is refused.
+ * Is a stream socket bound to name still open anywhere? Asks by binding one to
+ * it: EADDRINUSE says yes. (Connecting a datagram socket does not tell: Linux
+ * keeps abstract names apart by type and refuses either way.) probe: not used.
  */
 bool name_is_alive(int probe, const struct sockaddr_un *address, socklen_t length);
 

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 
-static int from_inet(const struct sockaddr *address, socklen_t length, struct berth_endpoint *ret_endpoint)
+/* On an AF_INET6 socket 0.0.0.0 stays IPv4's: ::ffff:0.0.0.0. */
+static int from_inet(const struct berth_socket *socket, const struct sockaddr *address, socklen_t length,
+		     struct berth_endpoint *ret_endpoint)
 {
 	struct sockaddr_in in;
 
@@ -16,7 +18,9 @@ static int from_inet(const struct sockaddr *address, socklen_t length, struct be
 		return -EINVAL;
 	memcpy(&in, address, sizeof(in));
 	ret_endpoint->port = ntohs(in.sin_port);
-	ret_endpoint->ip = in.sin_addr.s_addr ? ip_from_u32(ntohl(in.sin_addr.s_addr)) : ip_any;
+	ret_endpoint->ip = ip_from_u32(ntohl(in.sin_addr.s_addr));
+	if (!in.sin_addr.s_addr && socket->family == AF_INET)
+		ret_endpoint->ip = ip_any;
 	return 0;
 }
 
@@ -44,7 +48,7 @@ int address_from_sockaddr(const struct berth_socket *socket, const struct sockad
 		return -EINVAL;
 	memcpy(&family, address, sizeof(family));
 	if (family == AF_INET && (socket->family == AF_INET || socket->protocol->type == SOCK_DGRAM))
-		return from_inet(address, length, ret_endpoint);
+		return from_inet(socket, address, length, ret_endpoint);
 	if (family != socket->family)
 		return -EAFNOSUPPORT;
 	return from_inet6(socket, address, length, ret_endpoint);
@@ -64,6 +68,17 @@ static void to_inet6(const struct berth_socket *socket, const struct berth_endpo
 	memcpy(in6->sin6_addr.s6_addr, endpoint->ip.bytes, 16);
 	if (ip_is6(endpoint->ip) && ip_is_link_local(endpoint->ip) && socket->path.link)
 		in6->sin6_scope_id = socket->path.link->index;
+}
+
+struct berth_ip address_or_loopback(const struct berth_socket *socket, struct berth_ip ip)
+{
+	static const struct berth_ip loopback6 = { { [15] = 1 } };
+
+	if (ip_is_any(ip) && socket->family == AF_INET6)
+		return loopback6;
+	if (ip_is_any(ip) || (ip_is4(ip) && !ip_u32(ip)))
+		return ip_from_u32(INADDR_LOOPBACK);
+	return ip;
 }
 
 void address_to_sockaddr(const struct berth_socket *socket, const struct berth_endpoint *endpoint,

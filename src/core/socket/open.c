@@ -94,6 +94,8 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 	r = address_from_sockaddr(socket, address, length, &local);
 	if (r < 0)
 		return r == -ENETUNREACH ? -EINVAL : r;
+	if (address->sa_family != socket->family)
+		return -EAFNOSUPPORT;
 	r = may_bind_to(socket, local.ip);
 	if (r < 0)
 		return r;
@@ -239,9 +241,7 @@ static int connect_check(struct berth_socket *socket, struct berth_endpoint *rem
 {
 	if (!remote->port && socket->protocol->type != SOCK_DGRAM)
 		return -EADDRNOTAVAIL; /* Linux: tcp_v4_connect() goes on and is refused; no segment can say so */
-	if (ip_is_any(remote->ip)) /* Linux: means this host */
-		remote->ip = socket->family == AF_INET ? ip_from_u32(0x7f000001) :
-							 (struct berth_ip){ { [15] = 1 } };
+	remote->ip = address_or_loopback(socket, remote->ip);
 	if (socket->protocol->type != SOCK_DGRAM &&
 	    (ip_is_multicast(remote->ip) || ip_is_broadcast(socket->stack, remote->ip)))
 		return -ENETUNREACH;

@@ -113,6 +113,8 @@ int socket_take_error(struct berth_socket *socket);
 /* Names. from: 0, -EINVAL, -EAFNOSUPPORT. to: writes what fits, length becomes what it takes. */
 int address_from_sockaddr(const struct berth_socket *socket, const struct sockaddr *address, socklen_t length,
 			  struct berth_endpoint *ret_endpoint);
+/* Linux: a destination of 0.0.0.0 or :: means this host. */
+struct berth_ip address_or_loopback(const struct berth_socket *socket, struct berth_ip ip);
 void address_to_sockaddr(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
 			 struct sockaddr *address, socklen_t *length);
 uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip);

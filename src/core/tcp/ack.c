@@ -29,15 +29,22 @@ static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_segment *
 	       window_of(conn, segment) == conn->snd_wnd;
 }
 
-/* RFC 7323 §4, for when Karn forbids to time a segment of our own. */
+/*
+ * RFC 7323 §4, for when Karn forbids to time a segment of our own. An echo from
+ * before the last resending is no measure: when the ACK of the first sending
+ * was lost, the answer to the second may echo the first's time (a duplicate
+ * does not move TS.Recent), and the sample would be the timeout itself.
+ */
 static void sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	uint32_t now = tcp_timestamp_now(tcp_stack_of(conn), conn->timestamp_offset);
-	uint32_t elapsed_ms = now - segment->header.timestamp_echo;
+	berth_time now = tcp_stack_of(conn)->now, elapsed;
 
-	if (!conn->timestamps || !segment->header.has_timestamps || elapsed_ms > TCP_RTO_MAX / BERTH_MSEC)
+	if (!conn->timestamps || !segment->header.has_timestamps)
 		return;
-	tcp_rtt_sample(&conn->rtt, MAX((berth_time)elapsed_ms * BERTH_MSEC, BERTH_MSEC / 2));
+	elapsed = (tcp_timestamp_now(tcp_stack_of(conn), conn->timestamp_offset) - segment->header.timestamp_echo) *
+		  BERTH_MSEC;
+	if (elapsed <= now - conn->last_resent + BERTH_MSEC)
+		tcp_rtt_sample(&conn->rtt, MAX(elapsed, BERTH_MSEC / 2));
 }
 
 static void sample_rtt(struct tcp_conn *conn, const struct tcp_segment *segment)

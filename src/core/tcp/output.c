@@ -138,6 +138,7 @@ static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
 	if (seq_lt(seq, conn->snd_max)) {
 		counters->retransmits += segments;
 		counters->bytes_retransmitted += length;
+		conn->last_resent = tcp_stack_of(conn)->now;
 		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RETRANSMIT);
 	}
 }

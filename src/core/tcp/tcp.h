@@ -154,7 +154,7 @@ struct tcp_conn {
 	berth_time timed_at;
 	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
 	berth_time probing_since; /* user timeout while the window is shut */
-	berth_time last_sent, last_heard, last_duplicate_ack;
+	berth_time last_sent, last_resent, last_heard, last_duplicate_ack;
 	berth_time deadline[TCP_TIMERS];
 	struct berth_timer timer;
 

@@ -13,15 +13,12 @@
 static int destination(struct berth_socket *socket, const struct berth_message *message,
 		       struct berth_endpoint *ret_remote)
 {
-	static const struct berth_ip loopback6 = { { [15] = 1 } };
-
 	if (!message->to && socket->state != SOCKET_CONNECTED)
 		return -EDESTADDRREQ;
 	*ret_remote = message->to ? *message->to : socket->demux.remote;
 	if (!ret_remote->port)
 		return -EINVAL;
-	if (ip_is_any(ret_remote->ip))
-		ret_remote->ip = socket->family == AF_INET ? ip_from_u32(0x7f000001) : loopback6;
+	ret_remote->ip = address_or_loopback(socket, ret_remote->ip);
 	if (socket->options.ipv6_only && ip_is4(ret_remote->ip))
 		return -ENETUNREACH;
 	if (!socket->options.broadcast && ip_is_broadcast(socket->stack, ret_remote->ip))

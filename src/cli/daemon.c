@@ -46,6 +46,9 @@ static int daemon_run(const struct command *command, int argc, char **argv)
 	if (usage_no_operands(command, argc, argv) || network_check(command, network))
 		return CLI_USAGE;
 	result = daemon_main(network, ready);
+	/* With a descriptor there is somebody who will find the other one. */
+	if (result == -EWOULDBLOCK && ready >= 0)
+		return CLI_FAILED;
 	if (result == -EWOULDBLOCK)
 		fprintf(stderr, "berth daemon: network '%s' has a daemon already\n", network);
 	else if (result < 0)

@@ -11,7 +11,6 @@
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 static json_t *text_of(const char *text)
@@ -72,17 +71,6 @@ static json_t *published_of(const struct host *host)
 	return list;
 }
 
-static json_t *time_of(int64_t seconds)
-{
-	char text[32];
-	time_t time = seconds;
-	struct tm parts;
-
-	gmtime_r(&time, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-	return json_string(text);
-}
-
 json_t *report_hosts(struct daemon *daemon)
 {
 	json_t *list = json_array();
@@ -92,11 +80,11 @@ json_t *report_hosts(struct daemon *daemon)
 		if (host->gateway || host->leaving)
 			continue;
 		json_array_append_new(
-			list, json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:o}", "name",
+			list, json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I}", "name",
 					berth_host_name(host->host), "ip4", ip_of(berth_host_ip4(host->host)), "ip6",
 					ip_of(berth_host_ip6(host->host)), "program", text_of(host->program), "pid",
 					host->pid, "express", host->express, "published", published_of(host),
-					"started", time_of(host->started_wall)));
+					"started", (json_int_t)host->started_wall));
 	}
 	return list;
 }

@@ -129,6 +129,7 @@ int run_program(const struct run_options *options)
 		return EXIT_BERTH;
 	}
 	inherited_take(&inherited);
+	supervisor_prepare(supervisor);
 	supervisor->options = options;
 	supervisor->front = getpid();
 	/* The daemon, if it is started here, must not become ours: no subreaper before. */

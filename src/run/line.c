@@ -56,7 +56,7 @@ void wake_worker(struct supervisor *supervisor)
 {
 	uint64_t one = 1;
 
-	if (write(supervisor->wake, &one, sizeof(one)) < 0)
+	if (supervisor->wake >= 0 && write(supervisor->wake, &one, sizeof(one)) < 0)
 		return; /* the counter is full: it wakes anyway */
 }
 
@@ -79,8 +79,7 @@ void note_add(struct supervisor *supervisor, const struct channel_message *messa
 static void daemon_lost(struct supervisor *supervisor)
 {
 	__atomic_store_n(&supervisor->daemon_lost, true, __ATOMIC_RELEASE);
-	if (supervisor->wake >= 0)
-		wake_worker(supervisor);
+	wake_worker(supervisor);
 }
 
 /* The next packet. Returns 0, -EAGAIN, or -EPIPE: the daemon is gone, or makes no sense. */

@@ -138,6 +138,7 @@ static void say_why(const struct supervisor *supervisor, int error)
 		say("the address %s is taken on network '%s'", text, network);
 		break;
 	case -EPROTO:
+	case -EPROTONOSUPPORT:
 		say("network '%s' is run by another version of berth: end its programs first", network);
 		break;
 	case -ENOSPC:
@@ -202,7 +203,6 @@ int network_join(struct supervisor *supervisor)
 	struct ucred peer = { .pid = 0 };
 	int r;
 
-	supervisor->wake = -1;
 	greeting.version = CHANNEL_VERSION;
 	snprintf(greeting.name, sizeof(greeting.name), "%s",
 		 supervisor->options->name ? supervisor->options->name : "");

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -61,10 +62,35 @@ static void report_send(int pipe, int kind, int value)
 		_exit(EXIT_BERTH);
 }
 
+/* Is name, which has no '/', anywhere in PATH? */
+static bool in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *next = path; next; path = next) { /* the last has no ':' after it */
+		char file[4096];
+		int length;
+
+		next = strchr(path, ':');
+		length = next ? (int)(next++ - path) : (int)strlen(path);
+		if (snprintf(file, sizeof(file), "%.*s/%s", length, path, name) < (int)sizeof(file) &&
+		    access(file, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Become the program. Returns why not: a directory of PATH that can't be read does not make it EACCES. */
+static int program_exec(char *const *argv)
+{
+	execvp(argv[0], argv);
+	return errno == EACCES && !strchr(argv[0], '/') && !in_path(argv[0]) ? ENOENT : errno;
+}
+
 static void become(char *const *argv, const struct inherited *inherited, int reports, int go, pid_t parent)
 {
 	char byte;
-	int listener;
+	int listener, error;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -78,9 +104,9 @@ static void become(char *const *argv, const struct inherited *inherited, int rep
 	close(listener);
 	sigaction(SIGCHLD, &inherited->child, NULL);
 	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
-	execvp(argv[0], argv);
-	report_send(reports, REPORT_EXEC, errno);
-	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+	error = program_exec(argv);
+	report_send(reports, REPORT_EXEC, error);
+	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
 static int say_filter(int error)

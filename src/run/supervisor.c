@@ -120,6 +120,17 @@ struct hint hint_get(struct supervisor *supervisor, uint64_t id)
 	return hint.id == id ? hint : (struct hint){ .id = id };
 }
 
+void supervisor_prepare(struct supervisor *supervisor)
+{
+	supervisor->wake = -1;
+	supervisor->listener = -1;
+	pthread_mutex_init(&supervisor->lock, NULL);
+	pthread_mutex_init(&supervisor->notes_lock, NULL);
+	list_init(&supervisor->pending);
+	list_init(&supervisor->connecting);
+	list_init(&supervisor->notes);
+}
+
 static bool supervisor_init(struct supervisor *supervisor)
 {
 	struct name name = { .kind = NAME_DAEMON };
@@ -130,11 +141,6 @@ static bool supervisor_init(struct supervisor *supervisor)
 	supervisor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	supervisor->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	supervisor->hints = calloc(HINT_COUNT, sizeof(*supervisor->hints));
-	pthread_mutex_init(&supervisor->lock, NULL);
-	pthread_mutex_init(&supervisor->notes_lock, NULL);
-	list_init(&supervisor->pending);
-	list_init(&supervisor->connecting);
-	list_init(&supervisor->notes);
 	supervisor->next_serial = 1;
 	if (getrandom(&supervisor->id_base, sizeof(supervisor->id_base), 0) != sizeof(supervisor->id_base))
 		return false;
@@ -164,6 +170,7 @@ int supervise(struct supervisor *supervisor)
 		}
 		pthread_detach(thread);
 	}
+	wake_worker(supervisor); /* there may be notes from before */
 	code = worker_run(supervisor);
 	__atomic_store_n(&supervisor->child, 0, __ATOMIC_RELEASE);
 	return code;

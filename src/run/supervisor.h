@@ -158,6 +158,8 @@ int64_t now_ns(void);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, once for every text. */
 void say_once(struct supervisor *supervisor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Before anything else is done with it: the daemon may have something to say at once. */
+void supervisor_prepare(struct supervisor *supervisor);
 /* Serve the program until it ends. Returns the exit code. */
 int supervise(struct supervisor *supervisor);
 uint64_t id_new(struct supervisor *supervisor);

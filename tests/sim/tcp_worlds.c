@@ -55,6 +55,7 @@ struct world {
 	struct cable cable;
 	struct frame frames[8192];
 	size_t frame_count;
+	uint64_t lost;
 	struct flow flows[FLOWS_MAX];
 	int flow_count;
 	bool ip6, rough, hasty;
@@ -121,6 +122,7 @@ static void transmit(void *context, struct berth_packet *packet)
 	unsigned fail_one_in = world->fail_one_in;
 
 	if (chance(world, world->cable.loss)) {
+		world->lost++;
 		berth_packet_unref(packet);
 		return;
 	}
@@ -213,11 +215,21 @@ static void end_side(struct world *world, struct flow *flow, int side, bool abor
 	flow->closed[side] = true;
 }
 
+/*
+ * Both ends have all the bytes and the other has waited its TIME-WAIT out, but
+ * not one of its ACKs for our FIN came through: RFC 9293 §3.6.1 has no remedy.
+ */
+static bool only_last_ack_missing(const struct flow *flow, int side)
+{
+	return errno == ECONNRESET && flow->end[0] && flow->end[1] && flow->closed[!side] &&
+	       flow->received[0] == flow->to_send[1] && flow->received[1] == flow->to_send[0];
+}
+
 static void broken(struct world *world, int number, int side, const char *call)
 {
 	struct flow *flow = &world->flows[number];
 
-	if (!world->rough)
+	if (!world->rough && !only_last_ack_missing(flow, side))
 		FAIL("flow %d side %d: %s: %s after %zu sent, %zu received", number, side, call, strerror(errno),
 		     flow->sent[side], flow->received[side]);
 	flow->dead = true;
@@ -315,6 +327,9 @@ static void act(struct world *world, int number, int side)
 		set_options(world, flow, side);
 	readiness = berth_readiness(world->stacks[side], flow->fd[side]);
 	if (readiness & BERTH_POLLERR) {
+		socklen_t length = sizeof(int);
+
+		berth_getsockopt(world->stacks[side], flow->fd[side], SOL_SOCKET, SO_ERROR, &errno, &length);
 		broken(world, number, side, "readiness");
 		return;
 	}
@@ -459,7 +474,7 @@ static void build(struct world *world)
 
 		flow->initiator = (int)below(world, 2);
 		for (int side = 0; side < 2; side++)
-			flow->to_send[side] = below(world, 1u << below(world, 18));
+			flow->to_send[side] = below(world, 2u << below(world, 19));
 		open_flow(world, i);
 	}
 	if (world->rough && chance(world, 500))
@@ -490,6 +505,22 @@ static void tear_down(struct world *world)
 		FAIL("%zu allocations, %zu bytes are left over", world->live, world->live_bytes);
 }
 
+static struct {
+	uint64_t bytes, lost, retransmitted, fast, timeouts;
+} totals; /* of all worlds, to see that they are not empty */
+
+static void sum_up(struct world *world)
+{
+	for (int i = 0; i < world->flow_count; i++)
+		totals.bytes += world->flows[i].received[0] + world->flows[i].received[1];
+	for (int side = 0; side < 2; side++) {
+		totals.retransmitted += berth_event_count(world->stacks[side], BERTH_EVENT_TCP_RETRANSMIT);
+		totals.fast += berth_event_count(world->stacks[side], BERTH_EVENT_TCP_FAST_RETRANSMIT);
+		totals.timeouts += berth_event_count(world->stacks[side], BERTH_EVENT_TCP_RTO);
+	}
+	totals.lost += world->lost;
+}
+
 static bool run_world(uint64_t seed, bool verbose)
 {
 	struct world *world = calloc(1, sizeof(*world));
@@ -504,6 +535,7 @@ static bool run_world(uint64_t seed, bool verbose)
 		       (long long)(world->cable.jitter / BERTH_USEC), world->flow_count, world->ip6 ? " ip6" : "",
 		       world->rough ? " rough" : "");
 	run(world);
+	sum_up(world);
 	tear_down(world);
 	ok = !world->failure[0];
 	if (!ok)
@@ -529,6 +561,10 @@ int main(int argc, char **argv)
 	}
 	for (unsigned long i = 1; !seed && i <= count && failed < 10; i++)
 		failed += !run_world(i, false);
+	printf("# %llu bytes, %llu packets lost, %llu segments sent again, %llu fast retransmits, %llu timeouts\n",
+	       (unsigned long long)totals.bytes, (unsigned long long)totals.lost,
+	       (unsigned long long)totals.retransmitted, (unsigned long long)totals.fast,
+	       (unsigned long long)totals.timeouts);
 	printf("%sok 1 - tcp: %lu worlds deliver every byte once and in order\n1..1\n", failed ? "not " : "", count);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -90,6 +90,8 @@ static int plain_set(struct berth_socket *socket, const struct plain_option *pla
 	}
 	socket->claim.reuse_address = socket->options.reuse_address; /* counts for those who ask later */
 	socket->claim.reuse_port = socket->options.reuse_port;
+	if (plain->level == SOL_SOCKET && plain->option == SO_KEEPALIVE && socket->protocol == &tcp_protocol)
+		tcp_keepalive_changed(socket); /* its timer */
 	return 0;
 }
 

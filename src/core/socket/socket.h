@@ -88,6 +88,8 @@ extern const struct socket_inspector tcp_inspector, udp_inspector;
 
 /* The built-in protocols. */
 extern const struct berth_protocol tcp_protocol, udp_protocol;
+/* SO_KEEPALIVE was set or cleared on a socket of tcp_protocol. */
+void tcp_keepalive_changed(struct berth_socket *socket);
 
 /* The descriptor's socket, or NULL. */
 struct berth_socket *socket_get(struct berth_stack *stack, int fd);

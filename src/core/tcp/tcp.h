@@ -375,7 +375,5 @@ bool tcp_readable(struct tcp_conn *conn);
 int tcp_setsockopt(struct berth_socket *socket, int option, const void *value, socklen_t length);
 int tcp_getsockopt(struct berth_socket *socket, int option, void *value, socklen_t *length);
 void tcp_settings_init(struct tcp_settings *settings);
-/* SO_KEEPALIVE was set or cleared on socket, whose protocol is TCP. */
-void tcp_keepalive_changed(struct berth_socket *socket);
 
 #endif

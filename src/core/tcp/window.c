@@ -56,9 +56,9 @@ static uint32_t receive_buffer(struct tcp_conn *conn)
 uint32_t tcp_receive_space(struct tcp_conn *conn)
 {
 	size_t queued = conn->receiveq.ready.bytes;
-	uint32_t buffer = receive_buffer(conn);
+	uint32_t buffer = receive_buffer(conn), space = queued < buffer ? (uint32_t)(buffer - queued) : 0;
 
-	return queued < buffer ? (uint32_t)(buffer - queued) : 0;
+	return MIN(space, (uint32_t)UINT16_MAX << conn->receive_scale); /* more can't be said */
 }
 
 /* Is the step from old to new worth telling? RFC 1122 §4.2.3.3: min(half the buffer, MSS). */
@@ -72,7 +72,6 @@ uint16_t tcp_window_to_offer(struct tcp_conn *conn)
 	uint32_t offered = seq_gt(conn->rcv_adv, conn->rcv_nxt) ? conn->rcv_adv - conn->rcv_nxt : 0;
 	uint32_t space = tcp_receive_space(conn), unit = 1u << conn->receive_scale, field;
 
-	space = MIN(space, (uint32_t)UINT16_MAX << conn->receive_scale);
 	/* The right edge stays where it was unless the step is worth it, and never moves left (§3.8.6.2.1). */
 	if (!window_step(conn, offered, space))
 		space = offered;

@@ -42,10 +42,12 @@ enum {
 enum {
 	BERTH_SOL = 0x4252,
 	/*
-	 * Set before bind(), with a wildcard address: this socket gets what the
-	 * stack's own sockets send to its port at any address that no link of the
-	 * stack reaches directly, loopback included, unless another socket is
-	 * bound there. It conflicts with no one. A name service's stub listens so.
+	 * Set before bind(): this socket gets what the stack's own sockets, and no
+	 * one else, send to its port. Bound to a wildcard address, at any address
+	 * that no link of the stack reaches directly, and at those of the stack;
+	 * bound to one address, at that, whosever it is. Another socket that is
+	 * bound there goes first, and there is no conflict with any. A name
+	 * service's stub listens so.
 	 * Answers come from the address that was asked: of a TCP connection, or of
 	 * the datagram that was last received from where one is sent to.
 	 */

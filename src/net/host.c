@@ -30,8 +30,7 @@ static uint32_t host_count(const struct berth_net *net) /* numbers 1 … count a
 	return (uint32_t)(((uint64_t)1 << (32 - net->subnet4_length)) - 2);
 }
 
-static void addresses_of(const struct berth_net *net, uint32_t number, struct berth_ip *ret_ip4,
-			 struct berth_ip *ret_ip6)
+void net_addresses_of(const struct berth_net *net, uint32_t number, struct berth_ip *ret_ip4, struct berth_ip *ret_ip6)
 {
 	*ret_ip4 = ip_from_u32(ip_u32(net->subnet4) + number);
 	*ret_ip6 = net->subnet6;
@@ -67,13 +66,13 @@ static int choose_addresses(struct berth_net *net, struct berth_host *host, stru
 		int r = number_of(net, wanted, &number);
 		if (r < 0)
 			return r;
-		addresses_of(net, number, &host->ip4, &host->ip6);
+		net_addresses_of(net, number, &host->ip4, &host->ip6);
 		return net_host_by_ip(net, host->ip4) ? -EADDRINUSE : 0;
 	}
 	do {
 		if (++number > host_count(net))
 			return -ENOSPC;
-		addresses_of(net, number, &host->ip4, &host->ip6);
+		net_addresses_of(net, number, &host->ip4, &host->ip6);
 	} while (net_host_by_ip(net, host->ip4));
 	return 0;
 }
@@ -187,7 +186,7 @@ static bool is_gateway(const struct berth_host *host)
 {
 	struct berth_ip ip4, ip6;
 
-	addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
+	net_addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
 	return ip_equal(host->ip4, ip4);
 }
 
@@ -198,7 +197,7 @@ static void host_route(struct berth_host *host, bool on)
 
 	if (host->routed == on || is_gateway(host))
 		return;
-	addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
+	net_addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
 	if (on) {
 		berth_route_add(host->stack, zero4, 0, ip4, host->link);
 		berth_route_add(host->stack, zero6, 0, ip6, host->link);
@@ -213,7 +212,7 @@ static void update_routes(struct berth_net *net)
 {
 	struct berth_ip ip4, ip6;
 
-	addresses_of(net, GATEWAY_NUMBER, &ip4, &ip6);
+	net_addresses_of(net, GATEWAY_NUMBER, &ip4, &ip6);
 	bool gateway = net_host_by_ip(net, ip4) != NULL;
 	LIST_EACH(&net->hosts, node)
 		host_route(LIST_ITEM(node, struct berth_host, node), gateway);

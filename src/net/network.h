@@ -53,6 +53,8 @@ struct berth_net {
 	struct list resolvers; /* with work to do */
 };
 
+/* The addresses of the host with this number. */
+void net_addresses_of(const struct berth_net *net, uint32_t number, struct berth_ip *ret_ip4, struct berth_ip *ret_ip6);
 struct berth_host *net_host_by_ip(struct berth_net *net, struct berth_ip ip);
 /* Is fd one of the name service's own sockets on host? (Not the embedder's to see.) */
 bool net_host_owns_fd(const struct berth_host *host, int fd);

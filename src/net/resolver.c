@@ -15,8 +15,11 @@ enum { PORT_DOMAIN = 53, ANSWER_MAX = 1232, DATAGRAMS_A_TURN = 64 };
 
 static const struct {
 	int family, type;
+	bool gateway; /* at the gateway's address; else at all of them */
 } kinds[RESOLVER_SOCKETS] = {
-	{ AF_INET, SOCK_DGRAM }, { AF_INET6, SOCK_DGRAM }, { AF_INET, SOCK_STREAM }, { AF_INET6, SOCK_STREAM },
+	{ AF_INET, SOCK_DGRAM, false }, { AF_INET6, SOCK_DGRAM, false }, { AF_INET, SOCK_STREAM, false },
+	{ AF_INET6, SOCK_STREAM, false }, { AF_INET, SOCK_DGRAM, true }, { AF_INET6, SOCK_DGRAM, true },
+	{ AF_INET, SOCK_STREAM, true }, { AF_INET6, SOCK_STREAM, true },
 };
 
 void resolver_init(struct resolver *resolver, struct berth_host *host)
@@ -27,8 +30,9 @@ void resolver_init(struct resolver *resolver, struct berth_host *host)
 		resolver->fds[i] = -1;
 }
 
-static int open_socket(struct berth_stack *stack, int family, int type, int *ret_fd)
+static int open_socket(struct berth_host *host, int family, int type, bool gateway, int *ret_fd)
 {
+	struct berth_stack *stack = host->stack;
 	struct sockaddr_in address4 = { .sin_family = AF_INET, .sin_port = htons(PORT_DOMAIN) };
 	struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT_DOMAIN) };
 	const struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&address4 : (struct sockaddr *)&address6;
@@ -38,6 +42,13 @@ static int open_socket(struct berth_stack *stack, int family, int type, int *ret
 	if (fd < 0)
 		return -errno;
 	*ret_fd = fd;
+	if (gateway) {
+		struct berth_ip ip4, ip6;
+
+		net_addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
+		memcpy(&address4.sin_addr, ip4.bytes + 12, 4);
+		memcpy(&address6.sin6_addr, ip6.bytes, 16);
+	}
 	if (family == AF_INET6 && berth_setsockopt(stack, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
 		return -errno;
 	if (berth_setsockopt(stack, fd, BERTH_SOL, BERTH_DIVERT, &one, sizeof(one)) < 0)
@@ -52,7 +63,7 @@ static int open_socket(struct berth_stack *stack, int family, int type, int *ret
 int resolver_open(struct resolver *resolver)
 {
 	for (int i = 0; i < RESOLVER_SOCKETS; i++) {
-		int r = open_socket(resolver->host->stack, kinds[i].family, kinds[i].type, &resolver->fds[i]);
+		int r = open_socket(resolver->host, kinds[i].family, kinds[i].type, kinds[i].gateway, &resolver->fds[i]);
 		if (r < 0)
 			return r;
 	}

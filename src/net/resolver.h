@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Each host's name server: sockets on the host's own stack that get whatever
- * it sends to port 53 of any address outside its subnet, or of its loopback
+ * it sends to port 53 of any address outside its subnet, of its loopback, or of
+ * the network's first address, where people look for a name server
  * (BERTH_DIVERT), over UDP and TCP. So the name service works whatever
  * /etc/resolv.conf says. Work is noted by the stack's hooks and done by
  * berth_net_advance().
@@ -17,7 +18,7 @@
 struct berth_host;
 
 enum {
-	RESOLVER_SOCKETS = 4,	   /* UDP and TCP, IPv4 and IPv6 */
+	RESOLVER_SOCKETS = 8,	   /* UDP and TCP, IPv4 and IPv6; everywhere, and at the gateway's address */
 	RESOLVER_CONNECTIONS = 16, /* TCP at once; the oldest gives way */
 	RESOLVER_QUERY_MAX = 1024, /* octets of a query: one question is never longer */
 };

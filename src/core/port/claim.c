@@ -105,20 +105,18 @@ static bool waits_for(const struct port_claim *claim, const struct berth_endpoin
 }
 
 /* How well claim fits a packet to local; 0: not at all. Linux: compute_score(). */
-static int fit(const struct port_claim *claim, const struct berth_endpoint *local, unsigned link_index)
+static int fit(const struct port_claim *claim, const struct berth_endpoint *local, const struct berth_link *link)
 {
 	unsigned family = ip_is4(local->ip) ? CLAIM_IP4 : CLAIM_IP6;
 	int score = 1;
 
-	if (!(claim->families & family) || (claim->link_index && claim->link_index != link_index))
+	if (!(claim->families & family) || (claim->link_index && (!link || claim->link_index != link->index)))
+		return 0;
+	if (!ip_is_any(claim->ip) && !ip_equal(claim->ip, local->ip))
 		return 0;
 	if (claim->divert)
-		return 1;
-	if (!ip_is_any(claim->ip)) {
-		if (!ip_equal(claim->ip, local->ip))
-			return 0;
-		score += 4;
-	}
+		return link && link->loopback ? 1 : 0;
+	score += ip_is_any(claim->ip) ? 0 : 4;
 	score += claim->families == family ? 2 : 0;
 	score += claim->link_index ? 8 : 0;
 	return score + 1;
@@ -154,7 +152,7 @@ struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol
 
 		if (claim->shared)
 			break;
-		score = waits_for(claim, remote) ? fit(claim, local, link ? link->index : 0) : 0;
+		score = waits_for(claim, remote) ? fit(claim, local, link) : 0;
 		if (score < best_fit || !score)
 			continue;
 		/* Rendezvous hashing: members come and go, the others' conversations stay. */
@@ -179,21 +177,29 @@ void port_each_bound(struct berth_stack *stack, uint8_t protocol, const struct b
 	LIST_EACH_SAFE(port_bucket(stack, space, local->port, false), node) {
 		struct port_claim *claim = LIST_ITEM(node, struct port_claim, node);
 
-		if (waits_for(claim, remote) && fit(claim, local, link ? link->index : 0))
+		if (waits_for(claim, remote) && fit(claim, local, link))
 			each(context, claim->socket);
 	}
 }
 
-bool port_diverted(struct berth_stack *stack, uint8_t protocol, uint16_t port)
+enum port_divert port_diverted(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *remote)
 {
 	struct port_space *space = port_space(stack, protocol, false);
+	enum port_divert found = DIVERT_NONE;
 
-	if (!space || !port_used(space, port))
-		return false;
-	LIST_EACH(port_bucket(stack, space, port, false), node)
-		if (LIST_ITEM(node, struct port_claim, node)->divert)
-			return true;
-	return false;
+	if (!space || !port_used(space, remote->port))
+		return DIVERT_NONE;
+	LIST_EACH(port_bucket(stack, space, remote->port, false), node) {
+		const struct port_claim *claim = LIST_ITEM(node, struct port_claim, node);
+
+		if (!claim->divert || claim->shared)
+			continue;
+		if (ip_equal(claim->ip, remote->ip))
+			return DIVERT_EXACT;
+		if (ip_is_any(claim->ip))
+			found = DIVERT_ANY;
+	}
+	return found;
 }
 
 int berth_port_holders(struct berth_stack *stack, uint8_t protocol, uint16_t port, int *ret_fds, int max)

@@ -84,8 +84,9 @@ struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol
 void port_each_bound(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 		     const struct berth_endpoint *remote, struct berth_link *link,
 		     void (*each)(void *context, struct berth_socket *socket), void *context);
-/* Does a BERTH_DIVERT socket wait at this port? */
-bool port_diverted(struct berth_stack *stack, uint8_t protocol, uint16_t port);
+/* Does a BERTH_DIVERT socket answer for remote: at that very address, at any address, or not? */
+enum port_divert { DIVERT_NONE, DIVERT_ANY, DIVERT_EXACT };
+enum port_divert port_diverted(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *remote);
 
 int port_init(struct berth_stack *stack);
 void port_fini(struct berth_stack *stack);

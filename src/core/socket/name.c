@@ -157,11 +157,12 @@ int socket_route(struct berth_socket *socket, const struct berth_endpoint *remot
 {
 	struct berth_stack *stack = socket->stack;
 	struct berth_link *loopback = stack->loopback;
+	enum port_divert divert = port_diverted(stack, socket->protocol->number, remote);
 	int r = ip_path_find(stack, remote->ip, source, socket->bound_link, ret_path);
 
-	if (r >= 0 && ip_equal(ret_path->next_hop, remote->ip))
+	if (divert == DIVERT_NONE || ip_is_multicast(remote->ip))
 		return r;
-	if (ip_is_multicast(remote->ip) || !port_diverted(stack, socket->protocol->number, remote->port))
+	if (r >= 0 && (ret_path->link->loopback || (divert == DIVERT_ANY && ip_equal(ret_path->next_hop, remote->ip))))
 		return r;
 	if (ip_is_any(source))
 		source = main_address(stack, ip_is4(remote->ip));

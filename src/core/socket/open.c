@@ -76,7 +76,7 @@ int berth_socket(struct berth_stack *stack, int domain, int type, int protocol)
 /* Linux: __inet_bind(), inet_addr_valid_or_nonlocal(). */
 static int may_bind_to(const struct berth_socket *socket, struct berth_ip ip)
 {
-	if (ip_is_any(ip) || ip_is_local(socket->stack, ip))
+	if (ip_is_any(ip) || ip_is_local(socket->stack, ip) || socket->claim.divert)
 		return 0;
 	if (socket->protocol->type == SOCK_DGRAM && (ip_is_multicast(ip) || ip_is_broadcast(socket->stack, ip)))
 		return 0;

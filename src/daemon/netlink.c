@@ -158,9 +158,9 @@ static void put_address(struct reply *reply, const struct berth_link *link, cons
 }
 
 struct route {
-	struct berth_ip to; /* any: default */
+	struct berth_ip to;
 	unsigned length;
-	struct berth_ip gateway, source; /* any: none */
+	struct berth_ip source; /* any: none */
 	int family;
 	const struct berth_link *link;
 	uint8_t type, table;
@@ -169,24 +169,20 @@ struct route {
 static void put_route(struct reply *reply, const struct route *route)
 {
 	struct rtmsg *info = message_begin(reply, RTM_NEWROUTE, sizeof(*info));
-	bool direct = ip_is_any(route->gateway);
 
 	info->rtm_family = (uint8_t)route->family;
 	info->rtm_dst_len = (uint8_t)route->length;
 	info->rtm_table = route->table;
-	info->rtm_protocol = direct ? RTPROT_KERNEL : RTPROT_STATIC;
-	info->rtm_scope = direct && route->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	info->rtm_protocol = RTPROT_KERNEL;
+	info->rtm_scope = route->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	info->rtm_type = route->type;
 	put_number(reply, RTA_TABLE, route->table);
-	if (route->length)
-		put_ip(reply, RTA_DST, route->to);
-	if (!direct)
-		put_ip(reply, RTA_GATEWAY, route->gateway);
+	put_ip(reply, RTA_DST, route->to);
 	if (!ip_is_any(route->source))
 		put_ip(reply, RTA_PREFSRC, route->source);
 	put_number(reply, RTA_OIF, route->link->index);
 	if (route->family == AF_INET6)
-		put_number(reply, RTA_PRIORITY, direct ? 256 : 1024);
+		put_number(reply, RTA_PRIORITY, 256);
 	message_end(reply);
 }
 
@@ -208,24 +204,11 @@ static void dump_addresses(struct reply *reply, int family)
 	}
 }
 
-/* The gateway of a host that has a default route. */
-static struct berth_ip gateway_of(const struct berth_host *host, int family)
-{
-	struct berth_ip ip = family == AF_INET ? host->net->subnet4 : host->net->subnet6;
-
-	ip.bytes[15] |= GATEWAY_NUMBER;
-	return ip;
-}
-
 static void dump_routes(struct reply *reply, int family)
 {
 	struct berth_host *host = reply->plug->host->host;
 
 	for (int f = AF_INET; f; f = f == AF_INET ? AF_INET6 : 0) {
-		if (host->routed && (!family || family == f))
-			put_route(reply, &(struct route){ .gateway = gateway_of(host, f), .family = f,
-							  .link = host->link, .type = RTN_UNICAST,
-							  .table = RT_TABLE_MAIN });
 		LIST_EACH(&host->link->addresses, node) {
 			struct link_address *address = LIST_ITEM(node, struct link_address, node);
 			if (ip_is4(address->ip) != (f == AF_INET) || (family && family != f))
@@ -299,9 +282,7 @@ static int get_route(struct reply *reply)
 		route.table = RT_TABLE_LOCAL;
 	} else if (!ip_in_prefix(route.to, v4 ? host->net->subnet4 : host->net->subnet6,
 				 v4 ? host->net->subnet4_length : 64)) {
-		if (!host->routed)
-			return -ENETUNREACH;
-		route.gateway = gateway_of(host, route.family);
+		return -ENETUNREACH;
 	}
 	put_route(reply, &route);
 	return 0;

@@ -2,8 +2,9 @@
 /*
  * Hosts: a stack with a name, its link "eth0" and its cables to the switch.
  * A host's number n is the same in both its addresses: subnet4 + n and
- * subnet6::n. Number 1 is the gateway's: while a host has it, the others have
- * default routes through it.
+ * subnet6::n. Number 1 is left for a gateway and given out only by request.
+ * There is no default route, because no gateway forwards: what lies beyond the
+ * subnet is unreachable at once (ENETUNREACH) and not a silence.
  *
  * The stack's hooks are ours and pass on to the embedder's all that is not
  * about the name service's own sockets.
@@ -182,42 +183,6 @@ static int open_link(struct berth_host *host)
 	return r ? r : switch_add_port(&net->sw, &host->port, config.mac);
 }
 
-static bool is_gateway(const struct berth_host *host)
-{
-	struct berth_ip ip4, ip6;
-
-	net_addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
-	return ip_equal(host->ip4, ip4);
-}
-
-/* Default routes by the gateway, made or taken away. Failure leaves none: unreachable, as without. */
-static void host_route(struct berth_host *host, bool on)
-{
-	struct berth_ip zero4 = ip_from_u32(0), zero6 = ip_any, ip4, ip6;
-
-	if (host->routed == on || is_gateway(host))
-		return;
-	net_addresses_of(host->net, GATEWAY_NUMBER, &ip4, &ip6);
-	if (on) {
-		berth_route_add(host->stack, zero4, 0, ip4, host->link);
-		berth_route_add(host->stack, zero6, 0, ip6, host->link);
-	} else {
-		berth_route_remove(host->stack, zero4, 0, ip4, host->link);
-		berth_route_remove(host->stack, zero6, 0, ip6, host->link);
-	}
-	host->routed = on;
-}
-
-static void update_routes(struct berth_net *net)
-{
-	struct berth_ip ip4, ip6;
-
-	net_addresses_of(net, GATEWAY_NUMBER, &ip4, &ip6);
-	bool gateway = net_host_by_ip(net, ip4) != NULL;
-	LIST_EACH(&net->hosts, node)
-		host_route(LIST_ITEM(node, struct berth_host, node), gateway);
-}
-
 static struct berth_host *host_new(struct berth_net *net, const char *name, const struct berth_hooks *hooks)
 {
 	struct berth_host *host = memory_new(net->allocator, sizeof(*host));
@@ -264,7 +229,6 @@ int berth_net_add_host(struct berth_net *net, const char *name, struct berth_ip 
 		return r;
 	}
 	list_append(&net->hosts, &host->node);
-	update_routes(net);
 	*ret_host = host;
 	return 0;
 }
@@ -284,7 +248,6 @@ void berth_net_remove_host(struct berth_host *host)
 	cable_fini(&host->up.cable);
 	cable_fini(&host->down.cable);
 	list_remove(&host->node);
-	update_routes(net);
 	memory_free(net->allocator, host, sizeof(*host));
 }
 

@@ -15,7 +15,7 @@
 #include <berth/net.h>
 
 #define HOST_NAME_MAX_LENGTH 63 /* a DNS label. RFC 1035 §2.3.4 */
-#define GATEWAY_NUMBER 1	/* .1 of the subnet is the gateway's, when there is one */
+#define GATEWAY_NUMBER 1	/* .1 of the subnet is kept for a gateway */
 
 /* A cable with the timer that says when it has something due. */
 struct wire {
@@ -35,7 +35,6 @@ struct berth_host {
 	struct wire up, down; /* host to switch, switch to host */
 	struct berth_hooks hooks; /* the embedder's */
 	struct resolver resolver;
-	bool routed; /* has its default routes */
 };
 
 struct berth_net {

@@ -220,20 +220,15 @@ TEST(resolver, is_out_of_the_embedders_sight)
 	berth_net_free(net);
 }
 
-TEST(hosts, default_route_comes_and_goes_with_the_gateway)
+TEST(hosts, beyond_the_subnet_is_unreachable_at_once)
 {
 	struct berth_net *net = given_net();
-	struct berth_host *gateway;
-	struct berth_ip ip;
 
 	REQUIRE(net);
-	struct berth_host *a = given_host(net, "a");
-	CHECK(!a->routed);
-	berth_ip_parse("10.77.0.1", &ip);
-	CHECK_EQ(berth_net_add_host(net, "gateway", ip, NULL, &gateway), 0);
-	CHECK(a->routed);
-	CHECK(!gateway->routed);
-	berth_net_remove_host(gateway);
-	CHECK(!a->routed);
+	struct berth_stack *a = berth_host_stack(given_host(net, "a"));
+	struct sockaddr_in address = at("192.0.2.1", 80);
+	int fd = berth_socket(a, AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(berth_connect(a, fd, (struct sockaddr *)&address, sizeof(address)), -1);
+	CHECK_EQ(errno, ENETUNREACH);
 	berth_net_free(net);
 }

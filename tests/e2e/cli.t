@@ -65,7 +65,7 @@ is "$code" 137 "a program that SIGKILL ended: 128 + 9"
 try run --net "$NET" -- sh -c 'echo "$0 $*" >&2; cat' zero one
 is "$code/$out/$err" "0//zero one" "arguments and stderr are the program's"
 is "$(echo input | timeout 30 "$BERTH" run --net "$NET" cat)" input "so is stdin"
-like "$(timeout 30 "$BERTH" run --net "$NET" --name me -- hostname -i 2>&1 || timeout 30 "$BERTH" run --net "$NET" --name me -- \
+like "$(timeout 30 "$BERTH" run --net "$NET" --name me -- \
 	"$PYTHON" -c 'import socket; print(socket.gethostbyname("me"))' 2>&1)" "^10\.77\." "a host knows its own name"
 
 start holder sleep 60

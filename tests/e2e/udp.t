@@ -37,7 +37,7 @@ for i in range(50): s.sendto(b"%d" % i, echo)
 print(sum(int(s.recv(10)) for i in range(50)))')" 1225 "fifty in a row wait to be read"
 is "$(client '
 s.connect((echo[0], 9)); s.send(b"x")
-try: s.recv(10)
+try: s.recvfrom(10)
 except OSError as e: print(errno.errorcode[e.errno])')" ECONNREFUSED "a closed port is ECONNREFUSED on a connected socket"
 is "$(client 's.sendto(b"abcdef", echo); print(s.recvfrom(3)[0].decode(), end=" "); s.setblocking(False)
 try: s.recv(10)

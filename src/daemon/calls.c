@@ -36,8 +36,8 @@ static void sweep_sometimes(struct request *request)
 		return;
 	plugs_sweep(request->host);
 	LIST_EACH(&daemon->hosts, node)
-		LIST_EACH(&LIST_ITEM(node, struct host, node)->plugs, inner)
-			idle++;
+	LIST_EACH(&LIST_ITEM(node, struct host, node)->plugs, inner)
+	idle++;
 	daemon->idle_plugs = 0;
 	daemon->sweep_at = MAX(idle, 256);
 }
@@ -234,8 +234,8 @@ static int32_t get_name(struct request *request, bool remote)
 		reply_address(request, &nl, sizeof(nl));
 		return 0;
 	}
-	int r = remote ? berth_getpeername(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length) :
-			 berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length);
+	int r = remote ? berth_getpeername(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length)
+		       : berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length);
 	if (r < 0)
 		return -errno;
 	reply_address(request, &address, length);
@@ -272,7 +272,9 @@ static int32_t call_setsockopt(struct request *request)
 	if (datagram_setsockopt(request) == 0)
 		return 0;
 	return berth_setsockopt(plug->host->stack, plug->fd, message->level, message->option, request->payload,
-				(socklen_t)request->payload_length) ? -errno : 0;
+				(socklen_t)request->payload_length)
+		       ? -errno
+		       : 0;
 }
 
 static int32_t get_own_error(struct request *request, struct plug *plug)

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-	ROUNDS_A_TURN = 32,  /* of work and frames, before the kernel's events are looked at again */
+	ROUNDS_A_TURN = 32,   /* of work and frames, before the kernel's events are looked at again */
 	STARTUP_SECONDS = 10, /* for the first host to come */
 	LOCK_TRIES = 10,
 	END_BUFFER = 4 << 20, /* wished for; the kernel cuts it to wmem_max */

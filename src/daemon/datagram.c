@@ -22,8 +22,8 @@ enum { DATAGRAMS_A_TURN = 256 };
 static const struct {
 	int family, level, option;
 } always_on[] = {
-	{ AF_INET, IPPROTO_IP, IP_PKTINFO },	      { AF_INET, IPPROTO_IP, IP_RECVTTL },
-	{ AF_INET, IPPROTO_IP, IP_RECVTOS },	      { AF_INET6, IPPROTO_IPV6, IPV6_RECVPKTINFO },
+	{ AF_INET, IPPROTO_IP, IP_PKTINFO },	       { AF_INET, IPPROTO_IP, IP_RECVTTL },
+	{ AF_INET, IPPROTO_IP, IP_RECVTOS },	       { AF_INET6, IPPROTO_IPV6, IPV6_RECVPKTINFO },
 	{ AF_INET6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT }, { AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS },
 };
 
@@ -109,8 +109,8 @@ static void read_control(struct msghdr *message, struct channel_tag *tag)
 			tag->ttl = (uint32_t)value;
 		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
 			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)) {
-			tag->traffic_class = (uint32_t)(c->cmsg_type == IP_TOS && c->cmsg_level == IPPROTO_IP ?
-								data[0] : value);
+			tag->traffic_class =
+				(uint32_t)(c->cmsg_type == IP_TOS && c->cmsg_level == IPPROTO_IP ? data[0] : value);
 		}
 	}
 }
@@ -157,8 +157,12 @@ static bool pass_one(struct plug *plug)
 	struct sockaddr_storage from;
 	_Alignas(struct cmsghdr) char control[256];
 	struct iovec part = { .iov_base = daemon->scratch, .iov_len = SCRATCH_SIZE };
-	struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1,
-				  .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_name = &from,
+				  .msg_namelen = sizeof(from),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	ssize_t n = berth_recvmsg(plug->host->stack, plug->fd, &message, MSG_DONTWAIT);
 
 	if (n < 0)

@@ -20,8 +20,8 @@
 #include <stdlib.h>
 
 enum {
-	LEAVE_SECONDS = 30,	 /* for others to take what a dead program sent */
-	LAST_LEAVE_MSEC = 2000,	 /* the same when only published connections are left */
+	LEAVE_SECONDS = 30,	/* for others to take what a dead program sent */
+	LAST_LEAVE_MSEC = 2000, /* the same when only published connections are left */
 	NAME_FROM_PROGRAM_MAX = 48,
 };
 
@@ -35,7 +35,8 @@ static void hook_ready(void *context, int fd, unsigned events)
 
 static struct host *find_by_join(struct daemon *daemon, uint64_t join_id)
 {
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->join_id == join_id && !host->leaving && !host->gateway)
 			return host;
@@ -45,7 +46,8 @@ static struct host *find_by_join(struct daemon *daemon, uint64_t join_id)
 
 struct host *host_of_ip(struct daemon *daemon, struct berth_ip ip)
 {
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (ip_equal(berth_host_ip4(host->host), ip) || ip_equal(berth_host_ip6(host->host), ip))
 			return host;
@@ -92,7 +94,8 @@ static struct host *find_by_name(struct daemon *daemon, const char *name)
 {
 	struct berth_host *found = berth_net_find_host(daemon->net, name);
 
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (found && host->host == found)
 			return host;
@@ -129,8 +132,7 @@ static void label_of_program(const char *program, char label[64])
 		strcpy(label, "host");
 }
 
-static int add_named_by_program(struct daemon *daemon, const char *program, struct berth_ip ip,
-				struct host **ret_host)
+static int add_named_by_program(struct daemon *daemon, const char *program, struct berth_ip ip, struct host **ret_host)
 {
 	char label[64], name[80];
 	int r = -EEXIST;
@@ -200,7 +202,7 @@ void host_leave(struct host *host)
 	host->leaving = true;
 	host_touch(host);
 	LIST_EACH_SAFE(&host->published, node)
-		publish_free(LIST_ITEM(node, struct publish, node));
+	publish_free(LIST_ITEM(node, struct publish, node));
 	/* Ends of ours tell by themselves when the program's last byte was taken. */
 	for (struct list *node = host->plugs.next; node != &host->plugs;) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
@@ -220,7 +222,7 @@ void host_free(struct host *host)
 		return;
 	struct daemon *daemon = host->daemon;
 	LIST_EACH_SAFE(&host->published, node)
-		publish_free(LIST_ITEM(node, struct publish, node));
+	publish_free(LIST_ITEM(node, struct publish, node));
 	while (!list_empty(&host->plugs))
 		plug_abort(LIST_FIRST(&host->plugs, struct plug, node));
 	berth_net_advance(daemon->net, daemon->loop.now); /* the resets are to be heard */
@@ -250,8 +252,8 @@ static bool has_left(struct host *host)
 static bool any_published(const struct daemon *daemon)
 {
 	LIST_EACH((struct list *)&daemon->hosts, node)
-		if (!list_empty(&LIST_ITEM(node, struct host, node)->published))
-			return true;
+	if (!list_empty(&LIST_ITEM(node, struct host, node)->published))
+		return true;
 	return false;
 }
 
@@ -274,7 +276,8 @@ void hosts_reap(struct daemon *daemon)
 {
 	size_t staying = 0;
 
-	LIST_EACH_SAFE(&daemon->hosts, node) {
+	LIST_EACH_SAFE(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->gateway)
 			continue;

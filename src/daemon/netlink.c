@@ -114,8 +114,8 @@ static void put_link(struct reply *reply, const struct berth_link *link)
 
 	info->ifi_type = link->loopback ? ARPHRD_LOOPBACK : ARPHRD_ETHER;
 	info->ifi_index = (int)link->index;
-	info->ifi_flags = IFF_UP | IFF_RUNNING | IFF_LOWER_UP |
-			  (link->loopback ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST);
+	info->ifi_flags =
+		IFF_UP | IFF_RUNNING | IFF_LOWER_UP | (link->loopback ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST);
 	put_attribute(reply, IFLA_IFNAME, link->name, strlen(link->name) + 1);
 	put_number(reply, IFLA_TXQLEN, 1000);
 	put_attribute(reply, IFLA_OPERSTATE, &state, 1);
@@ -189,14 +189,16 @@ static void put_route(struct reply *reply, const struct route *route)
 static void dump_links(struct reply *reply, int family)
 {
 	LIST_EACH(&reply->plug->host->stack->links, node)
-		put_link(reply, LIST_ITEM(node, struct berth_link, node));
+	put_link(reply, LIST_ITEM(node, struct berth_link, node));
 }
 
 static void dump_addresses(struct reply *reply, int family)
 {
-	LIST_EACH(&reply->plug->host->stack->links, node) {
+	LIST_EACH(&reply->plug->host->stack->links, node)
+	{
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
-		LIST_EACH(&link->addresses, inner) {
+		LIST_EACH(&link->addresses, inner)
+		{
 			struct link_address *address = LIST_ITEM(inner, struct link_address, node);
 			if (!family || (family == AF_INET) == ip_is4(address->ip))
 				put_address(reply, link, address);
@@ -209,14 +211,17 @@ static void dump_routes(struct reply *reply, int family)
 	struct berth_host *host = reply->plug->host->host;
 
 	for (int f = AF_INET; f; f = f == AF_INET ? AF_INET6 : 0) {
-		LIST_EACH(&host->link->addresses, node) {
+		LIST_EACH(&host->link->addresses, node)
+		{
 			struct link_address *address = LIST_ITEM(node, struct link_address, node);
 			if (ip_is4(address->ip) != (f == AF_INET) || (family && family != f))
 				continue;
 			put_route(reply, &(struct route){ .to = ip_mask(address->ip, address->prefix_length),
 							  .length = address->prefix_length,
 							  .source = f == AF_INET ? address->ip : ip_any,
-							  .family = f, .link = host->link, .type = RTN_UNICAST,
+							  .family = f,
+							  .link = host->link,
+							  .type = RTN_UNICAST,
 							  .table = RT_TABLE_MAIN });
 		}
 	}
@@ -244,7 +249,8 @@ static int get_link(struct reply *reply)
 
 	if (request->nlmsg_len < NLMSG_LENGTH(sizeof(*wanted)))
 		return -EINVAL;
-	LIST_EACH(&reply->plug->host->stack->links, node) {
+	LIST_EACH(&reply->plug->host->stack->links, node)
+	{
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
 		bool named = name && !strncmp(RTA_DATA(name), link->name, RTA_PAYLOAD(name));
 		if (wanted->ifi_index > 0 ? (unsigned)wanted->ifi_index != link->index : !named)
@@ -325,7 +331,8 @@ static uint32_t choose_port(struct plug *plug)
 {
 	uint32_t port = (uint32_t)plug->pid;
 
-	LIST_EACH(&plug->host->plugs, node) {
+	LIST_EACH(&plug->host->plugs, node)
+	{
 		struct plug *other = LIST_ITEM(node, struct plug, node);
 		if (other != plug && other->netlink_port == port)
 			return (uint32_t)plug->id | 0x80000000; /* Linux: a negative one, when the pid is taken */
@@ -352,8 +359,7 @@ int32_t netlink_request(struct plug *plug, const uint8_t *bytes, size_t length)
 		if (request->nlmsg_type < NLMSG_MIN_TYPE || !(request->nlmsg_flags & NLM_F_REQUEST))
 			continue;
 		int r = answer_query(reply);
-		if (r < 0 || (request->nlmsg_flags & NLM_F_ACK &&
-			      (request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP))
+		if (r < 0 || (request->nlmsg_flags & NLM_F_ACK && (request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP))
 			put_error(reply, r);
 		reply_flush(reply);
 	}

@@ -43,7 +43,8 @@ json_t *report_network(struct daemon *daemon)
 {
 	json_int_t hosts = 0;
 
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		hosts += !host->gateway && !host->leaving;
 	}
@@ -62,7 +63,8 @@ static json_t *published_of(const struct host *host)
 {
 	json_t *list = json_array();
 
-	LIST_EACH((struct list *)&host->published, node) {
+	LIST_EACH((struct list *)&host->published, node)
+	{
 		struct publish *publish = LIST_ITEM(node, struct publish, node);
 		json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s}", "address", ip_of(publish->real_ip),
 						      "real_port", publish->real_port, "port", publish->port,
@@ -75,16 +77,17 @@ json_t *report_hosts(struct daemon *daemon)
 {
 	json_t *list = json_array();
 
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->gateway || host->leaving)
 			continue;
 		json_array_append_new(
-			list, json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I}", "name",
-					berth_host_name(host->host), "ip4", ip_of(berth_host_ip4(host->host)), "ip6",
-					ip_of(berth_host_ip6(host->host)), "program", text_of(host->program), "pid",
-					host->pid, "express", host->express, "published", published_of(host),
-					"started", (json_int_t)host->started_wall));
+			list,
+			json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I}", "name", berth_host_name(host->host),
+				  "ip4", ip_of(berth_host_ip4(host->host)), "ip6", ip_of(berth_host_ip6(host->host)),
+				  "program", text_of(host->program), "pid", host->pid, "express", host->express,
+				  "published", published_of(host), "started", (json_int_t)host->started_wall));
 	}
 	return list;
 }
@@ -112,13 +115,12 @@ static json_t *tcp_of(const struct berth_socket_info *info)
 {
 	if (info->protocol != IPPROTO_TCP || !info->congestion || !strcmp(info->state, "LISTEN"))
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rtt_us",
-			 (json_int_t)info->rtt_us, "rttvar_us", (json_int_t)info->rttvar_us, "rto_us",
-			 (json_int_t)info->rto_us, "cwnd", (json_int_t)info->cwnd, "ssthresh",
-			 (json_int_t)info->ssthresh, "mss", (json_int_t)info->mss, "retransmits",
-			 (json_int_t)info->retransmits, "bytes_sent", (json_int_t)info->bytes_sent, "bytes_acked",
-			 (json_int_t)info->bytes_acked, "bytes_received", (json_int_t)info->bytes_received,
-			 "congestion", info->congestion);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rtt_us", (json_int_t)info->rtt_us,
+			 "rttvar_us", (json_int_t)info->rttvar_us, "rto_us", (json_int_t)info->rto_us, "cwnd",
+			 (json_int_t)info->cwnd, "ssthresh", (json_int_t)info->ssthresh, "mss", (json_int_t)info->mss,
+			 "retransmits", (json_int_t)info->retransmits, "bytes_sent", (json_int_t)info->bytes_sent,
+			 "bytes_acked", (json_int_t)info->bytes_acked, "bytes_received",
+			 (json_int_t)info->bytes_received, "congestion", info->congestion);
 }
 
 static json_int_t waiting_in(int end)
@@ -151,12 +153,16 @@ static json_t *describe(const struct host *host, const struct berth_socket_info 
 }
 
 /* One end of an express conversation, which the stack knows only as a claimed port. */
-static json_t *describe_express(const struct host *host, const struct plug *process,
-				const struct berth_endpoint *local, const struct berth_endpoint *remote)
+static json_t *describe_express(const struct host *host, const struct plug *process, const struct berth_endpoint *local,
+				const struct berth_endpoint *remote)
 {
-	struct berth_socket_info info = { .fd = -1, .protocol = IPPROTO_TCP, .protocol_name = "tcp",
-					  .family = ip_is4(local->ip) ? AF_INET : AF_INET6, .state = "ESTAB",
-					  .local = *local, .remote = *remote };
+	struct berth_socket_info info = { .fd = -1,
+					  .protocol = IPPROTO_TCP,
+					  .protocol_name = "tcp",
+					  .family = ip_is4(local->ip) ? AF_INET : AF_INET6,
+					  .state = "ESTAB",
+					  .local = *local,
+					  .remote = *remote };
 
 	return describe(host, &info, process, "express");
 }
@@ -195,7 +201,8 @@ json_t *report_sockets(struct daemon *daemon)
 {
 	struct walk walk = { .list = json_array() };
 
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		walk.host = LIST_ITEM(node, struct host, node);
 		plugs_sweep(walk.host);
 		berth_socket_each(walk.host->stack, add_socket, &walk);
@@ -207,7 +214,8 @@ json_t *report_events(struct daemon *daemon)
 {
 	json_t *list = json_array();
 
-	LIST_EACH(&daemon->hosts, node) {
+	LIST_EACH(&daemon->hosts, node)
+	{
 		struct host *host = LIST_ITEM(node, struct host, node);
 		json_t *events = json_object();
 		for (unsigned event = 0; berth_event_name(event); event++) {
@@ -215,8 +223,8 @@ json_t *report_events(struct daemon *daemon)
 			if (count)
 				json_object_set_new(events, berth_event_name(event), json_integer((json_int_t)count));
 		}
-		json_array_append_new(list, json_pack("{s:s, s:o}", "host", berth_host_name(host->host), "events",
-						      events));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o}", "host", berth_host_name(host->host), "events", events));
 	}
 	return list;
 }

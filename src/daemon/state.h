@@ -35,14 +35,14 @@ struct daemon {
 	struct berth_net *net;
 	char network[31], key[NAME_KEY_LENGTH + 1];
 	char directory[200];
-	int lock, probe;	/* probe: name_is_alive()'s */
-	int send_buffer;	/* SO_SNDBUF of our ends */
+	int lock, probe; /* probe: name_is_alive()'s */
+	int send_buffer; /* SO_SNDBUF of our ends */
 	berth_time started;
-	struct list hosts;	/* struct host, gateway included */
-	struct list channels;	/* that said no HELLO yet */
-	struct list work;	/* plugs whose stack socket wants to be looked at */
+	struct list hosts;		  /* struct host, gateway included */
+	struct list channels;		  /* that said no HELLO yet */
+	struct list work;		  /* plugs whose stack socket wants to be looked at */
 	struct plug *plugs[PLUG_BUCKETS]; /* by id */
-	size_t idle_plugs, sweep_at; /* stream plugs with no end of ours, and when to look which are dead */
+	size_t idle_plugs, sweep_at;	  /* stream plugs with no end of ours, and when to look which are dead */
 	uint64_t last_id, last_join;
 	struct host *gateway;
 	struct loop_watch run_listener, stream_listener, api_listener, api_events;
@@ -95,8 +95,8 @@ struct plug_role {
 };
 
 struct plug {
-	struct list node; /* in host->plugs */
-	struct list work; /* in daemon->work */
+	struct list node;  /* in host->plugs */
+	struct list work;  /* in daemon->work */
 	struct plug *next; /* in daemon->plugs */
 	uint64_t id;
 	struct host *host;
@@ -104,21 +104,21 @@ struct plug {
 	uint16_t domain, kind, protocol;
 	int32_t pid;
 	char command[16];
-	int fd;	 /* the stack's; -1: none */
-	int end; /* ours of the program's socket (or a real connection's); -1: none */
+	int fd;			 /* the stack's; -1: none */
+	int end;		 /* ours of the program's socket (or a real connection's); -1: none */
 	struct loop_watch watch; /* of end, while it is watched */
-	int error; /* for SO_ERROR: positive errno */
+	int error;		 /* for SO_ERROR: positive errno */
 	/* stream */
 	struct held to_core, to_program;
-	uint64_t filler; /* bytes to throw away first */
+	uint64_t filler;	 /* bytes to throw away first */
 	bool connect_told_later; /* the supervisor was answered -EINPROGRESS */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
 	struct channel *connect_channel; /* who waits for CHANNEL_CONNECTED, with which tag */
 	uint64_t connect_tag;
 	struct berth_timer timer;
 	/* listener */
-	bool gone; /* found dead from inside a hook: end it outside */
-	struct plug *waiting; /* accepted, but the program's own backlog is full */
+	bool gone;	       /* found dead from inside a hook: end it outside */
+	struct plug *waiting;  /* accepted, but the program's own backlog is full */
 	struct plug *waits_at; /* the other way round */
 	/* datagram */
 	struct tags *tags;

@@ -68,8 +68,9 @@ static void held_took(struct held *held, size_t length)
 
 static void answer_connect(struct plug *plug, int result)
 {
-	struct channel_message message = { .type = CHANNEL_CONNECTED, .tag = plug->connect_tag, .id = plug->id,
-					   .result = result };
+	struct channel_message message = {
+		.type = CHANNEL_CONNECTED, .tag = plug->connect_tag, .id = plug->id, .result = result
+	};
 
 	if (plug->connect_channel)
 		channel_send(plug->connect_channel, &message, NULL, 0);
@@ -429,7 +430,7 @@ static struct plug *plug_of_end(struct daemon *daemon, int end)
 static void hear_first(struct host *host)
 {
 	LIST_EACH(&host->channels, node)
-		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
+	channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
 }
 
 void stream_accept(struct loop_watch *watch, uint32_t events)

@@ -40,7 +40,8 @@ static void device_transmit(void *context, struct berth_packet *packet)
 
 static int set_up(int fd, unsigned index)
 {
-	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+	struct sockaddr_ll address = { .sll_family = AF_PACKET,
+				       .sll_protocol = htons(ETH_P_ALL),
 				       .sll_ifindex = (int)index };
 	struct packet_mreq promiscuous = { .mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC };
 	int one = 1;
@@ -85,8 +86,11 @@ int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8
 		free(device);
 		return r;
 	}
-	struct berth_link_config config = { .name = name, .type = BERTH_LINK_ETHERNET, .mtu = device->mtu,
-					    .transmit = device_transmit, .context = device };
+	struct berth_link_config config = { .name = name,
+					    .type = BERTH_LINK_ETHERNET,
+					    .mtu = device->mtu,
+					    .transmit = device_transmit,
+					    .context = device };
 	memcpy(config.mac, mac, sizeof(config.mac));
 	r = berth_link_add(stack, &config, &device->link);
 	if (r < 0) {
@@ -143,8 +147,12 @@ static struct berth_packet *read_one(struct berth_afpacket *device, int *ret_err
 	if (!packet)
 		return NULL;
 	struct iovec part = { .iov_base = packet->data, .iov_len = size };
-	struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1,
-				  .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_name = &from,
+				  .msg_namelen = sizeof(from),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(device->fd, &message, MSG_DONTWAIT);
 	if (n < 0 || from.sll_pkttype == PACKET_OUTGOING || message.msg_flags & MSG_TRUNC) {
 		*ret_error = n < 0 && errno != EINTR ? -errno : -ENOMSG;

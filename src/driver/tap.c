@@ -90,8 +90,9 @@ int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t ma
 		return r;
 	}
 	bring_up(name, tap->mtu);
-	struct berth_link_config config = { .name = name, .type = BERTH_LINK_ETHERNET, .mtu = tap->mtu,
-					    .transmit = tap_transmit, .context = tap };
+	struct berth_link_config config = {
+		.name = name, .type = BERTH_LINK_ETHERNET, .mtu = tap->mtu, .transmit = tap_transmit, .context = tap
+	};
 	memcpy(config.mac, mac, sizeof(config.mac));
 	r = berth_link_add(stack, &config, &tap->link);
 	if (r < 0) {

@@ -12,7 +12,7 @@ enum {
 	/* Two hosts can answer each other for ever at one instant; after so many
 	 * frames the caller gets the turn, and the deadline says at once. */
 	FRAMES_A_TURN = 8192,
-	FRAMES_A_WIRE = 64, /* before another cable's turn */
+	FRAMES_A_WIRE = 64,		  /* before another cable's turn */
 	SUPERFRAME_DEFAULT = 65535 - 120, /* what the IPv4 length field leaves beside the largest headers */
 	SUBNET4_LENGTH = 16,
 	SUBNET6_LENGTH = 64,
@@ -73,7 +73,7 @@ void berth_net_free(struct berth_net *net)
 	if (!net)
 		return;
 	LIST_EACH_SAFE(&net->hosts, node)
-		berth_net_remove_host(LIST_ITEM(node, struct berth_host, node));
+	berth_net_remove_host(LIST_ITEM(node, struct berth_host, node));
 	switch_fini(&net->sw);
 	timers_fini(&net->wires);
 	if (net->packets)
@@ -106,7 +106,8 @@ static bool run_stacks(struct berth_net *net, berth_time now)
 {
 	bool ran = false;
 
-	LIST_EACH(&net->hosts, node) {
+	LIST_EACH(&net->hosts, node)
+	{
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		if (berth_stack_deadline(host->stack) > now)
 			continue;
@@ -161,7 +162,8 @@ berth_time berth_net_deadline(const struct berth_net *net)
 
 	if (!list_empty(&net->resolvers))
 		return net->now;
-	LIST_EACH((struct list *)&net->hosts, node) {
+	LIST_EACH((struct list *)&net->hosts, node)
+	{
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		deadline = MIN(deadline, berth_stack_deadline(host->stack));
 	}
@@ -177,7 +179,8 @@ struct berth_host *berth_net_next_host(struct berth_net *net, struct berth_host 
 
 struct berth_host *net_host_by_ip(struct berth_net *net, struct berth_ip ip)
 {
-	LIST_EACH(&net->hosts, node) {
+	LIST_EACH(&net->hosts, node)
+	{
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		if (ip_equal(host->ip4, ip) || ip_equal(host->ip6, ip))
 			return host;

@@ -32,7 +32,7 @@ struct berth_host {
 	struct berth_stack *stack;
 	struct berth_link *link;
 	struct switch_port port;
-	struct wire up, down; /* host to switch, switch to host */
+	struct wire up, down;	  /* host to switch, switch to host */
 	struct berth_hooks hooks; /* the embedder's */
 	struct resolver resolver;
 };

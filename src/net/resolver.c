@@ -17,9 +17,9 @@ static const struct {
 	int family, type;
 	bool gateway; /* at the gateway's address; else at all of them */
 } kinds[RESOLVER_SOCKETS] = {
-	{ AF_INET, SOCK_DGRAM, false }, { AF_INET6, SOCK_DGRAM, false }, { AF_INET, SOCK_STREAM, false },
-	{ AF_INET6, SOCK_STREAM, false }, { AF_INET, SOCK_DGRAM, true }, { AF_INET6, SOCK_DGRAM, true },
-	{ AF_INET, SOCK_STREAM, true }, { AF_INET6, SOCK_STREAM, true },
+	{ AF_INET, SOCK_DGRAM, false },	  { AF_INET6, SOCK_DGRAM, false }, { AF_INET, SOCK_STREAM, false },
+	{ AF_INET6, SOCK_STREAM, false }, { AF_INET, SOCK_DGRAM, true },   { AF_INET6, SOCK_DGRAM, true },
+	{ AF_INET, SOCK_STREAM, true },	  { AF_INET6, SOCK_STREAM, true },
 };
 
 void resolver_init(struct resolver *resolver, struct berth_host *host)
@@ -35,7 +35,8 @@ static int open_socket(struct berth_host *host, int family, int type, bool gatew
 	struct berth_stack *stack = host->stack;
 	struct sockaddr_in address4 = { .sin_family = AF_INET, .sin_port = htons(PORT_DOMAIN) };
 	struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(PORT_DOMAIN) };
-	const struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&address4 : (struct sockaddr *)&address6;
+	const struct sockaddr *address =
+		family == AF_INET ? (struct sockaddr *)&address4 : (struct sockaddr *)&address6;
 	socklen_t length = family == AF_INET ? sizeof(address4) : sizeof(address6);
 	int one = 1, fd = berth_socket(stack, family, type | SOCK_NONBLOCK, 0);
 
@@ -63,7 +64,8 @@ static int open_socket(struct berth_host *host, int family, int type, bool gatew
 int resolver_open(struct resolver *resolver)
 {
 	for (int i = 0; i < RESOLVER_SOCKETS; i++) {
-		int r = open_socket(resolver->host, kinds[i].family, kinds[i].type, kinds[i].gateway, &resolver->fds[i]);
+		int r = open_socket(resolver->host, kinds[i].family, kinds[i].type, kinds[i].gateway,
+				    &resolver->fds[i]);
 		if (r < 0)
 			return r;
 	}
@@ -177,8 +179,8 @@ static void run_listener(struct resolver *resolver, int listener)
 static bool answer_one(struct resolver *resolver, struct resolver_connection *connection, size_t query_length)
 {
 	uint8_t answer[2 + ANSWER_MAX];
-	size_t length = names_answer(resolver->host->net, connection->bytes + 2, query_length, answer + 2,
-				     ANSWER_MAX, ANSWER_MAX);
+	size_t length = names_answer(resolver->host->net, connection->bytes + 2, query_length, answer + 2, ANSWER_MAX,
+				     ANSWER_MAX);
 
 	if (!length)
 		return false;

@@ -21,7 +21,7 @@ enum { LOOP_EVENTS = 256 };
 struct loop;
 
 struct loop_watch {
-	int fd; /* -1: not in a loop */
+	int fd;		 /* -1: not in a loop */
 	uint32_t events; /* EPOLL*: what is waited for */
 	void (*ready)(struct loop_watch *watch, uint32_t events);
 };

@@ -88,8 +88,7 @@ static void name_to_text(const uint8_t *wire, char *text)
 }
 
 /* Look for EDNS among count records at *offset. Returns false when they can't be read. */
-static bool read_additional(const uint8_t *bytes, size_t length, size_t offset, unsigned count,
-			    struct dns_query *query)
+static bool read_additional(const uint8_t *bytes, size_t length, size_t offset, unsigned count, struct dns_query *query)
 {
 	uint8_t name[DNS_NAME_MAX];
 

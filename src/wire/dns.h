@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 enum {
-	DNS_NAME_MAX = 255,   /* octets of a name on the wire, the root's included */
-	DNS_UDP_MAX = 512,    /* octets of a UDP answer without EDNS. RFC 1035 §4.2.1 */
+	DNS_NAME_MAX = 255, /* octets of a name on the wire, the root's included */
+	DNS_UDP_MAX = 512,  /* octets of a UDP answer without EDNS. RFC 1035 §4.2.1 */
 	DNS_HEADER_SIZE = 12,
 };
 
@@ -40,7 +40,7 @@ struct dns_query {
 	uint16_t flags; /* as on the wire */
 	uint16_t type, class;
 	bool edns;
-	uint16_t udp_size; /* octets that the asker takes in a UDP answer */
+	uint16_t udp_size;  /* octets that the asker takes in a UDP answer */
 	enum dns_code code; /* what is wrong with the question already, else DNS_NOERROR */
 	/* The question's name: on the wire without compression, and as lower-case
 	 * text without the last dot; empty text when a label is no host's name. */
@@ -51,7 +51,7 @@ struct dns_query {
 
 struct dns_record {
 	uint16_t type;
-	uint32_t ttl; /* seconds */
+	uint32_t ttl;		    /* seconds */
 	uint8_t data[DNS_NAME_MAX]; /* RDATA */
 	uint16_t data_length;
 };

@@ -126,8 +126,13 @@ static struct name name_of(uint64_t id)
 static struct program given_stream(struct supervisor *supervisor)
 {
 	struct program program = { socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ++last_id };
-	struct channel_message message = { .type = CHANNEL_SOCKET, .id = program.id, .domain = AF_INET,
-					   .kind = SOCK_STREAM, .protocol = 6, .pid = getpid(), .command = "test" };
+	struct channel_message message = { .type = CHANNEL_SOCKET,
+					   .id = program.id,
+					   .domain = AF_INET,
+					   .kind = SOCK_STREAM,
+					   .protocol = 6,
+					   .pid = getpid(),
+					   .command = "test" };
 	struct sockaddr_un address;
 	struct name name = name_of(program.id);
 	socklen_t length = name_write(supervisor->welcome.key, &name, &address);
@@ -349,8 +354,9 @@ TEST(channel, datagrams_carry_their_source)
 	for (int i = 0; i < 2; i++) {
 		REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pairs[i]) == 0);
 		ids[i] = ++last_id;
-		struct channel_message message = { .type = CHANNEL_SOCKET, .id = ids[i], .domain = AF_INET,
-						   .kind = SOCK_DGRAM, .protocol = 17 };
+		struct channel_message message = {
+			.type = CHANNEL_SOCKET, .id = ids[i], .domain = AF_INET, .kind = SOCK_DGRAM, .protocol = 17
+		};
 		CHECK(say(&a, &message, NULL, 0, pairs[i][1]));
 		close(pairs[i][1]);
 	}
@@ -440,8 +446,11 @@ TEST(channel, nonsense_ends_the_connection_and_not_the_daemon)
 	CHECK_EQ(send(b.fd, "nonsense", 8, 0), 8);
 	CHECK_EQ(recv(b.fd, b.payload, 1, 0), 0);
 	for (uint32_t type = 0; type < 80; type++) {
-		struct channel_message message = { .type = type, .id = 12345, .address_length = CHANNEL_ADDRESS_MAX,
-						   .value = -1, .control_length = 4000000000u };
+		struct channel_message message = { .type = type,
+						   .id = 12345,
+						   .address_length = CHANNEL_ADDRESS_MAX,
+						   .value = -1,
+						   .control_length = 4000000000u };
 		if (type != CHANNEL_HELLO)
 			CHECK(say(&a, &message, "x", 1, -1));
 	}

@@ -159,7 +159,8 @@ TEST(resolver, answers_at_any_far_address_and_at_loopback)
 		socklen_t length = sizeof(from);
 		int fd = berth_socket(a, AF_INET, SOCK_DGRAM, 0);
 		CHECK_EQ(berth_sendto(a, fd, bytes, dns_query_for_b(bytes), 0, (struct sockaddr *)&address,
-				      sizeof(address)), 19);
+				      sizeof(address)),
+			 19);
 		berth_net_advance(net, 1);
 		CHECK_EQ(berth_recvfrom(a, fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length), 19 + 16);
 		CHECK_EQ(from.sin_addr.s_addr, address.sin_addr.s_addr);
@@ -211,7 +212,8 @@ TEST(resolver, is_out_of_the_embedders_sight)
 	CHECK(!net_host_owns_fd(host, fd));
 	CHECK_EQ(berth_bind(stack, berth_socket(stack, AF_INET, SOCK_STREAM, 0),
 			    (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(53) },
-			    sizeof(address)), 0);
+			    sizeof(address)),
+		 0);
 	ready_calls = 0;
 	berth_sendto(stack, fd, bytes, dns_query_for_b(bytes), 0, (struct sockaddr *)&address, sizeof(address));
 	berth_net_advance(net, 1);

@@ -121,7 +121,8 @@ TEST(switch, frame_without_a_header_is_dropped)
 
 	bench_open(&bench);
 	for (size_t length = 0; length < 14; length++)
-		switch_input(&bench.sw, &bench.ports[0].port, berth_packet_copy(bench.pool, "aaaaaaaaaaaaaa", length), 0);
+		switch_input(&bench.sw, &bench.ports[0].port, berth_packet_copy(bench.pool, "aaaaaaaaaaaaaa", length),
+			     0);
 	CHECK_EQ(bench.sw.drops_short, 14);
 	CHECK(received(&bench, 0, 0, 0));
 	bench_close(&bench);

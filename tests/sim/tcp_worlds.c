@@ -10,6 +10,7 @@
  * A failure prints its seed. BERTH_SEED=n or --seed n runs that world alone;
  * BERTH_WORLDS=n sets how many are run.
  */
+#include "base/bytes.h"
 #include "base/packet.h"
 #include "base/random.h"
 
@@ -51,14 +52,17 @@ struct world {
 	struct berth_stack *stacks[2];
 	struct berth_link *links[2];
 	struct berth_ip addresses[2];
-	struct { struct world *world; int side; } ends[2];
+	struct end {
+		struct world *world;
+		int side;
+	} ends[2];
 	struct cable cable;
 	struct frame frames[8192];
 	size_t frame_count;
 	uint64_t lost;
 	struct flow flows[FLOWS_MAX];
 	int flow_count;
-	bool ip6, rough, hasty;
+	bool ip6, rough, hasty, moving; /* moving: frames and time, no call of an application */
 	berth_time now, tick;
 	char failure[200];
 };
@@ -117,7 +121,7 @@ static void carry(struct world *world, struct berth_packet *packet, int to)
 
 static void transmit(void *context, struct berth_packet *packet)
 {
-	struct { struct world *world; int side; } *end = context;
+	struct end *end = context;
 	struct world *world = end->world;
 	unsigned fail_one_in = world->fail_one_in;
 
@@ -297,7 +301,7 @@ static void try_accept(struct world *world, struct flow *flow)
 {
 	int side = !flow->initiator;
 
-	if (flow->closed[side] || flow->fd[side] >= 0)
+	if (flow->closed[side] || flow->fd[side] >= 0 || flow->listener < 0)
 		return;
 	flow->fd[side] = berth_accept(world->stacks[side], flow->listener, NULL, NULL, SOCK_NONBLOCK);
 }
@@ -353,7 +357,7 @@ static bool could_act(struct world *world, struct flow *flow, int side)
 	int readiness;
 
 	if (flow->fd[side] < 0)
-		return !flow->closed[side] && side != flow->initiator &&
+		return !flow->closed[side] && side != flow->initiator && flow->listener >= 0 &&
 		       (berth_readiness(world->stacks[side], flow->listener) & BERTH_POLLIN);
 	readiness = berth_readiness(world->stacks[side], flow->fd[side]);
 	return ((readiness & BERTH_POLLIN) && !flow->end[side]) ||
@@ -400,9 +404,11 @@ static void pass_time(struct world *world)
 		return;
 	}
 	world->now = next > world->now ? next : world->now;
+	world->moving = true;
 	deliver(world);
 	for (int side = 0; side < 2; side++)
 		berth_stack_advance(world->stacks[side], world->now);
+	world->moving = false;
 }
 
 static int count_socket(void *context, const struct berth_socket_info *info)
@@ -425,12 +431,47 @@ static unsigned pick_buffer(struct world *world)
 	return (unsigned)(2048u << below(world, 8));
 }
 
+static void end_side(struct world *world, struct flow *flow, int side, bool abort);
+
+/* Hooks may close sockets, whatever is going on. */
+static void close_something(struct world *world, int side)
+{
+	struct flow *flow = &world->flows[below(world, (uint64_t)MAX(world->flow_count, 1))];
+
+	if (!world->rough || !world->moving || !chance(world, 2))
+		return;
+	world->moving = false; /* what closing sends has events, too */
+	flow->dead = true;
+	if (chance(world, 300) && side != flow->initiator && flow->listener >= 0) {
+		berth_close(world->stacks[side], flow->listener);
+		flow->listener = -1;
+	} else {
+		end_side(world, flow, side, chance(world, 500));
+	}
+	world->moving = true;
+}
+
+static void on_event(void *context, unsigned event)
+{
+	struct end *end = context;
+
+	close_something(end->world, end->side);
+}
+
+static void on_ready(void *context, int fd, unsigned events)
+{
+	struct end *end = context;
+
+	close_something(end->world, end->side);
+}
+
 static void add_stack(struct world *world, int side)
 {
 	static const unsigned mtus[] = { 1500, 1500, 1400, 9000, 65535 };
 	struct berth_stack_config config = {
 		.seed = random_u64(&world->random),
 		.allocator = &world->allocator,
+		.hooks = { .context = &world->ends[side], .ready = on_ready, .event = on_event },
 		.limits = { .send_buffer = pick_buffer(world), .receive_buffer = pick_buffer(world) },
 	};
 	struct berth_link_config link = {
@@ -459,7 +500,7 @@ static void build(struct world *world)
 	world->ip6 = chance(world, 300);
 	world->rough = chance(world, 150);
 	world->cable = (struct cable){
-		.loss = (unsigned)below(world, 201),
+		.loss = chance(world, 300) ? 200 : (unsigned)below(world, 201),
 		.repeat = chance(world, 500) ? (unsigned)below(world, 100) : 0,
 		.damage = chance(world, 200) ? (unsigned)below(world, 30) : 0,
 		.delay = (berth_time)below(world, 60 * BERTH_MSEC),

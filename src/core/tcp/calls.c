@@ -163,12 +163,8 @@ void tcp_release(struct berth_socket *socket, bool abort)
 
 	tcp_enter(conn);
 	conn->released = true;
-	if (conn->state == TCP_LISTEN) {
-		tcp_listener_close(conn, false);
-		tcp_finish(conn, 0);
-	} else if (conn->state != TCP_CLOSED) {
+	if (conn->state != TCP_CLOSED && conn->state != TCP_LISTEN) /* tcp_leave() ends a listener */
 		end_conversation(conn, abort);
-	}
 	tcp_leave(conn);
 }
 

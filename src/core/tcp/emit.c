@@ -48,12 +48,21 @@ int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struc
 	return ip_send(stack, packet, emit->path, &send);
 }
 
+/* A link-local peer is on the link of our own address. */
+int tcp_path_find(struct berth_stack *stack, const struct berth_endpoint *local, const struct berth_endpoint *remote,
+		  struct ip_path *ret_path)
+{
+	struct berth_link *link = ip_is_link_local(remote->ip) ? link_of_address(stack, local->ip) : NULL;
+
+	return ip_path_find(stack, remote->ip, local->ip, link, ret_path);
+}
+
 void tcp_emit_bare(struct berth_stack *stack, const struct demux_node *node, const struct wire_tcp *header)
 {
 	struct ip_path path;
 	struct tcp_emit emit = { .local = node->local, .remote = node->remote, .path = &path };
 
-	if (ip_path_find(stack, node->remote.ip, node->local.ip, NULL, &path) == 0)
+	if (tcp_path_find(stack, &node->local, &node->remote, &path) == 0)
 		(void)tcp_emit(stack, &emit, header, NULL);
 }
 

@@ -105,7 +105,7 @@ static int admit(struct tcp_conn *parent, struct tcp_segment *segment)
 	if (!stack->hooks.admit)
 		return 0;
 	r = stack->hooks.admit(stack->hooks.context, socket->fd);
-	if (r == 0 && parent->state != TCP_LISTEN)
+	if (r == 0 && (parent->state != TCP_LISTEN || parent->released))
 		r = -ECONNREFUSED; /* the hook closed the listener */
 	if (r < 0)
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_ADMIT);

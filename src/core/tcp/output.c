@@ -236,6 +236,8 @@ static bool output_one(struct tcp_conn *conn)
 	uint32_t room = limit > offset ? limit - offset : 0, available, length;
 	bool fin;
 
+	if (!tcp_synchronized(conn->state))
+		return false; /* an event hook ended it */
 	if (conn->fin_queued && conn->snd_nxt == tcp_data_end(conn) + 1)
 		return false; /* the FIN is out */
 	available = tcp_data_end(conn) - conn->snd_nxt;
@@ -276,6 +278,8 @@ void tcp_retransmit(struct tcp_conn *conn)
 	uint32_t length = MIN(in_flight, conn->mss);
 	bool fin = tcp_fin_sent(conn) && length == conn->sendq.bytes;
 
+	if (!tcp_synchronized(conn->state) || !tcp_flight(conn))
+		return;
 	packet_room(conn); /* the path may have a new MTU */
 	length = MIN(length, conn->mss);
 	fin = fin && length == conn->sendq.bytes;

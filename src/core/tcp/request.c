@@ -62,9 +62,8 @@ static bool deferring(const struct tcp_request *request)
 	return stack_of(request)->now - request->created < wait;
 }
 
-static void request_run(struct berth_timer *timer)
+static void request_timeout(struct tcp_request *request)
 {
-	struct tcp_request *request = CONTAINER_OF(timer, struct tcp_request, timer);
 	struct berth_stack *stack = stack_of(request);
 
 	if (request->retries >= TCP_SYN_ACK_RETRIES) {
@@ -79,6 +78,16 @@ static void request_run(struct berth_timer *timer)
 	}
 	if (request_arm(request) < 0)
 		tcp_request_free(request);
+}
+
+static void request_run(struct berth_timer *timer)
+{
+	struct tcp_request *request = CONTAINER_OF(timer, struct tcp_request, timer);
+	struct tcp_conn *parent = request->parent;
+
+	tcp_enter(parent);
+	request_timeout(request);
+	tcp_leave(parent);
 }
 
 static void request_fill(struct tcp_request *request, const struct tcp_segment *segment, unsigned mtu)
@@ -109,7 +118,7 @@ int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, 
 	struct berth_stack *stack = tcp_stack_of(parent);
 	struct tcp_request *request;
 	struct ip_path path;
-	int r = ip_path_find(stack, segment->remote.ip, segment->local.ip, NULL, &path);
+	int r = tcp_path_find(stack, &segment->local, &segment->remote, &path);
 
 	if (r < 0)
 		return r;
@@ -210,12 +219,10 @@ static void request_finish(struct tcp_request *request, struct tcp_segment *segm
 		tcp_segment_drop(stack, segment, BERTH_EVENT_LINK_DROP_NO_MEMORY);
 		return;
 	}
-	tcp_enter(parent);
 	parent->wake = true;
 	conn->counters.segments_in = 2;
 	tcp_arrive_established(conn, segment); /* its data, if it has some */
 	tcp_leave(conn);
-	tcp_leave(parent);
 }
 
 /* Not acceptable: say where we are. RFC 9293 §3.10.7.4, first step. */
@@ -278,7 +285,7 @@ static bool request_control(struct tcp_request *request, struct tcp_segment *seg
 	return false;
 }
 
-void tcp_request_arrive(struct tcp_request *request, struct tcp_segment *segment)
+static void arrive(struct tcp_request *request, struct tcp_segment *segment)
 {
 	struct berth_stack *stack = stack_of(request);
 	bool syn = (segment->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST)) == WIRE_TCP_SYN;
@@ -301,4 +308,14 @@ void tcp_request_arrive(struct tcp_request *request, struct tcp_segment *segment
 		return;
 	}
 	request_finish(request, segment);
+}
+
+/* The listener is held: a hook may close it on the way, and that frees its requests. */
+void tcp_request_arrive(struct tcp_request *request, struct tcp_segment *segment)
+{
+	struct tcp_conn *parent = request->parent;
+
+	tcp_enter(parent);
+	arrive(request, segment);
+	tcp_leave(parent);
 }

@@ -91,6 +91,10 @@ void tcp_leave(struct tcp_conn *conn)
 	struct berth_socket *socket = tcp_socket(conn);
 	int error = conn->error;
 
+	if (conn->busy == 1 && conn->released && conn->state == TCP_LISTEN) {
+		tcp_listener_close(conn, false);
+		tcp_finish(conn, 0);
+	}
 	if (--conn->busy)
 		return;
 	if (conn->state == TCP_CLOSED && conn->released) {

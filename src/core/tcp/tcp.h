@@ -316,6 +316,8 @@ struct tcp_emit {
 /* payload: NULL, or a packet with headroom whose data is the payload; taken. Returns 0 or a negative errno. */
 int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struct wire_tcp *header,
 	     struct berth_packet *payload);
+int tcp_path_find(struct berth_stack *stack, const struct berth_endpoint *local, const struct berth_endpoint *remote,
+		  struct ip_path *ret_path);
 /* Answer a segment that nobody wants. RFC 9293 §3.5.2 */
 void tcp_reply_reset(struct berth_stack *stack, const struct tcp_segment *segment);
 /* Send a bare segment to where none of our sockets is asked: requests, TIME-WAITs. */

@@ -10,62 +10,15 @@
  * A failure prints its seed. BERTH_SEED=n or --seed n runs that world alone;
  * BERTH_WORLDS=n sets how many are run.
  */
+#include "tests/sim/world.h"
+
 #include "base/bytes.h"
-#include "base/packet.h"
-#include "base/random.h"
 
 #include <arpa/inet.h>
-#include <berth/berth.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FLOWS_MAX 3
-#define TIME_LIMIT (20000 * BERTH_SEC)
-#define DEFAULT_WORLDS 10000
-
-struct frame {
-	berth_time due;
-	struct berth_packet *packet;
-	int to;
-};
-
-struct flow {
-	int initiator;
-	int listener, fd[2]; /* -1: not open */
-	size_t to_send[2], sent[2], received[2]; /* by side */
-	bool shut[2], end[2], closed[2], dead;
-};
-
-struct cable {
-	unsigned loss, repeat, damage; /* of 1000 */
-	berth_time delay, jitter;
-};
-
-struct world {
-	uint64_t seed;
-	struct random random;
-	struct berth_allocator allocator;
-	size_t live, live_bytes;
-	unsigned fail_one_in; /* allocations; 0: none */
-	struct berth_stack *stacks[2];
-	struct berth_link *links[2];
-	struct berth_ip addresses[2];
-	struct end {
-		struct world *world;
-		int side;
-	} ends[2];
-	struct cable cable;
-	struct frame frames[8192];
-	size_t frame_count;
-	uint64_t lost;
-	struct flow flows[FLOWS_MAX];
-	int flow_count;
-	bool ip6, rough, hasty, moving; /* moving: frames and time, no call of an application */
-	berth_time now, tick;
-	char failure[200];
-};
 
 #define FAIL(...) \
 	do { \
@@ -176,7 +129,8 @@ static void deliver(struct world *world)
 
 static uint8_t byte_at(int flow, int side, size_t offset)
 {
-	return (uint8_t)(offset * 31 + (offset >> 8) * 7 + (offset >> 16) * 3 + (unsigned)flow * 101 + (unsigned)side * 57);
+	return (uint8_t)(offset * 31 + (offset >> 8) * 7 + (offset >> 16) * 3 + (unsigned)flow * 101 +
+			 (unsigned)side * 57);
 }
 
 static void open_flow(struct world *world, int number)
@@ -571,8 +525,8 @@ static bool run_world(uint64_t seed, bool verbose)
 	random_init(&world->random, seed);
 	build(world);
 	if (verbose)
-		printf("# loss %u/1000 repeat %u damage %u delay %lld us jitter %lld us flows %d%s%s\n", world->cable.loss,
-		       world->cable.repeat, world->cable.damage, (long long)(world->cable.delay / BERTH_USEC),
+		printf("# loss %u/1000 repeat %u damage %u delay %lld us jitter %lld us flows %d%s%s\n",
+		       world->cable.loss, world->cable.repeat, world->cable.damage, (long long)(world->cable.delay / BERTH_USEC),
 		       (long long)(world->cable.jitter / BERTH_USEC), world->flow_count, world->ip6 ? " ip6" : "",
 		       world->rough ? " rough" : "");
 	run(world);

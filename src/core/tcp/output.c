@@ -233,7 +233,7 @@ static uint32_t send_limit(const struct tcp_conn *conn)
 static bool output_one(struct tcp_conn *conn)
 {
 	uint32_t limit = send_limit(conn), offset = conn->snd_nxt - conn->snd_una;
-	uint32_t room = limit > offset ? limit - offset : 0, available, length;
+	uint32_t room = limit > offset ? limit - offset : 0, seq = conn->snd_nxt, available, length;
 	bool fin;
 
 	if (!tcp_synchronized(conn->state))
@@ -248,9 +248,9 @@ static bool output_one(struct tcp_conn *conn)
 	length = next_length(conn, available, room, &fin);
 	if (!length && !fin)
 		return false;
-	if (!send_data(conn, conn->snd_nxt, length, fin))
+	if (!send_data(conn, seq, length, fin))
 		return false;
-	conn->snd_nxt += length + fin;
+	conn->snd_nxt = seq_max(conn->snd_nxt, seq + length + fin);
 	return true;
 }
 
@@ -258,12 +258,17 @@ void tcp_output(struct tcp_conn *conn)
 {
 	bool waiting;
 
-	if (!tcp_synchronized(conn->state))
+	/* An event hook that closes the socket leads here again: the loop below sees to its FIN. */
+	if (!tcp_synchronized(conn->state) || conn->sending)
 		return;
 	if (!tcp_flight(conn) && conn->sendq.bytes)
 		tcp_congestion_idle(conn);
+	conn->sending = true;
 	while (output_one(conn))
 		;
+	conn->sending = false;
+	if (!tcp_synchronized(conn->state))
+		return;
 	/* What waits with nothing under way to bring an ACK waits for the persist timer. */
 	waiting = conn->sendq.bytes || (conn->fin_queued && !tcp_fin_sent(conn));
 	if (tcp_flight(conn) || !waiting)
@@ -296,7 +301,7 @@ void tcp_force_output(struct tcp_conn *conn)
 		return;
 	if (length || fin) {
 		if (send_data(conn, conn->snd_una, length, fin))
-			conn->snd_nxt = conn->snd_una + length + fin;
+			conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una + length + fin);
 	} else if (conn->sendq.bytes || conn->fin_queued) {
 		if (!conn->probes)
 			conn->probing_since = tcp_stack_of(conn)->now;

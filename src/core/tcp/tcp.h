@@ -120,6 +120,7 @@ struct tcp_conn {
 	/* For the end of the present entry: */
 	uint8_t busy; /* entry points under way */
 	bool wake, ack_now;
+	bool sending; /* tcp_output() is under way */
 	int error;	     /* positive errno to leave in the socket */
 	int soft_error;	     /* what ICMP said, for when we give up. RFC 5461 §4 */
 	bool more;	     /* the last send said MSG_MORE */

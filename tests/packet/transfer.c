@@ -345,3 +345,31 @@ TEST(transfer, options_that_do_not_exist_are_refused)
 	CHECK_STR(name, "reno");
 	dialogue_end();
 }
+
+TEST(transfer, a_superframe_carries_many_segments)
+{
+	dialogue_begin(NULL);
+	int fd = given_connected("win 65535 <mss 1000>");
+
+	berth_link_set_superframe(dialogue.link, 65536);
+	write_bytes(fd, 20500, 0);
+	sends(". 1:10001(10000) ack 1"); /* the window counts its bytes */
+	silent(0);
+	arrives(". 1:1(0) ack 10001");
+	sends("P. 10001:20501(10500) ack 1");
+	dialogue_end();
+}
+
+TEST(transfer, a_superframe_received_is_acknowledged_at_once)
+{
+	dialogue_begin(NULL);
+	int fd = given_accepted("win 65535 <mss 1000>");
+
+	set_option(fd, IPPROTO_TCP, TEST_TCP_QUICKACK, 0);
+	arrives(". 1:1001(1000) ack 1");
+	sends_after(40, ". 1:1(0) ack 1001");
+	arrives(". 1001:9001(8000) ack 1");
+	wait_ms(0);
+	CHECK_EQ(dialogue.out_end - dialogue.out_begin, 1);
+	dialogue_end();
+}

@@ -36,9 +36,11 @@ static void trim(struct tcp_conn *conn, struct tcp_segment *segment)
 static void learn_segment_size(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	uint32_t size = segment->packet->segment_size ? segment->packet->segment_size : segment->length;
+	uint16_t most = tcp_mss_of_mtu(tcp_socket(conn)->path.mtu, ip_is6(segment->remote.ip));
 
+	/* A payload above our MSS is a run of segments that a driver has put together. */
 	if (size > conn->receive_mss)
-		conn->receive_mss = (uint16_t)MIN(size, UINT16_MAX);
+		conn->receive_mss = (uint16_t)MAX(MIN(size, most), conn->receive_mss);
 }
 
 /* In order: when must the ACK go? Every two full segments at the latest, or by the timer. */

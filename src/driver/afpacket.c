@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An AF_PACKET socket on one of the kernel's interfaces as a link: packet(7).
- * Veths pass frames on with the checksum left to hardware that is not there;
- * the kernel says so (TP_STATUS_CSUMNOTREADY), and such frames, which never
- * were on a wire, count as good. Segmentation offload has to be off on the far
- * end, for a frame longer than the MTU is cut.
+ *
+ * What arrives need not be what a wire would carry. The kernel leaves to hardware
+ * that a veth does not have: checksums (it says so, and such frames, which never
+ * were on a wire, count as good) and cutting (a frame may hold a run of TCP
+ * segments, up to 64 KiB). Each frame therefore comes with a struct virtio_net_hdr
+ * before it (PACKET_VNET_HDR), and the stack takes the run as one packet. What is
+ * sent is whole: own checksums, MTU kept.
  */
 #include "base/packet.h"
 
@@ -13,29 +16,62 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FRAME_EXTRA = 14 + 4 };
+enum {
+	FRAME_EXTRA = 14 + 4, /* Ethernet header and a VLAN tag */
+	RUN_MAX = 65536 + FRAME_EXTRA,
+	/* The peer sends a whole window at once; nobody reads meanwhile. The kernel counts 2 KiB and more a frame. */
+	QUEUE_BYTES = 8 << 20,
+};
 
 struct berth_afpacket {
 	struct berth_stack *stack;
 	struct berth_link *link;
 	int fd;
 	unsigned mtu;
+	uint8_t rest[RUN_MAX]; /* where a frame goes on that is longer than the MTU */
+};
+
+/* What came with a frame. */
+struct arrival {
+	struct virtio_net_hdr header;
+	struct sockaddr_ll from;
+	uint32_t status; /* TP_STATUS_* */
+	int flags;	 /* of the message */
+	size_t length;
 };
 
 static void device_transmit(void *context, struct berth_packet *packet)
 {
 	struct berth_afpacket *device = context;
+	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	struct iovec parts[] = {
+		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = packet->data, .iov_len = packet->length },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
 	/* A full queue loses the frame: nobody waits for a driver. */
-	while (send(device->fd, packet->data, packet->length, MSG_DONTWAIT) < 0 && errno == EINTR)
+	while (sendmsg(device->fd, &message, MSG_DONTWAIT) < 0 && errno == EINTR)
 		;
 	berth_packet_unref(packet);
+}
+
+/* A long queue; who has no CAP_NET_ADMIN gets as much as net.core.rmem_max allows. */
+static void set_queue(int fd)
+{
+	int bytes = QUEUE_BYTES;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static int set_up(int fd, unsigned index)
@@ -46,7 +82,11 @@ static int set_up(int fd, unsigned index)
 	struct packet_mreq promiscuous = { .mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC };
 	int one = 1;
 
+	set_queue(fd);
+	/* What the kernel's own stack sends on the interface is no arrival. Before Linux 4.20 read_one() leaves it out. */
+	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	if (setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)) < 0)
 		return -errno;
@@ -81,7 +121,7 @@ int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8
 		return -ENOMEM;
 	device->stack = stack;
 	device->mtu = mtu ? mtu : 1500;
-	int r = open_device(name, &device->fd);
+	int r = device->mtu > RUN_MAX - FRAME_EXTRA ? -EINVAL : open_device(name, &device->fd);
 	if (r < 0) {
 		free(device);
 		return r;
@@ -121,8 +161,8 @@ struct berth_link *berth_afpacket_link(struct berth_afpacket *device)
 	return device->link;
 }
 
-/* What the kernel says of the frame's checksum. */
-static bool checksum_left_out(struct msghdr *message)
+/* TP_STATUS_* of a frame: what the kernel says of its checksum and of a VLAN tag that it took off. */
+static uint32_t status_of(struct msghdr *message)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		struct tpacket_auxdata data;
@@ -130,9 +170,61 @@ static bool checksum_left_out(struct msghdr *message)
 		    c->cmsg_len < CMSG_LEN(sizeof(data)))
 			continue;
 		memcpy(&data, CMSG_DATA(c), sizeof(data));
-		return data.tp_status & TP_STATUS_CSUMNOTREADY;
+		return data.tp_status;
 	}
-	return false;
+	return 0;
+}
+
+/* The next frame: its first size bytes to bytes, what is over to device->rest. 0 or a negative errno. */
+static int receive(struct berth_afpacket *device, void *bytes, size_t size, struct arrival *ret_arrival)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	struct iovec parts[] = {
+		{ .iov_base = &ret_arrival->header, .iov_len = sizeof(ret_arrival->header) },
+		{ .iov_base = bytes, .iov_len = size },
+		{ .iov_base = device->rest, .iov_len = sizeof(device->rest) },
+	};
+	struct msghdr message = { .msg_name = &ret_arrival->from,
+				  .msg_namelen = sizeof(ret_arrival->from),
+				  .msg_iov = parts,
+				  .msg_iovlen = 3,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(device->fd, &message, MSG_DONTWAIT);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < sizeof(ret_arrival->header))
+		return -EINVAL;
+	ret_arrival->status = status_of(&message);
+	ret_arrival->flags = message.msg_flags;
+	ret_arrival->length = (size_t)n - sizeof(ret_arrival->header);
+	return 0;
+}
+
+/* Ours to take: from outside, whole, of no VLAN, and cut (if at all) as TCP is cut. */
+static bool is_ours(const struct arrival *arrival)
+{
+	uint8_t type = arrival->header.gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+
+	return arrival->from.sll_pkttype != PACKET_OUTGOING && !(arrival->flags & MSG_TRUNC) &&
+	       !(arrival->status & TP_STATUS_VLAN_VALID) &&
+	       (type == VIRTIO_NET_HDR_GSO_NONE || type == VIRTIO_NET_HDR_GSO_TCPV4 ||
+		type == VIRTIO_NET_HDR_GSO_TCPV6);
+}
+
+/* packet, which holds size bytes, with what is in device->rest. Takes it; NULL: no memory. */
+static struct berth_packet *join_rest(struct berth_afpacket *device, struct berth_packet *packet, size_t size,
+				      size_t length)
+{
+	struct berth_packet *whole = berth_packet_new(berth_stack_packets(device->stack), 0, length);
+
+	if (whole) {
+		memcpy(whole->data, packet->data, size);
+		memcpy(whole->data + size, device->rest, length - size);
+	}
+	berth_packet_unref(packet);
+	return whole;
 }
 
 /* One frame. Returns its packet, or NULL and *ret_error; -ENOMSG: one that is to be skipped. */
@@ -140,27 +232,27 @@ static struct berth_packet *read_one(struct berth_afpacket *device, int *ret_err
 {
 	size_t size = device->mtu + FRAME_EXTRA;
 	struct berth_packet *packet = berth_packet_new(berth_stack_packets(device->stack), 0, size);
-	struct sockaddr_ll from;
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	struct arrival arrival;
+	int r;
 
 	*ret_error = -ENOMEM;
 	if (!packet)
 		return NULL;
-	struct iovec part = { .iov_base = packet->data, .iov_len = size };
-	struct msghdr message = { .msg_name = &from,
-				  .msg_namelen = sizeof(from),
-				  .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(device->fd, &message, MSG_DONTWAIT);
-	if (n < 0 || from.sll_pkttype == PACKET_OUTGOING || message.msg_flags & MSG_TRUNC) {
-		*ret_error = n < 0 && errno != EINTR ? -errno : -ENOMSG;
+	r = receive(device, packet->data, size, &arrival);
+	if (r < 0 || !is_ours(&arrival)) {
+		/* EINVAL: a frame that virtio_net_hdr has no words for, a tunnel's; it is gone from the queue. */
+		*ret_error = r < 0 && r != -EINTR && r != -EINVAL ? r : -ENOMSG;
 		berth_packet_unref(packet);
 		return NULL;
 	}
-	packet->length = (uint32_t)n;
-	if (checksum_left_out(&message))
+	if (arrival.length > size)
+		packet = join_rest(device, packet, size, arrival.length);
+	if (!packet)
+		return NULL;
+	packet->length = (uint32_t)arrival.length;
+	if (arrival.header.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		packet->segment_size = arrival.header.gso_size;
+	if (arrival.status & TP_STATUS_CSUMNOTREADY)
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
 	return packet;
 }

@@ -61,20 +61,22 @@ dialogue() { # KIND DEVICE KERNEL-ADDRESS OUR-ADDRESS LENGTH SENTENCE
 	local kind=$1 device=$2 theirs=$3 ours=$4 length=$5 out
 	timeout 100 "$peer" "$kind" "$device" "$ours" "$length" listen 7 >ours.log 2>&1 &
 	started+=("$!")
-	until_true 10 grep -q listening ours.log || show "kernel_peer" "$(cat ours.log)"
+	until_true 30 grep -q listening ours.log || show "kernel_peer" "$(cat ours.log)"
 	[ "$kind" != tap ] || prepare_tap "$device"
 	out=$(timeout 100 "$PYTHON" kernel.py client "$ours" 7 "$mib" 2>rate)
 	is "$out" right "$6: the kernel connects to us, $mib MiB there and back"
 	note "$(cat rate)"
+	note "ours: $(grep twice ours.log)"
 	wait "${started[-1]}"
 	is "$?/$(tail -n 1 ours.log)" "0/echoed $((mib << 20)) bytes" "… and our end saw all of it, and its end"
 
 	timeout 100 "$PYTHON" -u kernel.py server "$theirs" 7 >theirs.log 2>&1 &
 	started+=("$!")
 	[ "$kind" != tap ] || { ip link del "$device" 2>/dev/null; ip tuntap add "$device" mode tap && prepare_tap "$device"; }
-	until_true 10 grep -q listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
-	out=$(timeout 100 "$peer" "$kind" "$device" "$ours" "$length" connect "$theirs" 7 "$mib" 2>&1)
+	until_true 30 grep -q listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
+	out=$(timeout 100 "$peer" "$kind" "$device" "$ours" "$length" connect "$theirs" 7 "$mib" 2>notes)
 	is "$out" "$((mib << 20)) bytes came back right" "$6: we connect to the kernel, $mib MiB there and back"
+	note "ours: $(cat notes)"
 	until_true 5 grep -q "end of file" theirs.log
 	ok $? "… and the kernel saw our end"
 	stop "${started[-1]}"
@@ -95,25 +97,38 @@ else
 	skip "TAP" "no /dev/net/tun here"
 fi
 
-if ip link add berthv0 type veth peer name berthv1 2>/dev/null; then
-	# The kernel leaves checksums and segmentation to hardware that a veth does not have.
-	# This is ethtool -K DEVICE tx off tso off gso off gro off.
-	"$PYTHON" - berthv0 berthv1 <<-'END'
-		import fcntl, socket, struct, sys, ctypes
+# The kernel leaves checksums and segmentation to hardware that a veth does not
+# have. This is ethtool -K DEVICE tx off tso off gso off gro off.
+no_offload() { # DEVICE…
+	"$PYTHON" - "$@" <<-'END'
+		import ctypes, fcntl, socket, struct, sys
 		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		for device in sys.argv[1:]:
 		    for command in (0x17, 0x1f, 0x24, 0x2c):
 		        value = ctypes.create_string_buffer(struct.pack("II", command, 0))
-		        try: fcntl.ioctl(s, 0x8946, struct.pack("16sP16x", device.encode(), ctypes.addressof(value)))
-		        except OSError as e: print("#", device, hex(command), e)
+		        fcntl.ioctl(s, 0x8946, struct.pack("16sP16x", device.encode(), ctypes.addressof(value)))
 	END
+}
+
+# Segments whose checksum the kernel found wrong: ours.
+bad_checksums() {
+	awk '$1 == "Tcp:" && !column { for (i = 1; i <= NF; i++) if ($i == "InCsumErrors") column = i; next }
+		$1 == "Tcp:" { print $column }' /proc/net/snmp
+}
+
+if ip link add berthv0 type veth peer name berthv1 2>/dev/null; then
 	ip addr add 10.67.0.1/24 dev berthv0
 	ip addr add fd67::1/64 dev berthv0 nodad
 	ip link set berthv0 up
 	ip link set berthv1 up
-	dialogue packet berthv1 10.67.0.1 10.67.0.2 24 "veth, IPv4"
-	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6"
+	dialogue packet berthv1 10.67.0.1 10.67.0.2 24 "veth, IPv4, frames as the kernel leaves them"
+	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6, frames as the kernel leaves them"
+	no_offload berthv0 berthv1
+	ok $? "the veth's offloads can be switched off"
+	dialogue packet berthv1 10.67.0.1 10.67.0.2 24 "veth, IPv4, frames as on a wire, checksums verified"
+	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6, frames as on a wire, checksums verified"
 else
 	skip "veth" "no veth device can be made here"
 fi
+is "$(bad_checksums)" 0 "the kernel found no wrong checksum in what we sent"
 finish

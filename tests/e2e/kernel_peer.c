@@ -13,6 +13,7 @@
  */
 #include <berth/berth.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static void open_device(struct peer *peer, const char *kind, const char *device,
 		die(device);
 }
 
-/* A sockaddr for ip: IPv4 when text has no colon. Returns its length. */
+/* A sockaddr for text: IPv4 when text has no colon. Returns its length. */
 static socklen_t sockaddr_of(const char *text, const char *port, struct sockaddr_storage *ret_address)
 {
 	struct berth_ip ip = ip_of(text);
@@ -110,6 +111,31 @@ static socklen_t sockaddr_of(const char *text, const char *port, struct sockaddr
 	four->sin_port = htons((uint16_t)atoi(port));
 	memcpy(&four->sin_addr, ip.bytes + 12, 4);
 	return sizeof(*four);
+}
+
+/* An IPv6 address may be used once nobody else has claimed it (RFC 4862 §5.4): let that time go by. */
+static void await_address(struct peer *peer, const char *address)
+{
+	struct sockaddr_storage local;
+	socklen_t length = sockaddr_of(address, "0", &local);
+	berth_time end = now_of(NULL) + 30 * BERTH_SEC;
+	int fd = berth_socket(peer->stack, local.ss_family, SOCK_DGRAM, 0);
+
+	while (berth_bind(peer->stack, fd, (struct sockaddr *)&local, length)) {
+		if (errno != EADDRNOTAVAIL || now_of(NULL) > end || world_turn(peer, end) < 0)
+			die(address);
+	}
+	berth_close(peer->stack, fd);
+}
+
+/* What went twice, and what the stack would not have: on a cable that loses nothing, nothing. */
+static void tell_retransmits(struct peer *peer, int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	if (berth_getsockopt(peer->stack, fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+		fprintf(stderr, "%u segments sent twice\n", info.tcpi_total_retrans);
 }
 
 static void send_all(struct berth_stack *stack, int fd, const uint8_t *bytes, size_t length)
@@ -156,6 +182,7 @@ static void play_listener(struct peer *peer, const char *address, const char *po
 	}
 	if (n < 0)
 		die("recv");
+	tell_retransmits(peer, fd);
 	printf("echoed %zu bytes\n", total);
 	part(peer, fd);
 }
@@ -199,6 +226,7 @@ static void play_client(struct peer *peer, const char *address, const char *port
 		if (memcmp(sent, received, CHUNK))
 			die("what came back is not what was sent");
 	}
+	tell_retransmits(peer, fd);
 	printf("%llu bytes came back right\n", (unsigned long long)total);
 	part(peer, fd);
 }
@@ -223,6 +251,7 @@ int main(int argc, char **argv)
 	if (!peer.stack)
 		die("stack");
 	open_device(&peer, argv[1], argv[2], argv[3], atoi(argv[4]));
+	await_address(&peer, argv[3]);
 	if (listens)
 		play_listener(&peer, argv[3], argv[6]);
 	else

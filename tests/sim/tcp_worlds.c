@@ -358,11 +358,9 @@ static void pass_time(struct world *world)
 		return;
 	}
 	world->now = next > world->now ? next : world->now;
-	world->moving = true;
 	deliver(world);
 	for (int side = 0; side < 2; side++)
 		berth_stack_advance(world->stacks[side], world->now);
-	world->moving = false;
 }
 
 static int count_socket(void *context, const struct berth_socket_info *info)
@@ -392,9 +390,9 @@ static void close_something(struct world *world, int side)
 {
 	struct flow *flow = &world->flows[below(world, (uint64_t)MAX(world->flow_count, 1))];
 
-	if (!world->rough || !world->moving || !chance(world, 2))
+	if (!world->rough || world->quiet || !chance(world, 2))
 		return;
-	world->moving = false; /* what closing sends has events, too */
+	world->quiet = true; /* what closing sends has events, too */
 	flow->dead = true;
 	if (chance(world, 300) && side != flow->initiator && flow->listener >= 0) {
 		berth_close(world->stacks[side], flow->listener);
@@ -402,7 +400,7 @@ static void close_something(struct world *world, int side)
 	} else {
 		end_side(world, flow, side, chance(world, 500));
 	}
-	world->moving = true;
+	world->quiet = false;
 }
 
 static void on_event(void *context, unsigned event)
@@ -463,6 +461,7 @@ static void build(struct world *world)
 	world->hasty = world->rough || world->cable.loss + world->cable.damage < 50;
 	add_stack(world, 0);
 	add_stack(world, 1);
+	world->quiet = true; /* hooks close nothing that is not open yet */
 	world->flow_count = 1 + (int)below(world, FLOWS_MAX);
 	for (int i = 0; i < world->flow_count; i++) {
 		struct flow *flow = &world->flows[i];
@@ -472,6 +471,7 @@ static void build(struct world *world)
 			flow->to_send[side] = below(world, 2u << below(world, 19));
 		open_flow(world, i);
 	}
+	world->quiet = false;
 	if (world->rough && chance(world, 500))
 		world->fail_one_in = 20 + (unsigned)below(world, 200);
 }

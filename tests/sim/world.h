@@ -49,7 +49,7 @@ struct world {
 	uint64_t lost;
 	struct flow flows[FLOWS_MAX];
 	int flow_count;
-	bool ip6, rough, hasty, moving; /* moving: frames and time, no call of an application */
+	bool ip6, rough, hasty, quiet; /* quiet: hooks close nothing */
 	berth_time now, tick;
 	char failure[200];
 };

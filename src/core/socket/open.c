@@ -43,7 +43,7 @@ static int protocol_choose(struct berth_stack *stack, int domain, int type, int 
 	return 0;
 }
 
-static int socket_open(struct berth_stack *stack, int domain, int type, int number)
+static int socket_make(struct berth_stack *stack, int domain, int type, int number)
 {
 	const struct berth_protocol *protocol;
 	struct berth_socket *socket;
@@ -70,7 +70,7 @@ static int socket_open(struct berth_stack *stack, int domain, int type, int numb
 
 int berth_socket(struct berth_stack *stack, int domain, int type, int protocol)
 {
-	return answer(socket_open(stack, domain, type, protocol));
+	return answer(socket_make(stack, domain, type, protocol));
 }
 
 /* Linux: __inet_bind(), inet_addr_valid_or_nonlocal(). */
@@ -111,13 +111,10 @@ int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address
 	return answer(socket_bind(stack, fd, address, length));
 }
 
-static int socket_listen(struct berth_stack *stack, int fd, int backlog)
+static int socket_listen(struct berth_socket *socket, int backlog)
 {
-	struct berth_socket *socket = socket_get(stack, fd);
 	int r;
 
-	if (!socket)
-		return -EBADF;
 	if (!socket->protocol->listen)
 		return -EOPNOTSUPP;
 	if (socket->state != SOCKET_UNCONNECTED && socket->state != SOCKET_LISTENING)
@@ -128,13 +125,13 @@ static int socket_listen(struct berth_stack *stack, int fd, int backlog)
 			return r;
 		socket->bound = true;
 	} else if (socket->state == SOCKET_UNCONNECTED) {
-		r = port_may_listen(stack, &socket->claim);
+		r = port_may_listen(socket->stack, &socket->claim);
 		if (r < 0)
 			return r;
 	}
 	r = socket->protocol->listen(socket, MAX(backlog, 0));
-	if (r < 0)
-		return r;
+	if (r < 0 || !socket_open(socket))
+		return r < 0 ? r : -EBADF;
 	socket->state = SOCKET_LISTENING;
 	socket->claim.listening = true;
 	socket_settle(socket);
@@ -143,32 +140,31 @@ static int socket_listen(struct berth_stack *stack, int fd, int backlog)
 
 int berth_listen(struct berth_stack *stack, int fd, int backlog)
 {
-	return answer(socket_listen(stack, fd, backlog));
+	struct berth_socket *socket = socket_enter(stack, fd);
+
+	return answer(socket ? (int)socket_leave(socket, socket_listen(socket, backlog)) : -EBADF);
 }
 
 static int take_child(struct berth_socket *listener, struct berth_socket **ret_child)
 {
-	int fd = listener->fd;
-	struct berth_stack *stack = listener->stack;
 	int r;
 
 	while ((r = listener->protocol->accept(listener, ret_child)) == -EAGAIN) {
 		r = socket_wait(listener, BERTH_POLLIN, listener->options.receive_timeout);
 		if (r < 0)
 			return r;
-		if (socket_get(stack, fd) != listener || listener->state != SOCKET_LISTENING)
+		if (!socket_open(listener) || listener->state != SOCKET_LISTENING)
 			return -EINVAL;
 	}
 	return r;
 }
 
-static int socket_accept(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length, int flags)
+static int socket_accept(struct berth_socket *listener, struct sockaddr *address, socklen_t *length, int flags)
 {
-	struct berth_socket *listener = socket_get(stack, fd), *child;
+	struct berth_stack *stack = listener->stack;
+	struct berth_socket *child;
 	int r;
 
-	if (!listener)
-		return -EBADF;
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
 	if (!listener->protocol->accept)
@@ -195,7 +191,9 @@ static int socket_accept(struct berth_stack *stack, int fd, struct sockaddr *add
 
 int berth_accept(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	return answer(socket_accept(stack, fd, address, length, flags));
+	struct berth_socket *listener = socket_enter(stack, fd);
+
+	return answer(listener ? (int)socket_leave(listener, socket_accept(listener, address, length, flags)) : -EBADF);
 }
 
 /* Linux: inet_autobind() for datagrams; a connection takes its port by four-tuple. */
@@ -264,6 +262,8 @@ static int connect_begin(struct berth_socket *socket, struct berth_endpoint remo
 	r = name_for_connect(socket, &remote, socket->path.source);
 	if (r >= 0)
 		r = socket->protocol->connect(socket, &remote);
+	if (!socket_open(socket))
+		return -EBADF; /* closed by a hook */
 	if (r >= 0)
 		socket->state = SOCKET_CONNECTED;
 	else if (r == -EINPROGRESS)
@@ -291,8 +291,8 @@ static int socket_disconnect(struct berth_socket *socket)
 {
 	int r = socket->protocol->disconnect ? socket->protocol->disconnect(socket) : -EOPNOTSUPP;
 
-	if (r < 0)
-		return r;
+	if (r < 0 || !socket_open(socket))
+		return r < 0 ? r : -EBADF;
 	socket->state = SOCKET_UNCONNECTED;
 	socket->claim.listening = false;
 	socket_unname(socket);
@@ -300,14 +300,11 @@ static int socket_disconnect(struct berth_socket *socket)
 	return 0;
 }
 
-static int socket_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
+static int socket_connect(struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
 {
-	struct berth_socket *socket = socket_get(stack, fd);
 	struct berth_endpoint remote;
 	int r;
 
-	if (!socket)
-		return -EBADF;
 	if (!address || length < sizeof(sa_family_t))
 		return -EINVAL;
 	if (address->sa_family == AF_UNSPEC)
@@ -318,7 +315,7 @@ static int socket_connect(struct berth_stack *stack, int fd, const struct sockad
 	if (socket->error && socket->state == SOCKET_UNCONNECTED && socket->protocol->type != SOCK_DGRAM)
 		return socket_take_error(socket); /* of the attempt before. Linux: sock_error() */
 	r = may_connect(socket);
-	if (r == -EALREADY && !socket->nonblocking && stack->hooks.wait)
+	if (r == -EALREADY && !socket->nonblocking && socket->stack->hooks.wait)
 		return connect_wait(socket);
 	if (r < 0)
 		return r;
@@ -330,16 +327,15 @@ static int socket_connect(struct berth_stack *stack, int fd, const struct sockad
 
 int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
 {
-	return answer(socket_connect(stack, fd, address, length));
+	struct berth_socket *socket = socket_enter(stack, fd);
+
+	return answer(socket ? (int)socket_leave(socket, socket_connect(socket, address, length)) : -EBADF);
 }
 
-static int socket_shutdown(struct berth_stack *stack, int fd, int how)
+static int socket_shutdown(struct berth_socket *socket, int how)
 {
-	struct berth_socket *socket = socket_get(stack, fd);
 	int r;
 
-	if (!socket)
-		return -EBADF;
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
 	if (!socket->protocol->shutdown)
@@ -354,7 +350,9 @@ static int socket_shutdown(struct berth_stack *stack, int fd, int how)
 
 int berth_shutdown(struct berth_stack *stack, int fd, int how)
 {
-	return answer(socket_shutdown(stack, fd, how));
+	struct berth_socket *socket = socket_enter(stack, fd);
+
+	return answer(socket ? (int)socket_leave(socket, socket_shutdown(socket, how)) : -EBADF);
 }
 
 static int socket_close(struct berth_stack *stack, int fd, bool abort)
@@ -411,9 +409,9 @@ int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *addres
 
 int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option, const void *value, socklen_t length)
 {
-	struct berth_socket *socket = socket_get(stack, fd);
+	struct berth_socket *socket = socket_enter(stack, fd);
 
-	return answer(socket ? socket_set_option(socket, level, option, value, length) : -EBADF);
+	return answer(socket ? (int)socket_leave(socket, socket_set_option(socket, level, option, value, length)) : -EBADF);
 }
 
 int berth_getsockopt(struct berth_stack *stack, int fd, int level, int option, void *value, socklen_t *length)

@@ -17,15 +17,20 @@ static unsigned readiness(struct berth_socket *socket)
 
 void socket_settle(struct berth_socket *socket)
 {
+	if (!socket_open(socket))
+		return;
 	socket->reported &= (uint16_t)readiness(socket);
 }
 
 void berth_socket_notify(struct berth_socket *socket)
 {
 	struct berth_stack *stack = socket->stack;
-	unsigned events = readiness(socket);
-	unsigned risen = events & ~(unsigned)socket->reported;
+	unsigned events, risen;
 
+	if (socket->doomed)
+		return;
+	events = readiness(socket);
+	risen = events & ~(unsigned)socket->reported;
 	socket->reported = (uint16_t)events;
 	if (!risen || socket->fd < 0)
 		return;
@@ -79,7 +84,6 @@ int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout
 {
 	struct berth_stack *stack = socket->stack;
 	const struct berth_hooks *hooks = &stack->hooks;
-	int fd = socket->fd;
 	berth_time deadline;
 
 	if (socket->nonblocking || !hooks->wait || !hooks->now)
@@ -94,7 +98,7 @@ int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout
 		r = hooks->wait(hooks->context, deadline);
 		if (r < 0)
 			return r;
-		if (socket_get(stack, fd) != socket)
+		if (!socket_open(socket))
 			return -EBADF; /* closed by a hook while we waited */
 	}
 	return 0;

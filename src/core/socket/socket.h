@@ -57,6 +57,8 @@ struct berth_socket {
 	uint8_t family;	   /* AF_INET or AF_INET6, as asked for in berth_socket() */
 	uint8_t state;	   /* enum socket_state; protocols move it */
 	bool nonblocking;
+	bool doomed;	  /* berth_socket_done() was called inside a call: the memory goes when that ends */
+	uint16_t calls;	  /* API calls that are inside this socket now */
 	bool bound;	  /* bind() chose the port; else it goes with the connection */
 	_Alignas(16) uint8_t protocol_state[];
 };
@@ -93,6 +95,18 @@ void tcp_keepalive_changed(struct berth_socket *socket);
 
 /* The descriptor's socket, or NULL. */
 struct berth_socket *socket_get(struct berth_stack *stack, int fd);
+/*
+ * Around each API call: hooks may close the socket while a call is inside it,
+ * so its memory stays until the call has left. enter: NULL if there is no such
+ * descriptor. leave returns r.
+ */
+struct berth_socket *socket_enter(struct berth_stack *stack, int fd);
+ssize_t socket_leave(struct berth_socket *socket, ssize_t r);
+/* May the call go on, or has a hook closed the socket? */
+static inline bool socket_open(const struct berth_socket *socket)
+{
+	return socket->fd >= 0 && !socket->doomed;
+}
 /* Put socket in the table at the lowest free descriptor, from then on its own. 0 or -EMFILE, -ENOMEM. */
 int socket_install(struct berth_socket *socket);
 void socket_uninstall(struct berth_socket *socket);

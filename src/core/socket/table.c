@@ -24,7 +24,25 @@ static void socket_delete(struct berth_socket *socket)
 	list_remove(&socket->ready_node);
 	list_remove(&socket->node);
 	stack->sockets.count--;
-	stack_free(stack, socket, socket_size(socket->protocol));
+	socket->doomed = true;
+	if (!socket->calls)
+		stack_free(stack, socket, socket_size(socket->protocol));
+}
+
+struct berth_socket *socket_enter(struct berth_stack *stack, int fd)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (socket)
+		socket->calls++;
+	return socket;
+}
+
+ssize_t socket_leave(struct berth_socket *socket, ssize_t r)
+{
+	if (!--socket->calls && socket->doomed)
+		stack_free(socket->stack, socket, socket_size(socket->protocol));
+	return r;
 }
 
 void socket_table_fini(struct berth_stack *stack)

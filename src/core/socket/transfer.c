@@ -54,7 +54,7 @@ static ssize_t send_some(struct berth_socket *socket, struct berth_message *mess
 	int waited = 0;
 
 	while ((r = socket->protocol->send(socket, message)) == -EAGAIN && !waited) {
-		if (message->flags & MSG_DONTWAIT)
+		if (message->flags & MSG_DONTWAIT || !socket_open(socket))
 			break;
 		waited = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
 		if (waited < 0)
@@ -69,8 +69,6 @@ static ssize_t send_some(struct berth_socket *socket, struct berth_message *mess
 static ssize_t send_all(struct berth_socket *socket, struct berth_message *message)
 {
 	size_t total = message_size(message), done = 0;
-	struct berth_stack *stack = socket->stack;
-	int fd = socket->fd;
 	ssize_t r;
 
 	do {
@@ -79,10 +77,9 @@ static ssize_t send_all(struct berth_socket *socket, struct berth_message *messa
 			break;
 		done += (size_t)r;
 		parts_advance(message, (size_t)r);
-	} while (r > 0 && done < total && streams(socket) && !(message->flags & MSG_DONTWAIT) &&
-		 !socket->nonblocking && stack->hooks.wait);
-	if (socket_get(stack, fd) == socket)
-		socket_settle(socket);
+	} while (r > 0 && done < total && socket_open(socket) && streams(socket) &&
+		 !(message->flags & MSG_DONTWAIT) && !socket->nonblocking && socket->stack->hooks.wait);
+	socket_settle(socket);
 	return done || r >= 0 ? (ssize_t)done : r;
 }
 
@@ -106,17 +103,13 @@ static int message_from(const struct msghdr *from, int flags, struct iovec *part
 	return message_size(message) == SSIZE_MAX ? -EINVAL : 0;
 }
 
-static ssize_t socket_send(struct berth_stack *stack, int fd, const struct msghdr *from, int flags)
+static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *from, int flags)
 {
-	struct berth_socket *socket = socket_get(stack, fd);
 	struct iovec parts[PARTS_MAX];
 	struct berth_message message;
 	struct berth_endpoint to;
-	int r;
+	int r = message_from(from, flags, parts, &message);
 
-	if (!socket)
-		return -EBADF;
-	r = message_from(from, flags, parts, &message);
 	if (r < 0)
 		return r;
 	if (from->msg_name && from->msg_namelen && !streams(socket)) {
@@ -133,7 +126,9 @@ static ssize_t socket_send(struct berth_stack *stack, int fd, const struct msghd
 
 ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message, int flags)
 {
-	return answer(socket_send(stack, fd, message, flags));
+	struct berth_socket *socket = socket_enter(stack, fd);
+
+	return answer(socket ? socket_leave(socket, socket_send(socket, message, flags)) : -EBADF);
 }
 
 ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
@@ -166,7 +161,7 @@ static ssize_t receive_some(struct berth_socket *socket, struct berth_message *m
 		r = socket->protocol->receive(socket, message);
 		if ((r == -EAGAIN || r == 0 || r == -ENOTCONN) && socket->error)
 			return socket_take_error(socket);
-		if (r != -EAGAIN || flags & MSG_DONTWAIT)
+		if (r != -EAGAIN || flags & MSG_DONTWAIT || !socket_open(socket))
 			return r;
 		waited = socket_wait(socket, BERTH_POLLIN | BERTH_POLLRDHUP, socket->options.receive_timeout);
 		if (waited < 0)
@@ -184,8 +179,7 @@ static bool wants_all(const struct berth_socket *socket, int flags)
 static ssize_t receive_all(struct berth_socket *socket, struct berth_message *message)
 {
 	size_t total = message_size(message), done = 0;
-	struct berth_stack *stack = socket->stack;
-	int fd = socket->fd, flags = message->flags;
+	int flags = message->flags;
 	ssize_t r;
 
 	do {
@@ -196,21 +190,17 @@ static ssize_t receive_all(struct berth_socket *socket, struct berth_message *me
 		done += (size_t)r;
 		if (wants_all(socket, flags))
 			parts_advance(message, (size_t)r);
-	} while (wants_all(socket, flags) && done < total);
-	if (socket_get(stack, fd) == socket)
-		socket_settle(socket);
+	} while (socket_open(socket) && wants_all(socket, flags) && done < total);
+	socket_settle(socket);
 	return done || r >= 0 ? (ssize_t)done : r;
 }
 
-static ssize_t socket_receive(struct berth_stack *stack, int fd, struct msghdr *to, int flags)
+static ssize_t socket_receive(struct berth_socket *socket, struct msghdr *to, int flags)
 {
-	struct berth_socket *socket = socket_get(stack, fd);
 	struct iovec parts[PARTS_MAX];
 	struct berth_message message;
 	ssize_t r;
 
-	if (!socket)
-		return -EBADF;
 	if (!socket->protocol->receive)
 		return -EOPNOTSUPP;
 	if (flags & MSG_ERRQUEUE)
@@ -232,7 +222,9 @@ static ssize_t socket_receive(struct berth_stack *stack, int fd, struct msghdr *
 
 ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message, int flags)
 {
-	return answer(socket_receive(stack, fd, message, flags));
+	struct berth_socket *socket = socket_enter(stack, fd);
+
+	return answer(socket ? socket_leave(socket, socket_receive(socket, message, flags)) : -EBADF);
 }
 
 ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags,

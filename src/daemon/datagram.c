@@ -227,4 +227,4 @@ static void datagram_end_ready(struct plug *plug, uint32_t events)
 		plug_work(plug);
 }
 
-const struct plug_role role_datagram = { "datagram", datagram_core_ready, datagram_end_ready };
+const struct plug_role role_datagram = { "datagram", datagram_core_ready, datagram_end_ready, NULL };

@@ -133,4 +133,4 @@ static void listener_end_ready(struct plug *plug, uint32_t events)
 {
 }
 
-const struct plug_role role_listener = { "listener", listener_core_ready, listener_end_ready };
+const struct plug_role role_listener = { "listener", listener_core_ready, listener_end_ready, NULL };

@@ -382,4 +382,4 @@ static void netlink_end_ready(struct plug *plug, uint32_t events)
 		plug_free(plug);
 }
 
-const struct plug_role role_netlink = { "netlink", netlink_core_ready, netlink_end_ready };
+const struct plug_role role_netlink = { "netlink", netlink_core_ready, netlink_end_ready, NULL };

@@ -110,6 +110,8 @@ static void plug_end(struct plug *plug, bool abort)
 
 	if (plug->waits_at)
 		plug->waits_at->waiting = NULL;
+	if (plug->role->ended)
+		plug->role->ended(plug);
 	unlink_plug(plug);
 	loop_timer_cancel(&host->daemon->loop, &plug->timer);
 	loop_remove(&host->daemon->loop, &plug->watch);

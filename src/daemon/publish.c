@@ -3,7 +3,7 @@
  * Published ports: a real socket of this machine listens, and every connection
  * to it is carried on by one of the gateway's to the host. The two are joined
  * like a program's (stream.c), with a real connection in place of the Unix
- * socket. What can't be connected is reset.
+ * socket. What can't be connected is reset. UDP is relay.c's.
  */
 #include "base/ip.h"
 #include "daemon/state.h"
@@ -72,19 +72,21 @@ static void publish_ready(struct loop_watch *watch, uint32_t events)
 	}
 }
 
-/* A listening socket of the real machine. Returns it, or a negative errno; the port it got in *ret_port. */
-static int listen_outside(struct berth_ip ip, uint16_t port, uint16_t *ret_port)
+/* A socket of the real machine that listens or, for UDP, is bound. Returns it, or a negative errno; the port it got in *ret_port. */
+static int listen_outside(struct berth_ip ip, uint16_t port, int type, uint16_t *ret_port)
 {
 	struct berth_endpoint at = { .ip = ip_is_any(ip) ? ip_from_u32(INADDR_LOOPBACK) : ip, .port = port };
 	struct sockaddr_storage address;
 	int family = ip_is4(at.ip) ? AF_INET : AF_INET6, one = 1;
 	socklen_t length = address_write(&at, family, &address);
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* past connections' TIME_WAIT is no obstacle */
-	if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, SOMAXCONN) < 0 ||
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* past connections' TIME_WAIT is no obstacle */
+	if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) ||
 	    getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
 		int error = errno;
 		close(fd);
@@ -97,21 +99,18 @@ static int listen_outside(struct berth_ip ip, uint16_t port, uint16_t *ret_port)
 
 int32_t publish_open(struct host *host, const struct channel_publish *wanted)
 {
+	bool udp = wanted->protocol == IPPROTO_UDP;
 	struct berth_ip ip;
 	uint16_t port = 0;
 
-	if (wanted->protocol != IPPROTO_TCP) {
-		host_tell(host, "only TCP ports can be published");
-		return -EPROTONOSUPPORT;
-	}
-	if (!wanted->port)
+	if ((wanted->protocol != IPPROTO_TCP && !udp) || !wanted->port)
 		return -EINVAL;
 	if (!host_gateway(host->daemon)) {
 		host_tell(host, "the gateway's address or name is taken by a host: nothing can be published");
 		return -EADDRNOTAVAIL;
 	}
 	memcpy(ip.bytes, wanted->real_ip, sizeof(ip.bytes));
-	int fd = listen_outside(ip, wanted->real_port, &port);
+	int fd = listen_outside(ip, wanted->real_port, udp ? SOCK_DGRAM : SOCK_STREAM, &port);
 	if (fd < 0)
 		return fd;
 	struct publish *publish = calloc(1, sizeof(*publish));
@@ -119,11 +118,12 @@ int32_t publish_open(struct host *host, const struct channel_publish *wanted)
 	if (publish) {
 		publish->host = host;
 		publish->watch.fd = -1;
-		publish->watch.ready = publish_ready;
+		publish->watch.ready = udp ? relay_ready : publish_ready;
 		publish->real_ip = ip_is_any(ip) ? ip_from_u32(INADDR_LOOPBACK) : ip;
 		publish->real_port = port;
 		publish->port = wanted->port;
 		publish->protocol = wanted->protocol;
+		list_init(&publish->flows);
 		r = loop_add(&host->daemon->loop, &publish->watch, fd, EPOLLIN);
 	}
 	if (r < 0) {
@@ -132,6 +132,8 @@ int32_t publish_open(struct host *host, const struct channel_publish *wanted)
 		return r;
 	}
 	list_append(&host->published, &publish->node);
+	if (udp)
+		relay_open(publish);
 	return port;
 }
 
@@ -139,6 +141,7 @@ void publish_free(struct publish *publish)
 {
 	int fd = publish->watch.fd;
 
+	relay_close(publish);
 	loop_remove(&publish->host->daemon->loop, &publish->watch);
 	if (fd >= 0)
 		close(fd);

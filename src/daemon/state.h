@@ -21,6 +21,7 @@
 #include <berth/socket.h>
 
 struct MHD_Daemon;
+struct flow;
 struct host;
 struct plug;
 struct tags;
@@ -92,6 +93,8 @@ struct plug_role {
 	void (*core_ready)(struct plug *plug);
 	/* Our end has events (EPOLL*). May end the plug. */
 	void (*end_ready)(struct plug *plug, uint32_t events);
+	/* plug is ending: forget it. NULL: there is nothing to do. */
+	void (*ended)(struct plug *plug);
 };
 
 struct plug {
@@ -122,6 +125,7 @@ struct plug {
 	struct plug *waits_at; /* the other way round */
 	/* datagram */
 	struct tags *tags;
+	struct flow *flow;	/* relay.c */
 	uint32_t shown_options; /* what the program set of what we always set: datagram.c */
 	/* netlink */
 	uint32_t netlink_port;
@@ -138,6 +142,8 @@ struct publish {
 	struct berth_ip real_ip;
 	uint16_t real_port, port;
 	uint8_t protocol;
+	struct list flows; /* UDP: relay.c */
+	struct berth_timer idle_timer;
 };
 
 /* One message from a supervisor, and the answer being made to it. */
@@ -206,8 +212,8 @@ int plug_take_end(struct plug *plug, int end, uint32_t events);
 int plug_take_error(struct plug *plug);
 uint64_t plug_new_id(struct daemon *daemon);
 
-/* stream.c, listener.c, datagram.c, netlink.c */
-extern const struct plug_role role_idle, role_stream, role_listener, role_datagram, role_netlink;
+/* stream.c, listener.c, datagram.c, netlink.c, relay.c */
+extern const struct plug_role role_idle, role_stream, role_listener, role_datagram, role_netlink, role_relay;
 int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length);
 /* A program's socket connected to ".d". */
 void stream_accept(struct loop_watch *watch, uint32_t events);
@@ -241,6 +247,11 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 /* publish.c */
 int32_t publish_open(struct host *host, const struct channel_publish *wanted);
 void publish_free(struct publish *publish);
+
+/* relay.c: publish, whose socket is a UDP one, begins and ends. */
+void relay_open(struct publish *publish);
+void relay_close(struct publish *publish);
+void relay_ready(struct loop_watch *watch, uint32_t events);
 
 /* api.c */
 int api_open(struct daemon *daemon, int listener);

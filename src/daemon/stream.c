@@ -38,7 +38,7 @@ static void idle_end_ready(struct plug *plug, uint32_t events)
 	plug_free(plug);
 }
 
-const struct plug_role role_idle = { "idle", idle_core_ready, idle_end_ready };
+const struct plug_role role_idle = { "idle", idle_core_ready, idle_end_ready, NULL };
 
 void held_free(struct held *held)
 {
@@ -361,7 +361,7 @@ static void stream_end_ready(struct plug *plug, uint32_t events)
 		stream_pump(plug);
 }
 
-const struct plug_role role_stream = { "stream", stream_core_ready, stream_end_ready };
+const struct plug_role role_stream = { "stream", stream_core_ready, stream_end_ready, NULL };
 
 void stream_begin(struct plug *plug)
 {

@@ -12,6 +12,7 @@
 #include "os/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,10 +256,21 @@ static void daemon_close(struct daemon *daemon)
 		remove_files(daemon);
 }
 
+/*
+ * Tell who started us. From now on its stderr is let go of, too: it may be a
+ * pipe whose reader waits for the end of the program, not of the network.
+ */
 static void say_ready(int ready_fd)
 {
+	int null;
+
 	if (ready_fd < 0)
 		return;
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
 	if (write(ready_fd, "\n", 1) < 0) {
 		/* Who waited has gone; somebody else may come. */
 	}

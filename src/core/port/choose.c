@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Ephemeral ports. RFC 6056: a port that an attacker can't guess. For
- * connections the start is a keyed hash of both ends (§3.3.3) plus a counter
- * drawn at random steps (§3.3.5), so that ports to one peer don't collide soon
- * and tell nothing about those to another. The search runs over the bitmap of
- * used ports, 64 at a time, so a nearly full range costs no more than an empty
- * one.
+ * connections that is the double-hash algorithm (§3.3.4): a keyed hash of both
+ * ends plus one of many counters, which goes on by small random steps (§3.3.5),
+ * so that a port comes back to the same peer as late as may be, and ports to
+ * one peer tell nothing about those to another. The search runs over the bitmap
+ * of used ports, 64 at a time, so a nearly full range costs no more than an
+ * empty one.
  */
 #include "core/port/space.h"
 
@@ -65,16 +66,18 @@ int port_choose(struct berth_stack *stack, struct port_claim *claim)
 	return -EADDRINUSE;
 }
 
-/* RFC 6056 §3.3.3: F(local, remote, secret). */
-static unsigned pair_offset(struct berth_stack *stack, const struct port_claim *claim,
-			    const struct berth_endpoint *remote)
+/* RFC 6056 §3.3.4: F(local, remote, secret), and the counter that G() of the same chooses. */
+static uint32_t pair_hash(struct berth_stack *stack, const struct port_claim *claim,
+			  const struct berth_endpoint *remote, uint32_t **ret_counter)
 {
-	uint64_t words[5];
+	uint64_t words[5], hash;
 
 	memcpy(words, claim->ip.bytes, 16);
 	memcpy(words + 2, remote->ip.bytes, 16);
 	words[4] = remote->port;
-	return (unsigned)(hash_words(stack->hash_key, words, 5) % EPHEMERAL_COUNT);
+	hash = hash_words(stack->hash_key, words, 5);
+	*ret_counter = &stack->ports->counters[hash >> 32 & (PORT_COUNTERS - 1)];
+	return (uint32_t)hash;
 }
 
 /* Only ports that were all chosen for connections may be shared among them. Linux: tb->fastreuse < 0. */
@@ -98,10 +101,12 @@ int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, cons
 {
 	struct port_space *space = port_space(stack, claim->protocol, true);
 	unsigned offset, port;
+	uint32_t *counter, hash;
 
 	if (!space)
 		return -ENOMEM;
-	offset = (pair_offset(stack, claim, remote) + (unsigned)random_below(&stack->random, 512)) % EPHEMERAL_COUNT;
+	hash = pair_hash(stack, claim, remote, &counter);
+	offset = (hash + *counter) % EPHEMERAL_COUNT;
 	port = find_unused(space, offset);
 	for (unsigned i = 0; !port && i < EPHEMERAL_COUNT; i++) {
 		uint16_t candidate = (uint16_t)(EPHEMERAL_FIRST + (offset + i) % EPHEMERAL_COUNT);
@@ -111,6 +116,8 @@ int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, cons
 	}
 	if (!port)
 		return -EADDRNOTAVAIL;
+	*counter += (port - EPHEMERAL_FIRST + EPHEMERAL_COUNT - offset) % EPHEMERAL_COUNT + 1 +
+		    (uint32_t)random_below(&stack->random, 4);
 	claim->port = (uint16_t)port;
 	claim->chosen = claim->shared = true;
 	if (port_claim_enter(stack, claim) < 0) {

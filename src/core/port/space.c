@@ -6,7 +6,11 @@
 int port_init(struct berth_stack *stack)
 {
 	stack->ports = stack_alloc(stack, sizeof(*stack->ports));
-	return stack->ports ? demux_init(stack) : -ENOMEM;
+	if (!stack->ports)
+		return -ENOMEM;
+	for (size_t i = 0; i < PORT_COUNTERS; i++)
+		stack->ports->counters[i] = (uint32_t)random_u64(&stack->random);
+	return demux_init(stack);
 }
 
 static void space_free(struct berth_stack *stack, struct port_space *space)

@@ -17,8 +17,11 @@ struct port_space {
 	uint64_t used[65536 / 64];
 };
 
+#define PORT_COUNTERS 64 /* RFC 6056 §3.3.4's table; a power of two */
+
 struct port_table {
 	struct port_space *spaces;
+	uint32_t counters[PORT_COUNTERS]; /* begin at random */
 };
 
 /* The space of protocol; made if need be when make is set. NULL: none, or no memory. */

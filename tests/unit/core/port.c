@@ -72,6 +72,27 @@ TEST(port, the_whole_ephemeral_range_can_be_used_and_then_is_full)
 	berth_stack_free(stack);
 }
 
+/* A port that comes back to the same peer at once may meet what is left of the connection before. */
+TEST(port, chosen_for_connections_come_back_late)
+{
+	struct berth_stack *stack = berth_stack_new(NULL);
+	struct berth_endpoint remote = { ip_from_u32(0x0a000002), 80 };
+	static bool seen[65536];
+	int repeated = 0;
+
+	for (int i = 0; i < 5000; i++) {
+		struct port_claim claim = { .ip = ip_from_u32(0x0a000001), .protocol = 6, .families = CLAIM_IP4 };
+
+		list_init(&claim.node);
+		REQUIRE(port_claim_connect(stack, &claim, &remote) == 0);
+		repeated += seen[claim.port];
+		seen[claim.port] = true;
+		port_release(stack, &claim);
+	}
+	CHECK_EQ(repeated, 0);
+	berth_stack_free(stack);
+}
+
 TEST(port, is_free_again_after_close)
 {
 	struct berth_stack *stack = berth_stack_new(NULL);

@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan asan check-layers check-symbols format format-check lint install uninstall clean help \
+.PHONY: build demo test test-asan asan bench check-layers check-symbols format format-check lint install uninstall clean help \
 	tools tools-test tools-lint
 
 build: build/build.ninja ## build everything into ./build
@@ -43,6 +43,13 @@ test-asan: tools-test build-asan/build.ninja ## every test under AddressSanitize
 
 asan: test-asan
 
+build-release/build.ninja: | tools
+	@meson setup build-release --buildtype release
+
+bench: build-release/build.ninja ## figures of libberth beside the kernel's loopback, in one run
+	@ninja -C build-release -j $(JOBS) bench/berth-bench
+	@build-release/bench/berth-bench
+
 check-layers: ## a folder includes only what tools/layers.txt allows
 	@tools/check-layers
 
@@ -65,7 +72,7 @@ uninstall:
 	@ninja -C build uninstall
 
 clean: ## remove what was built
-	@rm -rf build build-asan
+	@rm -rf build build-asan build-release
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-22s %s\n", $$1, $$2 }'

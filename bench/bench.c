@@ -10,7 +10,7 @@ double bench_seconds = 0.5;
 int bench_rounds = 3;
 
 static FILE *json;
-static const char *section = "";
+static const char *section = "", *only;
 static bool first_line = true;
 
 double clock_seconds(void)
@@ -85,9 +85,14 @@ void report_end(void)
 	}
 }
 
+bool wanted(const char *part)
+{
+	return !only || strstr(only, part);
+}
+
 static int usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [--seconds S] [--rounds N] [--json FILE]\n", name);
+	fprintf(stderr, "usage: %s [--seconds S] [--rounds N] [--json FILE] [--only bulk,connects,echo,memory]\n", name);
 	return 1;
 }
 
@@ -98,6 +103,8 @@ int main(int argc, char **argv)
 			bench_seconds = atof(argv[i + 1]);
 		else if (!strcmp(argv[i], "--rounds"))
 			bench_rounds = atoi(argv[i + 1]);
+		else if (!strcmp(argv[i], "--only"))
+			only = argv[i + 1];
 		else if (!strcmp(argv[i], "--json"))
 			json = fopen(argv[i + 1], "w");
 		else

@@ -65,6 +65,9 @@ void pair_run(struct pair *pair);
 int pair_listen(struct pair *pair, uint16_t port, int backlog);
 int pair_connect(struct pair *pair, uint16_t port);
 
-void bench_stack(void);	 /* stack.c: libberth beside the kernel's loopback */
+/* Was this part asked for? All are if none was named. */
+bool wanted(const char *part);
+
+void bench_stack(void); /* stack.c: libberth beside the kernel's loopback */
 
 #endif

@@ -326,9 +326,14 @@ void bench_stack(void)
 	int rounds = bench_rounds;
 
 	report_begin("libberth, both ends in one thread", "loopback");
-	bench_bulk();
-	bench_connects();
-	bench_echo();
+	if (wanted("bulk"))
+		bench_bulk();
+	if (wanted("connects"))
+		bench_connects();
+	if (wanted("echo"))
+		bench_echo();
+	if (!wanted("memory"))
+		return;
 	bench_rounds = 1; /* it counts, and the count is the same each time */
 	report("memory of an idle established endpoint (bar: 512)", "bytes", true, figure_of(berth_memory, &crowd), NULL, 0);
 	bench_rounds = rounds;

@@ -54,7 +54,7 @@ struct sip {
 	uint64_t v0, v1, v2, v3;
 };
 
-static void sip_round(struct sip *s)
+static inline void sip_round(struct sip *s)
 {
 	s->v0 += s->v1;
 	s->v1 = rotl(s->v1, 13) ^ s->v0;
@@ -78,19 +78,19 @@ static struct sip sip_begin(struct hash_key key)
 	};
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static inline void sip_word(struct sip *s, uint64_t word, int rounds)
 {
 	s->v3 ^= word;
-	sip_round(s);
-	sip_round(s);
+	for (int i = 0; i < rounds; i++)
+		sip_round(s);
 	s->v0 ^= word;
 }
 
-static uint64_t sip_end(struct sip *s, uint64_t last)
+static inline uint64_t sip_end(struct sip *s, uint64_t last, int rounds, int last_rounds)
 {
-	sip_word(s, last);
+	sip_word(s, last, rounds);
 	s->v2 ^= 0xff;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < last_rounds; i++)
 		sip_round(s);
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
@@ -111,8 +111,8 @@ uint64_t hash_bytes(struct hash_key key, const void *bytes, size_t length)
 	size_t left = length;
 
 	for (; left >= 8; p += 8, left -= 8)
-		sip_word(&s, load_le64(p, 8));
-	return sip_end(&s, (uint64_t)length << 56 | load_le64(p, left));
+		sip_word(&s, load_le64(p, 8), 2);
+	return sip_end(&s, (uint64_t)length << 56 | load_le64(p, left), 2, 4);
 }
 
 uint64_t hash_words(struct hash_key key, const uint64_t *words, size_t count)
@@ -120,6 +120,6 @@ uint64_t hash_words(struct hash_key key, const uint64_t *words, size_t count)
 	struct sip s = sip_begin(key);
 
 	for (size_t i = 0; i < count; i++)
-		sip_word(&s, words[i]);
-	return sip_end(&s, (uint64_t)(count * 8) << 56);
+		sip_word(&s, words[i], 1);
+	return sip_end(&s, (uint64_t)(count * 8) << 56, 1, 3);
 }

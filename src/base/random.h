@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A seeded generator (xoshiro256**, Blackman and Vigna) for choices that must
- * be repeatable, and SipHash-2-4 (Aumasson and Bernstein) as the keyed hash of
+ * be repeatable, and SipHash (Aumasson and Bernstein) as the keyed hash of
  * everything that a peer can choose.
  */
 #ifndef BASE_RANDOM_H
@@ -22,8 +22,9 @@ uint64_t random_below(struct random *random, uint64_t bound);
 struct hash_key {
 	uint64_t k0, k1;
 };
+/* SipHash-2-4: where the value itself is seen or has to resist guessing. */
 uint64_t hash_bytes(struct hash_key key, const void *bytes, size_t length);
-/* The same function over whole words, inlined by callers' compilers where it is hot. */
+/* SipHash-1-3 over whole words: for tables, where only where it leads is seen. */
 uint64_t hash_words(struct hash_key key, const uint64_t *words, size_t count);
 
 #endif

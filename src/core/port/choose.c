@@ -83,10 +83,10 @@ static uint32_t pair_hash(struct berth_stack *stack, const struct port_claim *cl
 /* Only ports that were all chosen for connections may be shared among them. Linux: tb->fastreuse < 0. */
 static bool shareable(struct berth_stack *stack, struct port_space *space, uint16_t port)
 {
-	LIST_EACH(port_bucket(stack, space, port, false), node)
-		if (!LIST_ITEM(node, struct port_claim, node)->chosen)
-			return false;
-	return true;
+	struct list *bucket = port_bucket(stack, space, port, false);
+	const struct port_claim *first = LIST_FIRST(bucket, struct port_claim, node);
+
+	return first->shared && first->chosen; /* then so are all behind it */
 }
 
 static bool tuple_is_new(struct berth_stack *stack, const struct port_claim *claim, uint16_t port,

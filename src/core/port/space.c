@@ -63,6 +63,14 @@ struct list *port_bucket(struct berth_stack *stack, struct port_space *space, ui
 	return *page ? &(*page)[port % PORTS_A_PAGE] : NULL;
 }
 
+static struct list *first_shared(struct list *bucket)
+{
+	LIST_EACH(bucket, node)
+		if (LIST_ITEM(node, struct port_claim, node)->shared)
+			return node;
+	return bucket;
+}
+
 int port_claim_enter(struct berth_stack *stack, struct port_claim *claim)
 {
 	struct port_space *space = port_space(stack, claim->protocol, true);
@@ -70,9 +78,10 @@ int port_claim_enter(struct berth_stack *stack, struct port_claim *claim)
 
 	if (!bucket)
 		return -ENOMEM;
-	/* Those that wait for peers come first: port_find_bound() stops at the first shared one. */
-	if (claim->shared)
+	if (claim->shared && claim->chosen)
 		list_append(bucket, &claim->node);
+	else if (claim->shared)
+		list_append(first_shared(bucket), &claim->node);
 	else
 		list_prepend(bucket, &claim->node);
 	space->used[claim->port / 64] |= UINT64_C(1) << (claim->port % 64);

@@ -35,7 +35,11 @@ static inline bool port_used(const struct port_space *space, uint16_t port)
 
 /* May claim stand beside all others of its port? Its ip and flags count, its port is asked for. */
 bool port_claim_allowed(struct berth_stack *stack, const struct port_claim *claim);
-/* Enter claim in its port's bucket. 0 or -ENOMEM. */
+/*
+ * Enter claim in its port's bucket. 0 or -ENOMEM. In a bucket those that wait
+ * for peers come first, then those that share a port that was asked for, last
+ * those that share a chosen one: so a look at the first tells most.
+ */
 int port_claim_enter(struct berth_stack *stack, struct port_claim *claim);
 /* RFC 6056: claim->port from the ephemeral range, for port_claim(). 0 or -EADDRINUSE. */
 int port_choose(struct berth_stack *stack, struct port_claim *claim);

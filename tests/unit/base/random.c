@@ -46,10 +46,23 @@ TEST(siphash, gives_the_reference_values)
 	CHECK(hash_bytes(key, message, 8) == 0x93f5f5799a932462u);
 }
 
-TEST(siphash, words_and_bytes_agree)
+/* Every bit of input and of the key changes about half of the output's. */
+TEST(siphash, of_words_spreads_every_bit)
 {
 	struct hash_key key = { 1, 2 };
-	uint64_t words[3] = { 11, 22, 33 };
+	uint64_t words[2] = { 11, 22 }, plain = hash_words(key, words, 2);
 
-	CHECK(hash_words(key, words, 3) == hash_bytes(key, words, sizeof(words))); /* little endian hosts */
+	for (int bit = 0; bit < 128; bit++) {
+		uint64_t other[2] = { words[0], words[1] };
+		struct hash_key other_key = key;
+		int changed, changed_by_key;
+
+		other[bit / 64] ^= UINT64_C(1) << (bit % 64);
+		*(bit < 64 ? &other_key.k0 : &other_key.k1) ^= UINT64_C(1) << (bit % 64);
+		changed = __builtin_popcountll(plain ^ hash_words(key, other, 2));
+		changed_by_key = __builtin_popcountll(plain ^ hash_words(other_key, words, 2));
+		CHECK(changed > 12 && changed < 52);
+		CHECK(changed_by_key > 12 && changed_by_key < 52);
+	}
+	CHECK(hash_words(key, words, 1) != plain);
 }

@@ -17,7 +17,7 @@ enum { OPTION_NET = 256, OPTION_READY };
 
 static const struct cli_option options[] = {
 	{ OPTION_NET, "net", "NETWORK", "the network to be the daemon of (default: default)" },
-	{ OPTION_READY, "ready-fd", "FD", "write a byte here, and close it, when the network is up" },
+	{ OPTION_READY, "ready-fd", "FD", "write a byte here when the network is up (0) or can't be (errno)" },
 	{ 0 },
 };
 
@@ -46,8 +46,8 @@ static int daemon_run(const struct command *command, int argc, char **argv)
 	if (usage_no_operands(command, argc, argv) || network_check(command, network))
 		return CLI_USAGE;
 	result = daemon_main(network, ready);
-	/* With a descriptor there is somebody who will find the other one. */
-	if (result == -EWOULDBLOCK && ready >= 0)
+	/* Who gave a descriptor has been told there, and finds a word for the user. */
+	if (result < 0 && ready >= 0)
 		return CLI_FAILED;
 	if (result == -EWOULDBLOCK)
 		fprintf(stderr, "berth daemon: network '%s' has a daemon already\n", network);

@@ -7,12 +7,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "control/paths.h"
 
@@ -20,43 +17,6 @@
 
 static const char *const titles[] = { "NETWORK", "STATE", "SUBNET", "IPV6", "HOSTS", "PID", "UP" };
 #define COLUMNS (sizeof(titles) / sizeof(titles[0]))
-
-/*
- * Take the lock of a network whose daemon is gone. Returns its descriptor
- * (-1: no lock file at all), or -EWOULDBLOCK while the daemon lives.
- */
-static int stale_lock(const char *network)
-{
-	char path[PATH_ROOM];
-	int fd;
-
-	if (network_path(network, "lock", 0, path, sizeof(path)))
-		return -EWOULDBLOCK;
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? -1 : -EWOULDBLOCK;
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		close(fd);
-		return -EWOULDBLOCK;
-	}
-	return fd;
-}
-
-/* Remove what a dead daemon left. The lock is held meanwhile, so that no new one comes in between. */
-static bool stale_clean(const char *network, int lock)
-{
-	static const char *const files[] = { "run.sock", "api.sock", "lock" };
-	char path[PATH_ROOM];
-	bool cleaned;
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (!network_path(network, files[i], 0, path, sizeof(path)))
-			unlink(path);
-	cleaned = !network_path(network, "", 0, path, sizeof(path)) && !rmdir(path);
-	if (lock >= 0)
-		close(lock);
-	return cleaned;
-}
 
 static void row_of(struct table *table, const char *name, const char *state, const json_t *network)
 {
@@ -80,11 +40,11 @@ static void row_of(struct table *table, const char *name, const char *state, con
 
 static int network_row(const struct command *command, struct table *table, const char *name)
 {
-	int lock = stale_lock(name);
+	int r = network_clean(name);
 	json_t *network;
 
-	if (lock != -EWOULDBLOCK) {
-		row_of(table, name, stale_clean(name, lock) ? "stale, cleaned" : "stale", NULL);
+	if (r != -EWOULDBLOCK) {
+		row_of(table, name, r ? "stale" : "stale, cleaned", NULL);
 		return CLI_OK;
 	}
 	if (api_get(command, name, "/v1/network", &network)) {

@@ -6,7 +6,8 @@
  *	lock      flock()ed by the daemon as long as it lives
  *	run.sock  supervisors (channel.h)
  *	api.sock  the control API: HTTP/JSON (docs/openapi.yaml)
- * Leftovers of a daemon that was killed are taken over by the next.
+ * Leftovers of a daemon that was killed are taken over by the next, or removed
+ * by network_clean().
  */
 #ifndef CONTROL_PATHS_H
 #define CONTROL_PATHS_H
@@ -21,10 +22,15 @@ int network_name_valid(const char *name);
 /*
  * Write the path of what ("lock", "run.sock", "api.sock" or "" for the
  * directory) of network into path. With make, make the directory. Returns 0;
- * -ENAMETOOLONG; or, with make, why not (-EACCES: exists, but not ours alone).
+ * -ENAMETOOLONG; or, with make, why not (-EPERM: exists, but not ours alone).
  */
 int network_path(const char *network, const char *what, int make, char *path, size_t size);
 /* The directory above all networks. */
 int network_root(char *path, size_t size);
+/*
+ * Remove what a daemon left that was killed. Returns 0; -EWOULDBLOCK while the
+ * network has a daemon; or why it could not be removed.
+ */
+int network_clean(const char *network);
 
 #endif

@@ -256,6 +256,19 @@ static void daemon_close(struct daemon *daemon)
 		remove_files(daemon);
 }
 
+/* Tell who started us why there will be no network. That another daemon is there is found out by asking it. */
+static void say_failed(int ready_fd, int error)
+{
+	unsigned char byte = (unsigned char)-error;
+
+	if (ready_fd < 0)
+		return;
+	if (error != -EWOULDBLOCK && write(ready_fd, &byte, 1) < 0) {
+		/* Who waited has gone. */
+	}
+	close(ready_fd);
+}
+
 /*
  * Tell who started us. From now on its stderr is let go of, too: it may be a
  * pipe whose reader waits for the end of the program, not of the network.
@@ -271,7 +284,7 @@ static void say_ready(int ready_fd)
 		dup2(null, STDERR_FILENO);
 		close(null);
 	}
-	if (write(ready_fd, "\n", 1) < 0) {
+	if (write(ready_fd, "", 1) < 0) {
 		/* Who waited has gone; somebody else may come. */
 	}
 	close(ready_fd);
@@ -297,6 +310,8 @@ int daemon_main(const char *network, int ready_fd)
 	if (!r) {
 		say_ready(ready_fd);
 		r = loop_run(&daemon->loop);
+	} else {
+		say_failed(ready_fd, r);
 	}
 	daemon_close(daemon);
 	free(daemon);

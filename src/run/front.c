@@ -114,6 +114,12 @@ static void open_standard(void)
 	}
 }
 
+static void lines_close(struct supervisor *supervisor)
+{
+	for (int i = 0; i < LINE_COUNT; i++)
+		line_close(&supervisor->lines[i]);
+}
+
 int run_program(const struct run_options *options)
 {
 	struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
@@ -138,13 +144,13 @@ int run_program(const struct run_options *options)
 		pid = fork();
 		if (pid == 0)
 			_exit(supervisor_main(supervisor, &inherited));
-		for (int i = 0; i < LINE_COUNT; i++)
-			line_close(&supervisor->lines[i]);
+		lines_close(supervisor);
 		if (pid > 0)
 			code = front_run(pid);
 		else
 			say("can't run a program: %s", strerror(errno));
 	}
+	lines_close(supervisor);
 	free(supervisor);
 	return code;
 }

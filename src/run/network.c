@@ -45,17 +45,18 @@ static void daemon_exec(const char *network, int ready)
 
 /*
  * Start the daemon, as nobody's child: it outlives us. Wait until it says that
- * it is ready, or is gone: it failed, or another one has just begun.
+ * it is ready, or why it can't be (a negative errno), or is gone without a
+ * word: another one has just begun.
  */
-static void daemon_start(const char *network)
+static int daemon_start(const char *network)
 {
 	int ends[2];
 	pid_t middle;
 	struct pollfd ready;
-	char byte;
+	unsigned char error = 0;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return;
+		return -errno;
 	middle = fork();
 	if (middle == 0) {
 		if (fork() == 0)
@@ -66,9 +67,10 @@ static void daemon_start(const char *network)
 	if (middle > 0)
 		waitpid(middle, NULL, 0);
 	ready = (struct pollfd){ .fd = ends[0], .events = POLLIN };
-	if (poll(&ready, 1, (int)(PATIENCE_NS / 1000000)) == 1 && read(ends[0], &byte, 1) < 0)
-		byte = 0; /* the next attempt to connect tells */
+	if (poll(&ready, 1, (int)(PATIENCE_NS / 1000000)) == 1 && read(ends[0], &error, 1) < 0)
+		error = 0; /* the next attempt to connect tells */
 	close(ends[0]);
+	return middle < 0 ? -EAGAIN : -error;
 }
 
 /*
@@ -110,7 +112,11 @@ static int first_hello(struct supervisor *supervisor, struct channel_hello *gree
 				return 0;
 			line_close(line);
 		} else if (r == -ENOENT || r == -ECONNREFUSED) {
-			daemon_start(network);
+			r = daemon_start(network);
+			if (r) {
+				say("network '%s' can't be started: %s", network, strerror(-r));
+				return -ECANCELED;
+			}
 			r = -EPIPE;
 		}
 		if (r != -EPIPE && r != -EAGAIN && r != -ECONNRESET)
@@ -119,6 +125,27 @@ static int first_hello(struct supervisor *supervisor, struct channel_hello *gree
 			return -ETIMEDOUT;
 		poll(NULL, 0, 10);
 	}
+}
+
+/* The directory of the network: made here, so that what is wrong with it is said once and by its name. */
+static int prepare_directory(const char *network)
+{
+	char root[PATH_MAX] = "the directory of all networks", path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int r = -ENOENT;
+
+	/* A daemon that is just ending may take the upper directory away between. */
+	for (int try = 0; r == -ENOENT && try < 5; try++)
+		r = network_path(network, "run.sock", 1, path, sizeof(path));
+	if (!r)
+		return 0;
+	network_root(root, sizeof(root));
+	if (r == -ENAMETOOLONG)
+		say("can't use %s: too long for a socket's path, choose another XDG_RUNTIME_DIR", root);
+	else if (r == -EPERM)
+		say("can't use %s: it has to be a directory of yours that is closed to others (chmod 700)", root);
+	else
+		say("can't use %s: %s", root, strerror(-r));
+	return EXIT_BERTH;
 }
 
 /* Why there is no joining. */
@@ -131,6 +158,8 @@ static void say_why(const struct supervisor *supervisor, int error)
 	memcpy(ip.bytes, supervisor->options->hello.ip, sizeof(ip.bytes));
 	berth_ip_format(ip, text);
 	switch (error) {
+	case -ECANCELED: /* said already */
+		break;
 	case -EEXIST:
 		say("the name '%s' is taken on network '%s'", supervisor->options->name, network);
 		break;
@@ -145,8 +174,7 @@ static void say_why(const struct supervisor *supervisor, int error)
 		say("network '%s' has no address left", network);
 		break;
 	case -EINVAL:
-		say("network '%s' can't have a host '%s' with address %s", network,
-		    supervisor->options->name ? supervisor->options->name : "", text);
+		say("network '%s' has no such address for a host: %s", network, text);
 		break;
 	case -ETIMEDOUT:
 		say("network '%s' can't be started: its daemon does not come up", network);
@@ -156,24 +184,33 @@ static void say_why(const struct supervisor *supervisor, int error)
 	}
 }
 
+/* "1.2.3.4:80", "[::1]:80". */
+static void publish_format(const struct channel_publish *publish, unsigned port, char *text, size_t size)
+{
+	char address[BERTH_IP_STRLEN];
+	struct berth_ip ip;
+
+	memcpy(ip.bytes, publish->real_ip, sizeof(ip.bytes));
+	berth_ip_format(ip, address);
+	snprintf(text, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+}
+
 static int publish(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->options->publish_count; i++) {
 		struct channel_publish wanted = supervisor->options->publish[i];
 		struct channel_message message = { .type = CHANNEL_PUBLISH };
 		struct iovec payload = { &wanted, sizeof(wanted) };
-		char text[BERTH_IP_STRLEN];
-		struct berth_ip ip;
+		char text[BERTH_IP_STRLEN + 16];
 		int r = line_ask(supervisor, &supervisor->lines[LINE_EVENTS], &message, &payload, 1, NULL, 0);
 
-		memcpy(ip.bytes, wanted.real_ip, sizeof(ip.bytes));
-		berth_ip_format(ip, text);
+		publish_format(&wanted, r < 0 ? wanted.real_port : (unsigned)message.value, text, sizeof(text));
 		if (r < 0) {
-			say("cannot publish %s:%u: %s", text, wanted.real_port, strerror(-r));
+			say("can't publish %s: %s", text, strerror(-r));
 			return EXIT_BERTH;
 		}
 		if (!wanted.real_port)
-			say("port %u is published at %s:%d", wanted.port, text, message.value);
+			say("port %u is published at %s", wanted.port, text);
 	}
 	return 0;
 }
@@ -203,6 +240,8 @@ int network_join(struct supervisor *supervisor)
 	struct ucred peer = { .pid = 0 };
 	int r;
 
+	if (prepare_directory(supervisor->options->network))
+		return EXIT_BERTH;
 	greeting.version = CHANNEL_VERSION;
 	snprintf(greeting.name, sizeof(greeting.name), "%s",
 		 supervisor->options->name ? supervisor->options->name : "");

@@ -151,7 +151,10 @@ static int follow(struct supervisor *supervisor, int reports, int go)
 		return EXIT_BERTH;
 	if (read(reports, &report, sizeof(report)) != sizeof(report))
 		return 0;
-	say("can't run '%s': %s", name, report.value == ENOENT ? "no such program" : strerror(report.value));
+	if (report.value == ENOENT && strchr(name, '/') && access(name, F_OK) == 0)
+		say("can't run '%s': the interpreter that it names is not there", name);
+	else
+		say("can't run '%s': %s", name, report.value == ENOENT ? "no such program" : strerror(report.value));
 	return report.value == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 

@@ -124,6 +124,8 @@ void supervisor_prepare(struct supervisor *supervisor)
 {
 	supervisor->wake = -1;
 	supervisor->listener = -1;
+	for (int i = 0; i < LINE_COUNT; i++)
+		supervisor->lines[i].fd = -1;
 	pthread_mutex_init(&supervisor->lock, NULL);
 	pthread_mutex_init(&supervisor->notes_lock, NULL);
 	list_init(&supervisor->pending);

@@ -11,6 +11,7 @@
  */
 #include "run/supervisor.h"
 
+#include "control/paths.h"
 #include "run/kernel.h"
 
 #include <inttypes.h>
@@ -359,6 +360,7 @@ static int check_end(struct supervisor *supervisor)
 		return code;
 	if (__atomic_load_n(&supervisor->daemon_lost, __ATOMIC_ACQUIRE)) {
 		say("the network's daemon has ended; so does the program");
+		network_clean(supervisor->options->network); /* if it was killed: nothing is to be left */
 		return EXIT_BERTH;
 	}
 	return getppid() == supervisor->front ? -1 : EXIT_BERTH;

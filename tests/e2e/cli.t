@@ -44,6 +44,13 @@ wrong 125 "no IP address" "an address that is none" run --net "$NET" --ip 10.77.
 wrong 125 "10\.99\.0\.1" "an address outside the network" run --net "$NET" --ip 10.99.0.1 true
 wrong 125 "two ports" "-p with one port" run -p 80 true
 wrong 125 "65535" "-p with a port that is none" run -p 80:70000 true
+for spec in 80: :80 a:b 80:0 -1:80 '80 :80' 1e3:80; do
+	wrong 125 "a port is a number" "-p '$spec'" run -p "$spec" true
+done
+for spec in 1:2:3 10.0.0.300:80:80 '[::1:80:80'; do
+	wrong 125 "no IP address" "-p '$spec'" run -p "$spec" true
+done
+wrong 125 "can't publish 192\.0\.2\.1:80" "-p with an address that this machine does not have" run --net "$NET" -p 192.0.2.1:80:80 true
 wrong 125 "/tcp or /udp" "-p with a strange protocol" run -p 80:80/sctp true
 wrong 125 "one word too many" "an operand too many" ps extra
 wrong 1 "network '$NET' is not running" "ps, and the network is not running" ps --net "$NET"
@@ -53,6 +60,16 @@ wrong 127 "nosuchprogram" "no such program" run --net "$NET" nosuchprogram
 echo "not a program" >text && chmod 644 text
 wrong 126 "text" "a file that may not be executed" run --net "$NET" ./text
 wrong 126 "$WORK" "a directory" run --net "$NET" "$WORK"
+printf '#!/no/such/interpreter\n' >script && chmod 755 script
+wrong 127 "interpreter" "a script whose interpreter is not there" run --net "$NET" ./script
+mkdir -m 000 unreadable
+path=$PATH
+PATH=$WORK/unreadable:/nonexistent:$PATH
+wrong 127 "nosuchprogram: |'nosuchprogram': no such program" "… with directories on PATH that can't be read" \
+	run --net "$NET" nosuchprogram
+PATH=$WORK:$path
+wrong 126 "text" "a file on PATH that may not be executed" run --net "$NET" text
+PATH=$path
 
 try run --net "$NET" -- sh -c 'exit 7'
 is "$code" 7 "the program's exit code is ours"
@@ -88,10 +105,37 @@ is "$?/$(tail -n 1 idle.log)" "5/got it" "SIGTERM to berth run reaches the progr
 
 (unset XDG_RUNTIME_DIR; HOME=/nonexistent; timeout 30 "$BERTH" run --net "$NET" true)
 is $? 0 "without XDG_RUNTIME_DIR it works in /tmp"
-mkdir -m 500 "$WORK/sealed"
-XDG_RUNTIME_DIR=$WORK/sealed timeout 30 "$BERTH" run --net "$NET" true >out 2>err
-is "$?/$(grep -c . err)" "125/1" "no permission for its directory: exit code 125 and one line"
-like "$(cat err)" "[Pp]ermission" "… which says so"
+# A place for networks that is of no use: one line that names it, from run; and the other commands find no network.
+useless() { # DIRECTORY PATTERN SENTENCE
+	local XDG_RUNTIME_DIR=$1
+	wrong 125 "$2" "$3" run --net "$NET" true
+	wrong 1 "" "… and ps" ps --net "$NET"
+}
+runtime=$XDG_RUNTIME_DIR
+mkdir -m 500 sealed
+mkdir -m 700 open && mkdir -m 755 open/berth
+mkdir -m 700 linked && ln -s "$WORK/open" linked/berth
+touch file
+useless "$WORK/sealed" "sealed/berth: Permission denied" "XDG_RUNTIME_DIR where we may not write"
+useless "$WORK/nonexistent" "nonexistent/berth: No such" "XDG_RUNTIME_DIR that is not there"
+useless "$WORK/file" "file/berth: Not a directory" "XDG_RUNTIME_DIR that is a file"
+useless "$WORK/open" "closed to others" "a directory that others may enter"
+useless "$WORK/linked" "closed to others" "a symbolic link instead of it"
+useless "/tmp/$(printf '%0100d' 7)" "too long" "XDG_RUNTIME_DIR too long for a socket"
+XDG_RUNTIME_DIR=$runtime
+
+# A network whose daemon does not answer, then is dead.
+start last sleep 60
+alive() { "$BERTH" ps --net "$NET" 2>/dev/null | grep -q '^last '; }
+until_true 10 alive
+daemon=$("$BERTH" net inspect "$NET" | sed -n 's/^ *"pid": \([0-9]*\),\{0,1\}$/\1/p' | head -n 1)
+kill -STOP "$daemon"
+wrong 1 "does not answer" "ps, and the network does not answer" ps --net "$NET"
+kill -KILL "$daemon"
+wait "${started[2]}"
+is "$?" 125 "the network dies under a program: exit code 125"
+is "$(grep -c . last.log)" 1 "… and one line"
+wrong 1 "not running" "ps, and the network is dead" ps --net "$NET"
 "$BERTH" help >/dev/full 2>err
 is "$?" 1 "output that can't be written is a failure"
 finish

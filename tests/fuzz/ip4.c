@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The IPv4 header: what is read is within the bytes, and survives being written. */
+#include "tests/fuzz/fuzz.h"
+
+#include "wire/ip4.h"
+
+static void check_again(const struct wire_ip4 *ip4)
+{
+	uint8_t bytes[WIRE_IP4_LENGTH];
+	struct wire_ip4 again;
+
+	wire_ip4_build(bytes, ip4);
+	MUST(wire_ip4_checksum_ok(bytes, sizeof(bytes)));
+	MUST(wire_ip4_parse_quoted(bytes, sizeof(bytes), &again) == WIRE_IP4_LENGTH);
+	MUST(again.traffic_class == ip4->traffic_class && again.total_length == ip4->total_length);
+	MUST(again.id == ip4->id && again.offset == ip4->offset);
+	MUST(again.dont_fragment == ip4->dont_fragment && again.more_fragments == ip4->more_fragments);
+	MUST(again.ttl == ip4->ttl && again.protocol == ip4->protocol);
+	MUST(ip_equal(again.source, ip4->source) && ip_equal(again.destination, ip4->destination));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct wire_ip4 ip4, quoted;
+	int r = wire_ip4_parse(bytes, size, &ip4), quoted_r = wire_ip4_parse_quoted(bytes, size, &quoted);
+
+	MUST(r < 0 || quoted_r == r); /* what is good whole is good quoted */
+	if (quoted_r < 0)
+		return 0;
+	MUST(quoted_r == quoted.header_length && quoted.header_length >= WIRE_IP4_LENGTH);
+	MUST(quoted.header_length <= WIRE_IP4_LENGTH_MAX && quoted.header_length <= size);
+	MUST(quoted.total_length >= quoted.header_length && quoted.offset % 8 == 0);
+	MUST(r < 0 || ip4.total_length <= size);
+	wire_ip4_checksum_ok(bytes, quoted.header_length);
+	wire_ip4_check_options(bytes, quoted.header_length);
+	check_again(&quoted);
+	return 0;
+}

@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint
+	tools tools-test tools-lint fuzz
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -49,6 +49,9 @@ build-release/build.ninja: | tools
 bench: build-release/build.ninja ## figures of libberth beside the kernel's loopback, in one run
 	@ninja -C build-release -j $(JOBS) bench/berth-bench
 	@build-release/bench/berth-bench
+
+fuzz: tools ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
+	@tests/fuzz/run
 
 check-layers: ## a folder includes only what tools/layers.txt allows
 	@tools/check-layers

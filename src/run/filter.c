@@ -5,7 +5,6 @@
 
 #include <asm/socket.h>
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,18 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-/* What differs from architecture to architecture; numbers come from <sys/syscall.h>. */
-#if defined(__x86_64__)
-#define FILTER_AUDIT_ARCH AUDIT_ARCH_X86_64
-#define FILTER_FOREIGN_BIT 0x40000000 /* x32 */
-#elif defined(__aarch64__)
-#define FILTER_AUDIT_ARCH AUDIT_ARCH_AARCH64
-#define FILTER_FOREIGN_BIT 0x80000000
-#else
-#define FILTER_AUDIT_ARCH 0
-#define FILTER_FOREIGN_BIT 0x80000000
-#endif
 
 #define ARGUMENT_LOW(n) (offsetof(struct seccomp_data, args) + 8 * (n)) /* little endian */
 #define ARGUMENT_HIGH(n) (ARGUMENT_LOW(n) + 4)
@@ -83,10 +70,11 @@ static void block_end(struct builder *builder, uint32_t verdict)
 static const uint32_t notified[] = {
 	SYS_bind,	 SYS_listen,   SYS_connect, SYS_accept,	 SYS_accept4,  SYS_getsockname,
 	SYS_getpeername, SYS_shutdown, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg,
+	SYS_io_uring_setup, /* to be refused with a word */
 };
 
 /* A ring would do socket calls behind the filter's back. */
-static const uint32_t refused[] = { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register };
+static const uint32_t refused[] = { SYS_io_uring_enter, SYS_io_uring_register };
 
 /*
  * Options at SOL_SOCKET that AF_UNIX answers otherwise than INET would, or that
@@ -145,7 +133,7 @@ size_t filter_build(struct sock_filter code[FILTER_MAX])
 
 	load(&builder, offsetof(struct seccomp_data, arch));
 	emit(&builder, BPF_JMP | BPF_JEQ | BPF_K, FILTER_AUDIT_ARCH, 1, 0);
-	give(&builder, FAIL(ENOSYS));
+	give(&builder, SECCOMP_RET_USER_NOTIF); /* to be refused with a word, or a 32-bit program dies without one */
 	load(&builder, offsetof(struct seccomp_data, nr));
 	emit(&builder, BPF_JMP | BPF_JGE | BPF_K, FILTER_FOREIGN_BIT, 0, 1);
 	give(&builder, FAIL(ENOSYS));

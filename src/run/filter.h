@@ -11,8 +11,21 @@
 #ifndef RUN_FILTER_H
 #define RUN_FILTER_H
 
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <stddef.h>
+
+/* What differs from architecture to architecture; numbers come from <sys/syscall.h>. */
+#if defined(__x86_64__)
+#define FILTER_AUDIT_ARCH AUDIT_ARCH_X86_64
+#define FILTER_FOREIGN_BIT 0x40000000 /* x32 */
+#elif defined(__aarch64__)
+#define FILTER_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#define FILTER_FOREIGN_BIT 0x80000000
+#else
+#define FILTER_AUDIT_ARCH 0
+#define FILTER_FOREIGN_BIT 0x80000000
+#endif
 
 #define FILTER_MAX 256 /* instructions */
 

@@ -11,6 +11,7 @@
 #include <asm/socket.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -74,6 +75,26 @@ static void note_wants(struct call *call, int level, int option, const uint8_t *
 		hint_want(call->supervisor, call->descriptor.id, want, on);
 }
 
+/* What Berth lacks is said; what is asked of a socket in the wrong way is not. */
+static int64_t say_option(struct call *call, const char *name, int64_t result)
+{
+	int level = (int)call->args[1];
+	char number[16];
+
+	if (result != -ENOPROTOOPT && result != -EOPNOTSUPP)
+		return result;
+	snprintf(number, sizeof(number), "%d", level);
+	say_once(call->supervisor, "%s: %s(%s, %d) is not supported here: %s", call->supervisor->name, name,
+		 level == SOL_SOCKET	 ? "SOL_SOCKET"
+		 : level == IPPROTO_IP	 ? "IPPROTO_IP"
+		 : level == IPPROTO_IPV6 ? "IPPROTO_IPV6"
+		 : level == IPPROTO_TCP	 ? "IPPROTO_TCP"
+		 : level == IPPROTO_UDP	 ? "IPPROTO_UDP"
+					 : number,
+		 (int)call->args[2], strerrorname_np((int)-result));
+	return result;
+}
+
 int64_t handle_setsockopt(struct call *call)
 {
 	int level = (int)call->args[1], option = (int)call->args[2], length = (int)call->args[4];
@@ -98,7 +119,7 @@ int64_t handle_setsockopt(struct call *call)
 	r = call_ask(call, &message, value, (size_t)length, NULL, 0);
 	if (!r)
 		note_wants(call, level, option, value, (size_t)length);
-	return r;
+	return say_option(call, "setsockopt", r);
 }
 
 /* The value, clipped to the room that the caller has. */
@@ -195,7 +216,7 @@ int64_t handle_getsockopt(struct call *call)
 	}
 	r = call_ask(call, &message, NULL, 0, call->scratch, SCRATCH_SIZE);
 	if (r < 0)
-		return r;
+		return say_option(call, "getsockopt", r);
 	return give_value(call, call->scratch, MIN(message.payload_length, (uint32_t)SCRATCH_SIZE));
 }
 

@@ -5,6 +5,7 @@
  */
 #include "run/supervisor.h"
 
+#include "run/filter.h"
 #include "run/kernel.h"
 
 #include <fcntl.h>
@@ -87,6 +88,16 @@ int call_replace_fd(struct call *call, int number, int fd)
 	return ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 }
 
+/* A call that is not there, or of a table that we don't serve. Linux: ENOSYS */
+static int64_t refuse(struct supervisor *supervisor, const struct seccomp_data *data)
+{
+	if (data->arch != FILTER_AUDIT_ARCH)
+		say_once(supervisor, "%s: 32-bit system calls are not supported here: ENOSYS", supervisor->name);
+	else
+		say_once(supervisor, "%s: io_uring_setup() is not supported here: ENOSYS", supervisor->name);
+	return -ENOSYS;
+}
+
 /* Which calls have a socket's descriptor as first argument: all but socket(). */
 static int64_t run_handler(struct call *call, struct peers *peers)
 {
@@ -124,7 +135,10 @@ static void serve(struct supervisor *supervisor, const struct seccomp_notif *req
 	int64_t value;
 
 	memcpy(call.args, request->data.args, sizeof(call.args));
-	value = run_handler(&call, peers);
+	if (request->data.arch != FILTER_AUDIT_ARCH || call.number == SYS_io_uring_setup)
+		value = refuse(supervisor, &request->data);
+	else
+		value = run_handler(&call, peers);
 	if (value == CALL_PENDING) {
 		if (worker_take(&call))
 			return;

@@ -351,6 +351,13 @@ static void handle_event(struct supervisor *supervisor, uint64_t key, uint8_t *s
 	}
 }
 
+/* Nothing is to be left of a daemon that was killed. Its lock may outlive its sockets for a moment. */
+static void clean_up(const char *network)
+{
+	for (int try = 0; network_clean(network) == -EWOULDBLOCK && try < 50; try++)
+		poll(NULL, 0, 20);
+}
+
 /* Returns the exit code when it is over, else -1. */
 static int check_end(struct supervisor *supervisor)
 {
@@ -360,7 +367,7 @@ static int check_end(struct supervisor *supervisor)
 		return code;
 	if (__atomic_load_n(&supervisor->daemon_lost, __ATOMIC_ACQUIRE)) {
 		say("the network's daemon has ended; so does the program");
-		network_clean(supervisor->options->network); /* if it was killed: nothing is to be left */
+		clean_up(supervisor->options->network);
 		return EXIT_BERTH;
 	}
 	return getppid() == supervisor->front ? -1 : EXIT_BERTH;

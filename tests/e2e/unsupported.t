@@ -25,6 +25,10 @@ like "$(python 'print(attempt(lambda: socket.socket(socket.AF_BLUETOOTH, socket.
 like "$(python 'print(attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)))')" "^EPROTONOSUPPORT$" "SCTP is EPROTONOSUPPORT"
 is "$(python 'r = libc.syscall(425, 8, ctypes.create_string_buffer(256)); print(r, errno.errorcode[ctypes.get_errno()])')" "-1 ENOSYS" \
 	"io_uring_setup is ENOSYS"
+like "$(cat err)" "^berth: .*io_uring_setup.*ENOSYS" "… and said"
+is "$(python 's = socket.socket(); print(*(attempt(lambda: s.setsockopt(socket.IPPROTO_TCP, 31, b"tls")) for i in range(3)))')" \
+	"ENOPROTOOPT ENOPROTOOPT ENOPROTOOPT" "an option that is not there is ENOPROTOOPT"
+is "$(grep -c '^berth: .*setsockopt(IPPROTO_TCP, 31).*ENOPROTOOPT' err)/$(grep -c . err)" 1/1 "… and said once"
 is "$(python 'a, b = socket.socketpair(); a.send(b"x"); print(b.recv(1).decode())')" x "AF_UNIX is the program's own affair"
 
 # A real listener on the real machine: nothing that a program does may reach it.
@@ -65,6 +69,7 @@ code = bytes.fromhex('53b866000000bb01000000b900000000cd805bc3')  # push rbx; mo
 m = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC); m.write(code)
 f = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))
 r = f(); print(errno.errorcode.get(-r, r))" 2>&1 | tail -n 1)" ENOSYS "32-bit system calls are ENOSYS"
+like "$(cat err)" "^berth: .*32-bit system calls.*ENOSYS" "… and said"
 
 # A descriptor that the program inherits is closed or no socket of the real network's.
 like "$(exec 3<>"/dev/tcp/127.0.0.1/$port" 2>/dev/null; python "

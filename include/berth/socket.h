@@ -11,6 +11,14 @@
  * exist here: EPIPE is all there is. All memory passed in stays the caller's
  * and is not kept past the call.
  *
+ * Multicast: the IP_MULTICAST_* and IPV6_MULTICAST_* options, IP_ADD_MEMBERSHIP
+ * and its kin, IPV6_JOIN_GROUP, and RFC 3678's MCAST_JOIN_GROUP family with
+ * source filters, as in ip(7) and ipv6(7). Interfaces are berth_link_index()es.
+ * Routers on the link are told by IGMPv3 (RFC 3376) and MLDv2 (RFC 3810), or
+ * by the older versions where an old router asks; on links with
+ * BERTH_LINK_NO_DAD, of an address's own solicited-node group only when they
+ * ask. Our own multicasts and broadcasts come back to us (IP_MULTICAST_LOOP).
+ *
  * Source: POSIX.1-2017 <sys/socket.h>, socket(7), ip(7), tcp(7), udp(7).
  */
 #ifndef BERTH_SOCKET_H

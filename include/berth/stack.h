@@ -57,6 +57,8 @@ struct berth_limits {
 	unsigned reassemblies;	   /* fragmented datagrams at once: 64 */
 	unsigned time_wait;	   /* connections in TIME_WAIT: 262,144 */
 	unsigned syn_queue;	   /* half-open connections a listener: 4,096 */
+	unsigned memberships;	   /* multicast groups a socket: 64 */
+	unsigned group_sources;	   /* sources that a membership names: 64 */
 	unsigned send_buffer;	   /* bytes a socket, SO_SNDBUF's default: 256 KiB */
 	unsigned receive_buffer;   /* bytes a socket, SO_RCVBUF's default: 256 KiB */
 	unsigned send_buffer_max;  /* what SO_SNDBUF may reach: 16 MiB */

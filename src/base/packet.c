@@ -123,6 +123,12 @@ struct berth_packet *packet_clone(const struct berth_packet *packet)
 	copy->link = packet->link;
 	copy->mark = packet->mark;
 	copy->stamp = packet->stamp;
+	copy->source = packet->source;
+	copy->destination = packet->destination;
+	copy->source_port = packet->source_port;
+	copy->ttl = packet->ttl;
+	copy->traffic_class = packet->traffic_class;
+	copy->looped = packet->looped;
 	return copy;
 }
 

@@ -14,6 +14,7 @@
 enum packet_checksum {
 	PACKET_CHECKSUM_PRESENT, /* computed by the sender, not yet verified */
 	PACKET_CHECKSUM_TRUSTED, /* verified, or on a path that damages nothing */
+	PACKET_CHECKSUM_SUSPECT, /* computed, and to be verified whatever the link says: a cable damages */
 };
 
 struct berth_packet {
@@ -34,6 +35,7 @@ struct berth_packet {
 	struct berth_ip source, destination;
 	uint16_t source_port;
 	uint8_t ttl, traffic_class;
+	bool looped; /* our own multicast or broadcast, back without having left */
 	_Alignas(16) uint8_t buffer[];
 };
 

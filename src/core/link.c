@@ -3,6 +3,7 @@
  * Links and their addresses. What follows from an address (routes, duplicate
  * address detection, neighbours) is ip/'s and neigh/'s business.
  */
+#include "core/group/group.h"
 #include "core/ip/ip.h"
 #include "core/socket/socket.h"
 #include "core/stack.h"
@@ -69,14 +70,15 @@ int berth_link_add(struct berth_stack *stack, const struct berth_link_config *co
 	link->context = config->context;
 	list_init(&link->addresses);
 	list_append(&stack->links, &link->node);
-	if (link->type == BERTH_LINK_ETHERNET) {
+	r = group_link_init(link);
+	if (r >= 0 && link->type == BERTH_LINK_ETHERNET) {
 		r = neigh_link_init(link);
 		if (r >= 0)
 			r = add_link_local(link);
-		if (r < 0) {
-			berth_link_remove(link);
-			return r;
-		}
+	}
+	if (r < 0) {
+		berth_link_remove(link);
+		return r;
 	}
 	*ret_link = link;
 	return 0;
@@ -89,12 +91,22 @@ static void address_remove(struct berth_link *link, struct link_address *address
 	stack_free(link->stack, address, sizeof(*address));
 }
 
+/* What waits to arrive by link never does. */
 static void forget_queued(struct berth_link *link)
 {
-	if (link == link->stack->loopback) {
-		packet_queue_clear(&link->stack->loopback_queue);
-		link->stack->loopback = NULL;
+	struct berth_stack *stack = link->stack;
+	struct packet_queue queue = stack->loopback_queue;
+	struct berth_packet *packet;
+
+	stack->loopback_queue = (struct packet_queue){ 0 };
+	while ((packet = packet_queue_pop(&queue))) {
+		if (packet->link == link)
+			berth_packet_unref(packet);
+		else
+			packet_queue_push(&stack->loopback_queue, packet);
 	}
+	if (link == stack->loopback)
+		stack->loopback = NULL;
 }
 
 void berth_link_remove(struct berth_link *link)
@@ -104,6 +116,7 @@ void berth_link_remove(struct berth_link *link)
 	if (!link)
 		return;
 	stack = link->stack;
+	group_link_fini(link); /* first: nothing more is sent here */
 	LIST_EACH_SAFE(&link->addresses, node)
 		address_remove(link, LIST_ITEM(node, struct link_address, node));
 	forget_queued(link);
@@ -192,6 +205,14 @@ struct berth_link *link_of_address(struct berth_stack *stack, struct berth_ip ip
 		if (address && !address->tentative)
 			return link;
 	}
+	return NULL;
+}
+
+struct berth_link *link_by_index(struct berth_stack *stack, unsigned index)
+{
+	LIST_EACH(&stack->links, node)
+		if (LIST_ITEM(node, struct berth_link, node)->index == index)
+			return LIST_ITEM(node, struct berth_link, node);
 	return NULL;
 }
 

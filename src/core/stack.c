@@ -9,6 +9,7 @@
  */
 #include "core/stack.h"
 
+#include "core/group/group.h"
 #include "core/ip/ip.h"
 #include "core/port/port.h"
 #include "core/socket/socket.h"
@@ -26,6 +27,8 @@ static const struct berth_limits default_limits = {
 	.reassemblies = 64,
 	.time_wait = 1u << 18,
 	.syn_queue = 4096,
+	.memberships = 64,
+	.group_sources = 64,
 	.send_buffer = 256u << 10,
 	.receive_buffer = 256u << 10,
 	.send_buffer_max = 16u << 20,
@@ -47,6 +50,8 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(reassemblies);
 	LIMIT(time_wait);
 	LIMIT(syn_queue);
+	LIMIT(memberships);
+	LIMIT(group_sources);
 	LIMIT(send_buffer);
 	LIMIT(receive_buffer);
 	LIMIT(send_buffer_max);
@@ -127,6 +132,8 @@ void berth_stack_free(struct berth_stack *stack)
 	if (!stack)
 		return;
 	stack->hooks = (struct berth_hooks){ 0 };
+	LIST_EACH(&stack->links, node)
+		group_link_fini(LIST_ITEM(node, struct berth_link, node)); /* no farewells to routers */
 	socket_table_fini(stack);
 	detach_protocols(stack);
 	LIST_EACH_SAFE(&stack->links, node)
@@ -148,9 +155,9 @@ static void receive(struct berth_stack *stack, struct berth_link *link, struct b
 {
 	stack_event(stack, BERTH_EVENT_LINK_IN);
 	packet->link = link;
-	if (link->flags & BERTH_LINK_NO_CHECKSUMS)
+	if (link->flags & BERTH_LINK_NO_CHECKSUMS && packet->checksum != PACKET_CHECKSUM_SUSPECT)
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
-	if (link->type == BERTH_LINK_ETHERNET)
+	if (link->type == BERTH_LINK_ETHERNET && !packet->looped)
 		ethernet_input(stack, link, packet);
 	else
 		ip_input(stack, link, packet);
@@ -168,7 +175,7 @@ static void drain_loopback(struct berth_stack *stack)
 	struct berth_packet *packet;
 
 	for (int i = 0; i < LOOPBACK_BUDGET && (packet = packet_queue_pop(&stack->loopback_queue)); i++)
-		receive(stack, stack->loopback, packet);
+		receive(stack, packet->link, packet);
 }
 
 void berth_stack_advance(struct berth_stack *stack, berth_time now)

@@ -23,12 +23,14 @@ struct route_table;
 struct port_table;
 struct demux;
 struct icmp;
+struct groups;
 
 struct link_address {
 	struct list node;
 	struct berth_ip ip;
 	uint8_t prefix_length; /* 0-32 for IPv4 */
 	bool tentative;	       /* DAD is under way: may not be used yet. RFC 4862 §5.4 */
+	bool in_group;	       /* the link is in its solicited-node group */
 };
 
 struct berth_link {
@@ -44,6 +46,7 @@ struct berth_link {
 	void *context;
 	struct list addresses;	   /* struct link_address */
 	struct neigh_table *neigh; /* Ethernet links; neigh/'s */
+	struct groups *groups;	   /* group/'s */
 };
 
 struct socket_table {
@@ -66,7 +69,7 @@ struct berth_stack {
 	struct list links;
 	struct berth_link *loopback;
 	unsigned last_link_index;
-	struct packet_queue loopback_queue; /* sent to ourselves, delivered by advance() */
+	struct packet_queue loopback_queue; /* sent to ourselves, delivered by advance(); packet->link: as if by that */
 	struct route_table *routes;
 	uint32_t route_generation; /* changes whenever a cached ip_path may be wrong */
 	struct reassembly *reassembly;
@@ -106,5 +109,7 @@ static inline void stack_free(struct berth_stack *stack, void *memory, size_t si
 void link_transmit(struct berth_link *link, struct berth_packet *packet);
 /* The link that has this address (not tentative), or NULL. 127.0.0.0/8 is all loopback's. */
 struct berth_link *link_of_address(struct berth_stack *stack, struct berth_ip ip);
+/* NULL: there is none. */
+struct berth_link *link_by_index(struct berth_stack *stack, unsigned index);
 
 #endif

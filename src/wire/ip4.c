@@ -6,7 +6,7 @@
 #include <errno.h>
 
 enum { FLAG_DF = 0x4000, FLAG_MF = 0x2000, OFFSET_MASK = 0x1fff };
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137 };
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137, OPTION_ALERT = 148 };
 
 int wire_ip4_parse_quoted(const uint8_t *bytes, size_t length, struct wire_ip4 *ret_ip4)
 {
@@ -90,4 +90,15 @@ void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4)
 	memcpy(bytes + 12, ip4->source.bytes + 12, 4);
 	memcpy(bytes + 16, ip4->destination.bytes + 12, 4);
 	put_be16(bytes + 10, checksum_finish(checksum_add(0, bytes, WIRE_IP4_LENGTH)));
+}
+
+void wire_ip4_build_alert(uint8_t *bytes, const struct wire_ip4 *ip4)
+{
+	wire_ip4_build(bytes, ip4);
+	bytes[0] = 0x46;
+	bytes[20] = OPTION_ALERT;
+	bytes[21] = 4;
+	put_be16(bytes + 22, 0);
+	put_be16(bytes + 10, 0);
+	put_be16(bytes + 10, checksum_finish(checksum_add(0, bytes, WIRE_IP4_ALERT_LENGTH)));
 }

@@ -5,7 +5,7 @@
 
 #include "base/ip.h"
 
-enum { WIRE_IP4_LENGTH = 20, WIRE_IP4_LENGTH_MAX = 60 };
+enum { WIRE_IP4_LENGTH = 20, WIRE_IP4_ALERT_LENGTH = 24, WIRE_IP4_LENGTH_MAX = 60 };
 
 struct wire_ip4 {
 	uint8_t header_length; /* bytes, with options */
@@ -32,5 +32,7 @@ bool wire_ip4_checksum_ok(const uint8_t *bytes, size_t header_length);
 int wire_ip4_check_options(const uint8_t *bytes, size_t header_length);
 /* Write WIRE_IP4_LENGTH bytes with their checksum; header_length is not looked at. */
 void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4);
+/* The same with the router alert option (RFC 2113): WIRE_IP4_ALERT_LENGTH bytes. */
+void wire_ip4_build_alert(uint8_t *bytes, const struct wire_ip4 *ip4);
 
 #endif

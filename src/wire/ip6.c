@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-enum { OPTION_PAD1 = 0, OPTION_PADN = 1, OPTIONS_MAX = 32, HEADERS_MAX = 8 };
+enum { OPTION_PAD1 = 0, OPTION_PADN = 1, OPTION_ALERT = 5, OPTIONS_MAX = 32, HEADERS_MAX = 8 };
 
 int wire_ip6_parse_quoted(const uint8_t *bytes, size_t length, struct wire_ip6 *ret_ip6)
 {
@@ -106,10 +106,19 @@ int wire_options_parse(const uint8_t *bytes, size_t length, struct wire_options 
 			options.action = bytes[at] >> 6;
 			options.pointer = (uint16_t)at;
 		}
+		if (bytes[at] == OPTION_ALERT && bytes[at + 1] == 2 && get_be16(bytes + at + 2) == 0)
+			options.router_alert = true;
 		at += 2u + bytes[at + 1];
 	}
 	*ret_options = options;
 	return r;
+}
+
+void wire_alert_build(uint8_t *bytes, uint8_t next_header)
+{
+	const uint8_t header[WIRE_ALERT_LENGTH] = { next_header, 0, OPTION_ALERT, 2, 0, 0, OPTION_PADN, 0 };
+
+	memcpy(bytes, header, sizeof(header));
 }
 
 static bool is_extension(uint8_t protocol)

@@ -5,12 +5,13 @@
 
 #include "base/ip.h"
 
-enum { WIRE_IP6_LENGTH = 40, WIRE_FRAGMENT_LENGTH = 8, WIRE_IP6_MTU_MIN = 1280 };
+enum { WIRE_IP6_LENGTH = 40, WIRE_FRAGMENT_LENGTH = 8, WIRE_ALERT_LENGTH = 8, WIRE_IP6_MTU_MIN = 1280 };
 
 /* Protocol numbers, one space for both versions (RFC 5237). */
 enum {
 	PROTOCOL_HOP_BY_HOP = 0,
 	PROTOCOL_ICMP4 = 1,
+	PROTOCOL_IGMP = 2,
 	PROTOCOL_TCP = 6,
 	PROTOCOL_UDP = 17,
 	PROTOCOL_ROUTING = 43,
@@ -66,9 +67,12 @@ struct wire_options {
 	uint8_t next_header;
 	uint8_t action;	  /* enum wire_option_action, of the first option that is not to be skipped */
 	uint16_t pointer; /* where that option is, from the header's first byte */
+	bool router_alert; /* with the value for MLD, 0. RFC 2711 */
 };
+/* Write a hop-by-hop header of WIRE_ALERT_LENGTH bytes that alerts routers to MLD. RFC 2711, RFC 3810 §5. */
+void wire_alert_build(uint8_t *bytes, uint8_t next_header);
 /*
- * A hop-by-hop or destination options header; only padding is known here.
+ * A hop-by-hop or destination options header; padding and router alerts are known here.
  * Returns the header's length, -EMSGSIZE, or -EPROTO (an option runs over the
  * end; more than 32 options, RFC 8504 §5.3).
  */

@@ -7,6 +7,7 @@
 
 #include "wire/arp.h"
 #include "wire/ethernet.h"
+#include "wire/group.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
@@ -134,12 +135,59 @@ static const char *icmp_name(const struct icmp_name *names, size_t count, uint8_
 	return NULL;
 }
 
+/* Records of a report: what, of which group, how many sources. */
+static void say_records(struct text *text, const uint8_t *p, size_t length, bool v4)
+{
+	static const char *const words[] = { "", "is in", "is ex", "to in", "to ex", "allow", "block" };
+	size_t at = WIRE_GROUP_REPORT_LENGTH;
+	struct wire_group_record record;
+	uint16_t count;
+	int r;
+
+	if (wire_group_report_parse(p, length, v4, &count) < 0)
+		return;
+	say(text, "report");
+	while (count-- && (r = wire_group_record_parse(p + at, length - at, v4, &record)) >= 0) {
+		say(text, ", %s ", words[record.type]);
+		say_ip(text, record.group);
+		say(text, " {%u}", record.source_count);
+		at += (size_t)r;
+	}
+}
+
+/* IGMP or MLD, if that is what it is. */
+static bool show_group(struct text *text, const uint8_t *p, size_t length, bool v4)
+{
+	struct wire_group_query query;
+	struct berth_ip group;
+	uint16_t count;
+	uint8_t type;
+
+	if ((v4 ? wire_igmp_query_parse : wire_mld_query_parse)(p, length, &query) >= 0) {
+		say(text, "%s query v%u ", v4 ? "IGMP" : "MLD", query.version);
+		say_ip(text, query.group);
+		say(text, " {%u}", query.source_count);
+	} else if ((v4 ? wire_igmp_old_parse : wire_mld_old_parse)(p, length, &type, &group) >= 0) {
+		say(text, "%s %s ", v4 ? "IGMP" : "MLD",
+		    type == IGMP_LEAVE || type == MLD_DONE ? "leave" : type == IGMP_REPORT1 ? "report v1" : "report");
+		say_ip(text, group);
+	} else if (wire_group_report_parse(p, length, v4, &count) >= 0) {
+		say(text, v4 ? "IGMP " : "MLD ");
+		say_records(text, p, length, v4);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void show_icmp(struct text *text, const uint8_t *p, size_t length, bool v6)
 {
 	const char *name;
 	struct wire_icmp icmp;
 	struct wire_ndp ndp;
 
+	if (v6 && show_group(text, p, length, false))
+		return;
 	say(text, v6 ? "ICMP6 " : "ICMP ");
 	if (wire_icmp_parse(p, length, &icmp) < 0) {
 		say(text, "malformed");
@@ -173,6 +221,8 @@ static void show_transport(struct text *text, const struct ends *ends, uint8_t p
 		say_ends(text, ends, NULL);
 		if (protocol == PROTOCOL_ICMP4 || protocol == PROTOCOL_ICMP6)
 			show_icmp(text, p, length, protocol == PROTOCOL_ICMP6);
+		else if (protocol == PROTOCOL_IGMP && show_group(text, p, length, true))
+			return;
 		else
 			say(text, "protocol %u length %zu", protocol, length);
 	}

@@ -5,8 +5,10 @@
  * them to (icmp_err_convert[], icmpv6_err_convert()).
  */
 #include "core/ip/internal.h"
+#include "core/group/group.h"
 #include "core/neigh/neigh.h"
 #include "wire/checksum.h"
+#include "wire/group.h"
 #include "wire/icmp.h"
 
 #include <errno.h>
@@ -182,14 +184,12 @@ static bool message_ok(struct berth_stack *stack, const struct ip_arrival *arriv
 	struct berth_packet *packet = arrival->packet;
 	bool v4 = ip_is4(arrival->source);
 	uint32_t sum = v4 ? 0 : ip_pseudo_sum(arrival->source, arrival->destination, PROTOCOL_ICMP6, packet->length);
-	bool trusted = packet->checksum == PACKET_CHECKSUM_TRUSTED || arrival->link->loopback ||
-		       (arrival->link->flags & BERTH_LINK_NO_CHECKSUMS);
 
 	if (wire_icmp_parse(packet->data, packet->length, icmp) < 0) {
 		stack_drop(stack, packet, BERTH_EVENT_ICMP_DROP_MALFORMED);
 		return false;
 	}
-	if (!trusted && checksum_finish(checksum_add(sum, packet->data, packet->length)) != 0) {
+	if (!ip_trusted(arrival->link, packet) && checksum_finish(checksum_add(sum, packet->data, packet->length)) != 0) {
 		stack_drop(stack, packet, BERTH_EVENT_ICMP_DROP_CHECKSUM);
 		return false;
 	}
@@ -211,6 +211,22 @@ void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival)
 		stack_drop(stack, arrival->packet, BERTH_EVENT_ICMP_DROP_TYPE);
 }
 
+static bool is_mld(uint8_t type)
+{
+	return type == MLD_QUERY || type == MLD_REPORT1 || type == MLD_DONE || type == MLD_REPORT2;
+}
+
+/* RFC 3810 §6.2, RFC 2710 §5: from a neighbour, and meant for routers' eyes. */
+static void mld_message(struct berth_stack *stack, const struct ip_arrival *arrival)
+{
+	bool nobody = ip_is_any(arrival->source) && arrival->packet->data[0] != MLD_QUERY;
+
+	if (arrival->ttl != 1 || !arrival->router_alert || (!nobody && !ip_is_link_local(arrival->source)))
+		stack_drop(stack, arrival->packet, BERTH_EVENT_GROUP_DROP_MALFORMED);
+	else
+		mld_input(arrival->link, arrival->packet);
+}
+
 void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival)
 {
 	struct wire_icmp icmp;
@@ -223,6 +239,8 @@ void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival)
 					.hop_limit = arrival->ttl };
 
 		ndp_input(arrival->link, arrival->packet, &ip6);
+	} else if (is_mld(icmp.type)) {
+		mld_message(stack, arrival);
 	} else if (icmp.type == ICMP6_ECHO && !ip_is_any(arrival->source)) {
 		echo(stack, arrival, icmp);
 	} else if (icmp6_is_error(icmp.type) && !arrival->group) {

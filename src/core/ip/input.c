@@ -5,6 +5,7 @@
  * can have put them there.
  */
 #include "core/ip/internal.h"
+#include "core/group/group.h"
 #include "core/neigh/neigh.h"
 #include "wire/ethernet.h"
 
@@ -91,6 +92,14 @@ void ip_input(struct berth_stack *stack, struct berth_link *link, struct berth_p
 		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_MALFORMED);
 }
 
+bool ip_trusted(const struct berth_link *link, const struct berth_packet *packet)
+{
+	if (packet->checksum == PACKET_CHECKSUM_SUSPECT)
+		return false; /* a cable that damages had it */
+	return packet->checksum == PACKET_CHECKSUM_TRUSTED || link->flags & BERTH_LINK_NO_CHECKSUMS || link->loopback ||
+	       packet->looped;
+}
+
 bool ip_source_ok(struct berth_stack *stack, struct berth_link *link, struct berth_ip source)
 {
 	if (ip_is_multicast(source) || ip_is_limited_broadcast(source))
@@ -102,24 +111,24 @@ bool ip_source_ok(struct berth_stack *stack, struct berth_link *link, struct ber
 	return !ip_is_local(stack, source); /* someone speaks in our name. Linux: a martian, too */
 }
 
-/* Is an IPv4 destination ours, or everyone's? */
+/* Is an IPv4 destination ours, everyone's, or a group's that someone here is in? */
 static bool destination4_ok(struct berth_stack *stack, struct berth_link *link, struct ip_arrival *arrival)
 {
-	static const uint8_t all_hosts[4] = { 224, 0, 0, 1 };
-
-	if (link->loopback)
+	if (ip_is_multicast(arrival->destination)) {
+		arrival->group = true;
+		return group_accepts(link, arrival->destination, arrival->source);
+	}
+	arrival->group = ip_is_broadcast(stack, arrival->destination);
+	if (link->loopback || arrival->group)
 		return true;
-	if (ip_is_loopback(arrival->destination))
-		return false; /* RFC 1122 §3.2.1.3 (g): never outside a host */
-	if (ip_is_local(stack, arrival->destination))
-		return true;
-	arrival->group = ip_is_broadcast(stack, arrival->destination) ||
-			 ip_equal(arrival->destination, ip_from4(all_hosts));
-	return arrival->group;
+	/* RFC 1122 §3.2.1.3 (g): 127/8 never appears outside a host */
+	return !ip_is_loopback(arrival->destination) && ip_is_local(stack, arrival->destination);
 }
 
 static bool source4_ok(struct berth_stack *stack, const struct ip_arrival *arrival)
 {
+	if (arrival->packet->looped)
+		return true; /* we have sent it */
 	if (ip_u32(arrival->source) == 0)
 		return arrival->group; /* a host without an address asks for one: to all or nobody */
 	return ip_source_ok(stack, arrival->link, arrival->source);
@@ -133,8 +142,7 @@ static int arrival4(struct berth_link *link, struct berth_packet *packet, struct
 
 	if (r < 0)
 		return -BERTH_EVENT_IP_DROP_MALFORMED;
-	if (packet->checksum != PACKET_CHECKSUM_TRUSTED && !(link->flags & BERTH_LINK_NO_CHECKSUMS) &&
-	    !link->loopback && !wire_ip4_checksum_ok(packet->data, (size_t)r))
+	if (!ip_trusted(link, packet) && !wire_ip4_checksum_ok(packet->data, (size_t)r))
 		return -BERTH_EVENT_IP_DROP_CHECKSUM;
 	if (r > WIRE_IP4_LENGTH) {
 		int options = wire_ip4_check_options(packet->data, (size_t)r);
@@ -193,6 +201,14 @@ static void refuse_protocol(struct berth_stack *stack, const struct ip_arrival *
 	stack_drop(stack, arrival->packet, BERTH_EVENT_IP_DROP_PROTOCOL);
 }
 
+/* What the network layer answers to itself. */
+static bool is_own_protocol(const struct ip_arrival *arrival)
+{
+	if (!ip_is4(arrival->destination))
+		return arrival->protocol == PROTOCOL_ICMP6;
+	return arrival->protocol == PROTOCOL_ICMP4 || arrival->protocol == PROTOCOL_IGMP;
+}
+
 void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 {
 	const struct berth_protocol *protocol = stack->protocols[arrival->protocol];
@@ -206,11 +222,10 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 		.ttl = arrival->ttl,
 		.traffic_class = arrival->traffic_class,
 		.multicast = arrival->group,
-		.checked = packet->checksum == PACKET_CHECKSUM_TRUSTED || arrival->link->loopback ||
-			   (arrival->link->flags & BERTH_LINK_NO_CHECKSUMS),
+		.checked = ip_trusted(arrival->link, packet),
 	};
 
-	if (arrival->protocol != (v4 ? PROTOCOL_ICMP4 : PROTOCOL_ICMP6) && (!protocol || !protocol->input)) {
+	if (!is_own_protocol(arrival) && (!protocol || !protocol->input)) {
 		refuse_protocol(stack, arrival);
 		return;
 	}
@@ -220,6 +235,8 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 		icmp4_input(stack, arrival);
 	else if (!v4 && arrival->protocol == PROTOCOL_ICMP6)
 		icmp6_input(stack, arrival);
+	else if (v4 && arrival->protocol == PROTOCOL_IGMP)
+		igmp_input(arrival->link, packet);
 	else
 		protocol->input(stack, packet, &info);
 }

@@ -4,35 +4,18 @@
  * walked in the order it comes in and to a limit. RFC 8200 §4.
  */
 #include "core/ip/internal.h"
+#include "core/group/group.h"
 #include "wire/icmp.h"
-#include "wire/ndp.h"
 
 #include <errno.h>
 
 enum { HEADERS_MAX = 8 };
 
-/* Groups that every node listens to: all nodes, and those of its own addresses. RFC 4291 §2.8. */
-static bool group_is_ours(const struct berth_link *link, struct berth_ip group)
-{
-	static const struct berth_ip all_nodes_interface = { { 0xff, 0x01, [15] = 1 } };
-	static const struct berth_ip all_nodes_link = { { 0xff, 0x02, [15] = 1 } };
-
-	if (ip_equal(group, all_nodes_link) || ip_equal(group, all_nodes_interface))
-		return true;
-	LIST_EACH(&link->addresses, node) {
-		const struct link_address *address = LIST_ITEM(node, struct link_address, node);
-
-		if (!ip_is4(address->ip) && ip_equal(group, ip_solicited_node(address->ip)))
-			return true;
-	}
-	return false;
-}
-
 static bool destination6_ok(struct berth_stack *stack, struct ip_arrival *arrival)
 {
 	if (ip_is_multicast(arrival->destination)) {
 		arrival->group = true;
-		return arrival->link->loopback || group_is_ours(arrival->link, arrival->destination);
+		return group_accepts(arrival->link, arrival->destination, arrival->source);
 	}
 	if (arrival->link->loopback)
 		return true;
@@ -41,6 +24,8 @@ static bool destination6_ok(struct berth_stack *stack, struct ip_arrival *arriva
 
 static bool source6_ok(struct berth_stack *stack, const struct ip_arrival *arrival)
 {
+	if (arrival->packet->looped)
+		return true; /* we have sent it */
 	if (ip_is_any(arrival->source))
 		return arrival->group && !arrival->link->loopback; /* duplicate address detection */
 	return ip_source_ok(stack, arrival->link, arrival->source);
@@ -108,6 +93,7 @@ static int walk_options(struct berth_stack *stack, struct ip_arrival *arrival, c
 
 	if (r < 0)
 		return drop(stack, arrival, BERTH_EVENT_IP_DROP_MALFORMED);
+	arrival->router_alert |= options.router_alert;
 	if (options.action == OPTION_SKIP)
 		return step(arrival, r);
 	if (options.action == OPTION_DISCARD || (options.action == OPTION_REPORT_UNICAST && arrival->group))

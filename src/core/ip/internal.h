@@ -39,6 +39,7 @@ struct ip_arrival {
 	uint32_t header_length;	 /* with options or extension headers */
 	uint32_t protocol_at;	 /* v6: where the number of protocol stands, for parameter problems */
 	bool group;		 /* destination is multicast or broadcast */
+	bool router_alert;	 /* v6. RFC 2711 */
 };
 
 /* arrival.packet is for us, whole, and may be known by its header. Takes it. */
@@ -47,6 +48,8 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival);
 void ip6_walk(struct berth_stack *stack, struct ip_arrival *arrival);
 void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet);
 void ip6_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet);
+/* Can nothing have damaged packet? Then its checksums are not looked at. */
+bool ip_trusted(const struct berth_link *link, const struct berth_packet *packet);
 /* May a packet from outside have this source? */
 bool ip_source_ok(struct berth_stack *stack, struct berth_link *link, struct berth_ip source);
 

@@ -4,9 +4,11 @@
  * questions about addresses that transports ask.
  */
 #include "core/ip/internal.h"
+#include "core/group/group.h"
 #include "core/neigh/neigh.h"
 #include "core/route/route.h"
 #include "wire/checksum.h"
+#include "wire/ndp.h"
 
 #include <errno.h>
 
@@ -36,6 +38,12 @@ int ip_address_added(struct berth_link *link, struct link_address *address)
 
 	if (r == -ENOBUFS)
 		return -ENOMEM;
+	if (!ip_is4(address->ip)) {
+		r = group_join_own(link, ip_solicited_node(address->ip), !(link->flags & BERTH_LINK_NO_DAD));
+		if (r < 0)
+			return r;
+		address->in_group = true;
+	}
 	route_changed(link->stack); /* the address itself is now reached by loopback */
 	if (link->neigh && !ip_is4(address->ip) && !(link->flags & BERTH_LINK_NO_DAD))
 		return dad_start(link, address);
@@ -45,6 +53,8 @@ int ip_address_added(struct berth_link *link, struct link_address *address)
 void ip_address_removed(struct berth_link *link, struct link_address *address)
 {
 	dad_stop(link, address);
+	if (address->in_group)
+		group_leave_own(link, ip_solicited_node(address->ip));
 	route_remove_connected(link, address->ip, address->prefix_length);
 	route_changed(link->stack);
 }

@@ -15,6 +15,7 @@ struct ip_path {
 	struct berth_ip next_hop; /* neighbour on the link: the destination or a gateway */
 	unsigned mtu;		  /* bytes of IP packet: the link's, or less after PMTUD */
 	uint32_t generation;	  /* of stack->route_generation when found; 0: none found yet */
+	bool group;		  /* to a multicast or broadcast address */
 };
 
 struct ip_send {
@@ -23,6 +24,8 @@ struct ip_send {
 	uint8_t ttl; /* 0: the default, 64 */
 	uint8_t traffic_class;
 	bool dont_fragment; /* v4: set DF. Packets over the MTU then fail with -EMSGSIZE (both versions) */
+	bool no_loop;	    /* to a group: not to ourselves, even if we are in it */
+	bool stays_here;    /* to a group: to ourselves only (a multicast TTL of 0) */
 };
 
 static inline bool ip_path_valid(const struct berth_stack *stack, const struct ip_path *path)
@@ -50,6 +53,11 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
  */
 int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
 	    const struct ip_send *send);
+
+/* Hand packet, which begins at its IP header, to link for next_hop. Takes ownership. */
+void ip_link_output(struct berth_link *link, struct berth_ip next_hop, struct berth_packet *packet);
+/* The link that a group's packets leave by when nobody says: source's, or the first that is no loopback. */
+struct berth_link *ip_group_link(struct berth_stack *stack, struct berth_ip source);
 
 /*
  * A packet that begins with an IP header came in by link. Takes ownership. A

@@ -8,6 +8,7 @@
  * packet over links that say they can; its IP header holds the whole length.
  */
 #include "core/ip/internal.h"
+#include "core/group/group.h"
 #include "core/neigh/neigh.h"
 #include "wire/ethernet.h"
 
@@ -40,13 +41,13 @@ static struct berth_packet *make_writable(struct berth_stack *stack, struct bert
 	return copy;
 }
 
-static void hand_over(const struct ip_path *path, struct berth_packet *packet)
+void ip_link_output(struct berth_link *link, struct berth_ip next_hop, struct berth_packet *packet)
 {
-	packet->link = path->link;
-	if (path->link->type == BERTH_LINK_ETHERNET)
-		neigh_output(path->link, path->next_hop, packet);
+	packet->link = link;
+	if (link->type == BERTH_LINK_ETHERNET)
+		neigh_output(link, next_hop, packet);
 	else
-		link_transmit(path->link, packet);
+		link_transmit(link, packet);
 }
 
 /* packet has room for the headers. */
@@ -57,7 +58,7 @@ static void emit4(struct berth_stack *stack, struct berth_packet *packet, const 
 
 	ip4->total_length = (uint16_t)packet->length;
 	wire_ip4_build(header, ip4);
-	hand_over(path, packet);
+	ip_link_output(path->link, path->next_hop, packet);
 }
 
 static void emit6(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
@@ -67,7 +68,7 @@ static void emit6(struct berth_stack *stack, struct berth_packet *packet, const 
 
 	ip6->payload_length = (uint16_t)(packet->length - WIRE_IP6_LENGTH);
 	wire_ip6_build(header, ip6);
-	hand_over(path, packet);
+	ip_link_output(path->link, path->next_hop, packet);
 }
 
 static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *send)
@@ -148,6 +149,43 @@ static bool fits(const struct berth_packet *packet, const struct ip_path *path, 
 	return length <= path->mtu;
 }
 
+/*
+ * Our own packet to a group that we are in, or to everyone, comes back as if
+ * it had arrived by the link that it left by: whole, and undamaged. RFC 1112
+ * §7.1; Linux: ip_mc_output().
+ */
+static void loop_back(struct berth_stack *stack, const struct berth_packet *packet, const struct ip_path *path,
+		      const struct ip_send *send)
+{
+	struct berth_packet *copy;
+
+	if (send->no_loop || path->link->loopback || packet->length > IP_TOTAL_MAX - WIRE_IP4_LENGTH)
+		return;
+	if (ip_is_multicast(send->destination) && !group_accepts(path->link, send->destination, send->source))
+		return;
+	copy = berth_packet_copy(stack->packets, packet->data, packet->length);
+	if (!copy) {
+		stack_event(stack, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+		return;
+	}
+	if (ip_is4(send->destination)) {
+		struct wire_ip4 ip4 = header4(stack, send);
+
+		berth_packet_push(copy, WIRE_IP4_LENGTH);
+		ip4.total_length = (uint16_t)copy->length;
+		wire_ip4_build(copy->data, &ip4);
+	} else {
+		struct wire_ip6 ip6 = header6(send);
+
+		ip6.payload_length = (uint16_t)copy->length;
+		wire_ip6_build(berth_packet_push(copy, WIRE_IP6_LENGTH), &ip6);
+	}
+	copy->looped = true;
+	copy->link = path->link;
+	copy->checksum = PACKET_CHECKSUM_TRUSTED;
+	packet_queue_push(&stack->loopback_queue, copy);
+}
+
 int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
 	    const struct ip_send *send)
 {
@@ -157,6 +195,12 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 
 	if (v4 != ip_is4(send->source) || length - (v4 ? 0 : header) > IP_TOTAL_MAX)
 		return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);
+	if (path->group)
+		loop_back(stack, packet, path, send);
+	if (send->stays_here) {
+		berth_packet_unref(packet);
+		return 0;
+	}
 	if (!fits(packet, path, length)) {
 		if (send->dont_fragment)
 			return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);

@@ -95,7 +95,7 @@ static int choose_source(struct berth_stack *stack, struct berth_ip destination,
 	return 0;
 }
 
-static struct berth_link *group_link(struct berth_stack *stack, struct berth_ip source)
+struct berth_link *ip_group_link(struct berth_stack *stack, struct berth_ip source)
 {
 	struct berth_link *link = ip_is_any(source) ? NULL : link_of_address(stack, source);
 
@@ -117,7 +117,7 @@ static int choose_link(struct berth_stack *stack, struct berth_ip destination, s
 
 	path->next_hop = destination;
 	if (ip_is_multicast(destination) || ip_is_limited_broadcast(destination)) {
-		path->link = bound ? bound : group_link(stack, source);
+		path->link = bound ? bound : ip_group_link(stack, source);
 		return path->link ? 0 : -ENETUNREACH;
 	}
 	if (!bound && !ip_is_any(source)) { /* of equal routes, the one by the source's own link */
@@ -191,8 +191,9 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
 		path.source = source;
 	else if ((r = choose_source(stack, destination, &path)) < 0)
 		return r;
-	if (ip_is_loopback(path.source))
+	if (ip_is_loopback(path.source) && !path.link->loopback)
 		return -EINVAL; /* Linux: __mkroute_output(). It could never be answered. */
+	path.group = ip_is_multicast(destination) || ip_is_broadcast(stack, destination);
 	path.mtu = pmtu_find(stack, destination, path.link->mtu);
 	*ret_path = path;
 	return 0;

@@ -17,9 +17,9 @@ int berth_protocol_register(struct berth_stack *stack, const struct berth_protoc
 		return -EINVAL;
 	if (protocol->type != SOCK_STREAM && protocol->type != SOCK_DGRAM && protocol->type != SOCK_SEQPACKET)
 		return -EINVAL;
-	/* What the network layer itself answers to: ICMP, ICMPv6 and IPv6's extension headers. */
+	/* What the network layer itself answers to: ICMP, ICMPv6, IGMP and IPv6's extension headers. */
 	if (protocol->number == IPPROTO_ICMP || protocol->number == IPPROTO_ICMPV6 ||
-	    protocol->number == IPPROTO_ROUTING || protocol->number == IPPROTO_FRAGMENT ||
+	    protocol->number == IPPROTO_IGMP || protocol->number == IPPROTO_ROUTING || protocol->number == IPPROTO_FRAGMENT ||
 	    protocol->number == IPPROTO_NONE || protocol->number == IPPROTO_DSTOPTS)
 		return -EINVAL;
 	if (stack->protocols[protocol->number])
@@ -92,7 +92,6 @@ int berth_socket_output(struct berth_socket *socket, struct berth_packet *packet
 	struct ip_send send = {
 		.destination = to,
 		.protocol = socket->protocol->number,
-		.ttl = socket->options.ttl,
 		.traffic_class = socket->options.traffic_class,
 		.dont_fragment = socket->options.mtu_discover == IP_PMTUDISC_DO,
 	};
@@ -103,6 +102,7 @@ int berth_socket_output(struct berth_socket *socket, struct berth_packet *packet
 		return r;
 	}
 	send.source = path.source;
+	socket_fill_send(socket, &send);
 	if (checksum_offset >= 0 && (size_t)checksum_offset + 2 <= packet->length)
 		fill_checksum(packet, &path, &send, checksum_offset);
 	return ip_send(socket->stack, packet, &path, &send);

@@ -152,14 +152,48 @@ static struct berth_ip main_address(struct berth_stack *stack, bool is4)
 	return best;
 }
 
+/* The link and address that this socket's multicasts leave by; NULL and as it was: no option says. */
+static struct berth_link *multicast_way(const struct berth_socket *socket, struct berth_ip group,
+					struct berth_ip *source)
+{
+	const struct socket_options *options = &socket->options;
+	bool v4 = ip_is4(group);
+
+	if (v4 && ip_is_any(*source))
+		*source = options->multicast_source4;
+	return link_by_index(socket->stack, v4 ? options->multicast_link4 : options->multicast_link6);
+}
+
+void socket_fill_send(const struct berth_socket *socket, struct ip_send *send)
+{
+	const struct socket_options *options = &socket->options;
+	bool v4 = ip_is4(send->destination);
+
+	if (!ip_is_multicast(send->destination)) {
+		send->ttl = send->ttl ? send->ttl : options->ttl;
+		return;
+	}
+	if (!send->ttl) {
+		send->ttl = v4 ? options->multicast_ttl4 : options->multicast_ttl6;
+		send->stays_here = !send->ttl;
+	}
+	send->no_loop = v4 ? !options->multicast_loop4 : !options->multicast_loop6;
+}
+
 int socket_route(struct berth_socket *socket, const struct berth_endpoint *remote, struct berth_ip source,
 		 struct ip_path *ret_path)
 {
 	struct berth_stack *stack = socket->stack;
 	struct berth_link *loopback = stack->loopback;
 	enum port_divert divert = port_diverted(stack, socket->protocol->number, remote);
-	int r = ip_path_find(stack, remote->ip, source, socket->bound_link, ret_path);
+	struct berth_link *link = socket->bound_link;
+	int r;
 
+	if (ip_is_multicast(source))
+		source = ip_any; /* bound to a group: that is no one to send from. RFC 1122 §3.2.1.3 */
+	if (!link && ip_is_multicast(remote->ip))
+		link = multicast_way(socket, remote->ip, &source);
+	r = ip_path_find(stack, remote->ip, source, link, ret_path);
 	if (divert == DIVERT_NONE || ip_is_multicast(remote->ip))
 		return r;
 	if (r >= 0 && (ret_path->link->loopback || (divert == DIVERT_ANY && ip_equal(ret_path->next_hop, remote->ip))))
@@ -168,7 +202,8 @@ int socket_route(struct berth_socket *socket, const struct berth_endpoint *remot
 		source = main_address(stack, ip_is4(remote->ip));
 	if (ip_is_any(source))
 		return r;
-	*ret_path = (struct ip_path){ loopback, source, remote->ip, loopback->mtu, stack->route_generation };
+	*ret_path = (struct ip_path){ .link = loopback, .source = source, .next_hop = remote->ip,
+				      .mtu = loopback->mtu, .generation = stack->route_generation };
 	return 0;
 }
 

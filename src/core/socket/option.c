@@ -8,6 +8,8 @@
  */
 #include "core/socket/socket.h"
 
+#include "core/group/group.h"
+
 #include <errno.h>
 #include <sys/time.h>
 
@@ -228,6 +230,8 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 			       -ENOPROTOOPT;
 	if (level == SOL_SOCKET && !plain)
 		return socket_level_set(socket, option, value, length);
+	if (!plain && (r = group_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
+		return r;
 	if ((r = int_from(level, value, length, &number)) < 0)
 		return r;
 	return plain ? plain_set(socket, plain, number) : special_set(socket, level, option, number);
@@ -337,6 +341,8 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 		return socket->protocol->getsockopt ?
 			       socket->protocol->getsockopt(socket, option, value, length) :
 			       -ENOPROTOOPT;
+	if (!plain && (r = group_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)
+		return r;
 	if (plain)
 		number = plain_get(socket, plain);
 	else if ((r = int_get(socket, level, option, &number)) < 0)

@@ -30,6 +30,11 @@ struct socket_options {
 	bool receive_packet_info, receive_ttl, receive_traffic_class; /* cmsg wanted */
 	bool receive_errors; /* IP_RECVERR: errors reach unconnected sockets, soft ones too */
 	uint8_t mtu_discover; /* IP_PMTUDISC_* */
+	/* IP_MULTICAST_* and IPV6_MULTICAST_*; group/option.c's */
+	uint8_t multicast_ttl4, multicast_ttl6;
+	bool multicast_loop4, multicast_loop6, multicast_all4, multicast_all6;
+	unsigned multicast_link4, multicast_link6; /* index; 0: choose */
+	struct berth_ip multicast_source4;
 };
 
 enum socket_state {
@@ -47,6 +52,7 @@ struct berth_socket {
 	const struct berth_protocol *protocol;
 	struct list node;	/* in stack->sockets.all */
 	struct list ready_node; /* in stack->sockets.ready */
+	struct list memberships; /* group/'s */
 	struct ip_path path;	/* last found way to remote */
 	struct socket_options options;
 	struct berth_link *bound_link; /* SO_BINDTODEVICE */
@@ -140,6 +146,8 @@ int socket_claim(struct berth_socket *socket, struct berth_endpoint local);
 /* The way to remote, by loopback where a BERTH_DIVERT socket answers for it. As ip_path_find(). */
 int socket_route(struct berth_socket *socket, const struct berth_endpoint *remote, struct berth_ip source,
 		 struct ip_path *ret_path);
+/* TTL or hop limit, and what becomes of multicasts, for a packet to remote. As options say. */
+void socket_fill_send(const struct berth_socket *socket, struct ip_send *send);
 /* Dissolve a connection's names: out of the demultiplexer, remote gone, a chosen port free. */
 void socket_unname(struct berth_socket *socket);
 

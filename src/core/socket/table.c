@@ -5,6 +5,8 @@
  */
 #include "core/socket/socket.h"
 
+#include "core/group/group.h"
+
 #include <errno.h>
 
 int socket_table_init(struct berth_stack *stack)
@@ -19,6 +21,7 @@ static void socket_delete(struct berth_socket *socket)
 	struct berth_stack *stack = socket->stack;
 
 	socket_uninstall(socket);
+	group_socket_fini(socket);
 	demux_remove(stack, &socket->demux);
 	port_release(stack, &socket->claim);
 	list_remove(&socket->ready_node);
@@ -119,6 +122,9 @@ static void options_init(struct socket_options *options, const struct berth_limi
 	options->linger_seconds = -1;
 	options->receive_low_water = 1;
 	options->mtu_discover = IP_PMTUDISC_WANT;
+	options->multicast_ttl4 = options->multicast_ttl6 = 1;
+	options->multicast_loop4 = options->multicast_loop6 = true;
+	options->multicast_all4 = options->multicast_all6 = true;
 }
 
 int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, int family,
@@ -141,6 +147,7 @@ int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol,
 	socket->claim.datagram = protocol->type == SOCK_DGRAM;
 	list_init(&socket->claim.node);
 	list_init(&socket->ready_node);
+	list_init(&socket->memberships);
 	options_init(&socket->options, &stack->limits);
 	list_append(&stack->sockets.all, &socket->node);
 	stack->sockets.count++;

@@ -51,14 +51,6 @@ static int source_of(struct berth_socket *socket, const struct berth_endpoint *r
 	return 0;
 }
 
-static struct berth_link *link_by_index(struct berth_stack *stack, unsigned index)
-{
-	LIST_EACH(&stack->links, node)
-		if (LIST_ITEM(node, struct berth_link, node)->index == index)
-			return LIST_ITEM(node, struct berth_link, node);
-	return NULL;
-}
-
 static int find_path(struct berth_socket *socket, const struct berth_message *message,
 		     const struct berth_endpoint *remote, const struct udp_control *control, struct ip_path *ret_path)
 {
@@ -139,12 +131,13 @@ static int transmit(struct berth_socket *socket, struct berth_packet *packet, co
 				 (discover == IP_PMTUDISC_WANT && packet->length + header <= path->mtu),
 	};
 
+	socket_fill_send(socket, &send);
 	return ip_send(socket->stack, packet, path, &send);
 }
 
 ssize_t udp_send(struct berth_socket *socket, struct berth_message *message)
 {
-	struct udp_control control = { .ttl = socket->options.ttl, .traffic_class = socket->options.traffic_class };
+	struct udp_control control = { .traffic_class = socket->options.traffic_class };
 	size_t size = message_size(message);
 	struct berth_endpoint remote;
 	struct berth_packet *packet;

@@ -9,6 +9,7 @@
  */
 #include "core/udp/udp.h"
 
+#include "core/group/group.h"
 #include "wire/udp.h"
 
 #include <errno.h>
@@ -94,6 +95,7 @@ static ssize_t udp_receive(struct berth_socket *socket, struct berth_message *me
 
 struct delivery {
 	struct berth_packet *packet;
+	unsigned sockets;
 };
 
 /* Queue packet, whose data is the payload, at socket. Takes it. */
@@ -113,8 +115,14 @@ static void deliver(struct berth_socket *socket, struct berth_packet *packet)
 static void deliver_copy(void *context, struct berth_socket *socket)
 {
 	struct delivery *delivery = context;
-	struct berth_packet *copy = packet_clone(delivery->packet);
+	const struct berth_packet *packet = delivery->packet;
+	struct berth_packet *copy;
 
+	if (ip_is_multicast(packet->destination) &&
+	    !group_wanted(socket, packet->link, packet->destination, packet->source))
+		return;
+	delivery->sockets++;
+	copy = packet_clone(packet);
 	if (copy)
 		deliver(socket, copy);
 	else
@@ -161,11 +169,14 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 	remote = (struct berth_endpoint){ info->source, header.source_port };
 	stamp(packet, info, header.source_port);
 	if (info->multicast) {
-		struct delivery delivery = { packet };
+		struct delivery delivery = { .packet = packet };
 
 		berth_packet_pull(packet, WIRE_UDP_LENGTH);
 		port_each_bound(stack, IPPROTO_UDP, &local, &remote, info->link, deliver_copy, &delivery);
-		berth_packet_unref(packet);
+		if (delivery.sockets)
+			berth_packet_unref(packet);
+		else
+			stack_drop(stack, packet, BERTH_EVENT_UDP_DROP_GROUP);
 		return;
 	}
 	socket = berth_socket_lookup(stack, IPPROTO_UDP, &local, &remote, info->link);

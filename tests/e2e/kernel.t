@@ -70,9 +70,9 @@ dialogue() { # KIND DEVICE KERNEL-ADDRESS OUR-ADDRESS LENGTH SENTENCE
 	wait "${started[-1]}"
 	is "$?/$(tail -n 1 ours.log)" "0/echoed $((mib << 20)) bytes" "… and our end saw all of it, and its end"
 
+	[ "$kind" != tap ] || { ip link del "$device" 2>/dev/null; ip tuntap add "$device" mode tap && prepare_tap "$device"; }
 	timeout 100 "$PYTHON" -u kernel.py server "$theirs" 7 >theirs.log 2>&1 &
 	started+=("$!")
-	[ "$kind" != tap ] || { ip link del "$device" 2>/dev/null; ip tuntap add "$device" mode tap && prepare_tap "$device"; }
 	until_true 30 grep -q listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
 	out=$(timeout 100 "$peer" "$kind" "$device" "$ours" "$length" connect "$theirs" 7 "$mib" 2>notes)
 	is "$out" "$((mib << 20)) bytes came back right" "$6: we connect to the kernel, $mib MiB there and back"

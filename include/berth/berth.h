@@ -3,6 +3,7 @@
 #ifndef BERTH_BERTH_H
 #define BERTH_BERTH_H
 
+#include <berth/conditions.h>
 #include <berth/driver.h>
 #include <berth/event.h>
 #include <berth/inspect.h>

@@ -9,6 +9,7 @@
 #ifndef BERTH_NET_H
 #define BERTH_NET_H
 
+#include <berth/conditions.h>
 #include <berth/stack.h>
 #include <berth/types.h>
 
@@ -54,6 +55,38 @@ BERTH_EXPORT struct berth_stack *berth_host_stack(struct berth_host *host);
 BERTH_EXPORT const char *berth_host_name(const struct berth_host *host);
 BERTH_EXPORT struct berth_ip berth_host_ip4(const struct berth_host *host);
 BERTH_EXPORT struct berth_ip berth_host_ip6(const struct berth_host *host);
+
+/* As seen from the host: what it sends, what it receives. */
+enum { BERTH_OUT = 1, BERTH_IN = 2, BERTH_BOTH = 3 };
+
+/*
+ * Give host's cable conditions, in one direction or both. They hold for what
+ * is sent from now on; no conversation is reset. Returns 0 or -EINVAL.
+ */
+BERTH_EXPORT int berth_host_set_conditions(struct berth_host *host, int direction,
+					   const struct berth_conditions *conditions);
+/* What one direction has now. */
+BERTH_EXPORT struct berth_conditions berth_host_conditions(const struct berth_host *host, int direction);
+
+/*
+ * The same for what goes from one host to one other, on top of their cables'
+ * own. All zero: none. Returns 0, -EINVAL (the same host, two networks) or
+ * -ENOMEM.
+ */
+BERTH_EXPORT int berth_pair_set_conditions(struct berth_host *from, struct berth_host *to,
+					   const struct berth_conditions *conditions);
+BERTH_EXPORT struct berth_conditions berth_pair_conditions(const struct berth_host *from,
+							   const struct berth_host *to);
+
+/* What a cable has done so far. */
+struct berth_cable_info {
+	uint64_t packets_in, bytes_in, packets_out, bytes_out;
+	uint64_t lost, over_limit, cut, no_memory; /* packets dropped, by reason */
+	uint64_t duplicated, reordered, corrupted;
+	uint64_t under_way; /* packets */
+};
+BERTH_EXPORT struct berth_cable_info berth_host_cable(const struct berth_host *host, int direction);
+BERTH_EXPORT struct berth_cable_info berth_pair_cable(const struct berth_host *from, const struct berth_host *to);
 
 /* Move every frame that is due, run every timer that is due. Call after API calls, too. */
 BERTH_EXPORT void berth_net_advance(struct berth_net *net, berth_time now);

@@ -78,24 +78,11 @@ static int choose_addresses(struct berth_net *net, struct berth_host *host, stru
 	return 0;
 }
 
-static void wire_put(struct wire *wire, struct berth_packet *packet, berth_time now)
-{
-	cable_send(&wire->cable, packet, now);
-	if (!timer_armed(&wire->timer) &&
-	    timers_set(&wire->host->net->wires, &wire->timer, cable_deadline(&wire->cable)) < 0)
-		packet_queue_clear(&wire->cable.queue); /* no memory: lost, as on a real wire */
-}
-
 static void host_transmit(void *context, struct berth_packet *packet)
 {
 	struct berth_host *host = context;
 
 	wire_put(&host->up, packet, MAX(host->net->now, berth_stack_now(host->stack)));
-}
-
-static void port_send(struct switch_port *port, struct berth_packet *packet, berth_time now)
-{
-	wire_put(&CONTAINER_OF(port, struct berth_host, port)->down, packet, now);
 }
 
 static void hook_ready(void *context, int fd, unsigned events)
@@ -192,10 +179,7 @@ static struct berth_host *host_new(struct berth_net *net, const char *name, cons
 	list_init(&host->node);
 	list_init(&host->port.node);
 	host->net = net;
-	host->port.send = port_send;
-	host->up.host = host->down.host = host;
-	cable_init(&host->up.cable);
-	cable_init(&host->down.cable);
+	wires_init(host);
 	resolver_init(&host->resolver, host);
 	if (hooks)
 		host->hooks = *hooks;
@@ -241,12 +225,8 @@ void berth_net_remove_host(struct berth_host *host)
 	host->hooks = (struct berth_hooks){ 0 }; /* the embedder hears no more of it */
 	resolver_fini(&host->resolver);
 	switch_remove_port(&net->sw, &host->port);
-	timers_cancel(&net->wires, &host->up.timer);
-	timers_cancel(&net->wires, &host->down.timer);
 	berth_stack_free(host->stack);
-	timers_cancel(&net->wires, &host->up.timer); /* the stack may have had last words */
-	cable_fini(&host->up.cable);
-	cable_fini(&host->down.cable);
+	wires_fini(host); /* the stack may have had last words */
 	list_remove(&host->node);
 	memory_free(net->allocator, host, sizeof(*host));
 }

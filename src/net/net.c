@@ -12,7 +12,6 @@ enum {
 	/* Two hosts can answer each other for ever at one instant; after so many
 	 * frames the caller gets the turn, and the deadline says at once. */
 	FRAMES_A_TURN = 8192,
-	FRAMES_A_WIRE = 64,		  /* before another cable's turn */
 	SUPERFRAME_DEFAULT = 65535 - 120, /* what the IPv4 length field leaves beside the largest headers */
 	SUBNET4_LENGTH = 16,
 	SUBNET6_LENGTH = 64,
@@ -79,27 +78,6 @@ void berth_net_free(struct berth_net *net)
 	if (net->packets)
 		berth_packet_pool_unref(net->packets);
 	memory_free(net->allocator, net, sizeof(*net));
-}
-
-/* Deliver some of what is due on wire. Returns how many frames. */
-static unsigned wire_deliver(struct wire *wire, berth_time now)
-{
-	struct berth_host *host = wire->host;
-	struct berth_net *net = host->net;
-	struct berth_packet *packet;
-	unsigned count = 0;
-
-	while (count < FRAMES_A_WIRE && (packet = cable_take_due(&wire->cable, now))) {
-		count++;
-		if (wire == &host->up)
-			switch_input(&net->sw, &host->port, packet, now);
-		else
-			berth_stack_input(host->stack, host->link, packet, now);
-	}
-	berth_time deadline = cable_deadline(&wire->cable);
-	if (deadline != BERTH_NEVER && !timer_armed(&wire->timer))
-		timers_set(&net->wires, &wire->timer, deadline);
-	return count;
 }
 
 static bool run_stacks(struct berth_net *net, berth_time now)

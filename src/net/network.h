@@ -17,11 +17,20 @@
 #define HOST_NAME_MAX_LENGTH 63 /* a DNS label. RFC 1035 §2.3.4 */
 #define GATEWAY_NUMBER 1	/* .1 of the subnet is kept for a gateway */
 
-/* A cable with the timer that says when it has something due. */
+/* A cable with the timer that says when it has something due, and where that goes then. */
 struct wire {
 	struct cable cable;
 	struct berth_timer timer;
+	struct berth_net *net;
 	struct berth_host *host;
+	void (*arrive)(struct wire *wire, struct berth_packet *packet, berth_time now);
+};
+
+/* Between two hosts' cables, inside the switch, where what goes from one to the other has conditions of its own. */
+struct pair {
+	struct list node; /* in from->pairs */
+	struct berth_host *to;
+	struct wire wire;
 };
 
 struct berth_host {
@@ -33,6 +42,7 @@ struct berth_host {
 	struct berth_link *link;
 	struct switch_port port;
 	struct wire up, down;	  /* host to switch, switch to host */
+	struct list pairs;	  /* struct pair, from this host */
 	struct berth_hooks hooks; /* the embedder's */
 	struct resolver resolver;
 };
@@ -52,6 +62,12 @@ struct berth_net {
 	struct list resolvers; /* with work to do */
 };
 
+/* wire.c: a host's two cables, those of its pairs, and what is on them. */
+void wires_init(struct berth_host *host);
+void wires_fini(struct berth_host *host);
+void wire_put(struct wire *wire, struct berth_packet *packet, berth_time now);
+/* Deliver some of what is due. Returns how many frames. */
+unsigned wire_deliver(struct wire *wire, berth_time now);
 /* The addresses of the host with this number. */
 void net_addresses_of(const struct berth_net *net, uint32_t number, struct berth_ip *ret_ip4, struct berth_ip *ret_ip6);
 struct berth_host *net_host_by_ip(struct berth_net *net, struct berth_ip ip);

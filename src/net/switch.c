@@ -143,14 +143,14 @@ static void flood(struct net_switch *sw, struct switch_port *from, struct berth_
 		if (last) { /* copies, because receivers write into what they get; the last gets the original */
 			struct berth_packet *copy = packet_clone(packet);
 			if (copy)
-				last->send(last, copy, now);
+				last->send(last, from, copy, now);
 			else
 				sw->drops_memory++;
 		}
 		last = port;
 	}
 	if (last)
-		last->send(last, packet, now);
+		last->send(last, from, packet, now);
 	else
 		berth_packet_unref(packet);
 }
@@ -171,7 +171,7 @@ void switch_input(struct net_switch *sw, struct switch_port *port, struct berth_
 	if (!entry)
 		flood(sw, port, packet, now);
 	else if (entry->port != port)
-		entry->port->send(entry->port, packet, now);
+		entry->port->send(entry->port, port, packet, now);
 	else
 		berth_packet_unref(packet); /* the receiver heard it already */
 }

@@ -20,8 +20,8 @@ enum { SWITCH_BUCKETS = 1024, SWITCH_LEARNT_MAX = 4096 };
 
 struct switch_port {
 	struct list node; /* in switch.ports */
-	/* Carry packet away through this port. Takes ownership. */
-	void (*send)(struct switch_port *port, struct berth_packet *packet, berth_time now);
+	/* Carry packet, which came in by from, away through this port. Takes ownership. */
+	void (*send)(struct switch_port *port, struct switch_port *from, struct berth_packet *packet, berth_time now);
 };
 
 struct switch_entry;

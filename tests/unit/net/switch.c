@@ -15,7 +15,7 @@ struct bench {
 	} ports[PORTS];
 };
 
-static void receive(struct switch_port *port, struct berth_packet *packet, berth_time now)
+static void receive(struct switch_port *port, struct switch_port *from, struct berth_packet *packet, berth_time now)
 {
 	CONTAINER_OF(port, struct port, port)->received++;
 	berth_packet_unref(packet);
@@ -133,8 +133,8 @@ TEST(cable, packets_come_out_in_order_when_they_are_due)
 	struct berth_packet_pool *pool = berth_packet_pool_new(NULL, 0);
 	struct cable cable;
 
-	cable_init(&cable);
-	cable.conditions.delay = 10;
+	cable_init(&cable, NULL, 1);
+	cable_set_conditions(&cable, &(struct berth_conditions){ .delay = 10 });
 	CHECK_EQ(cable_deadline(&cable), BERTH_NEVER);
 	struct berth_packet *first = berth_packet_copy(pool, "1", 1), *second = berth_packet_copy(pool, "2", 1);
 	cable_send(&cable, first, 100);

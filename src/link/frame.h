@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a cable must know of the frames that it carries: how to cut a superframe
+ * into the segments that a real cable would see, one by one, and how to put in
+ * the checksums that the sender left out, before a bit is flipped.
+ */
+#ifndef LINK_FRAME_H
+#define LINK_FRAME_H
+
+#include "base/packet.h"
+
+/*
+ * Cut packet, a superframe of Ethernet with TCP, into frames of one segment
+ * each, appended to *queue in order. Takes packet; what is no superframe goes
+ * in whole. Returns 0, or -ENOMEM when some segments are missing.
+ */
+int frame_cut(struct berth_packet *packet, struct packet_queue *queue);
+/* Compute the transport checksum that a trusting sender left out; the receiver will verify it. */
+void frame_checksum(struct berth_packet *packet);
+
+#endif

@@ -116,7 +116,7 @@ static int32_t bind_netlink(struct request *request)
 static int32_t call_bind(struct request *request)
 {
 	struct plug *plug = request->plug;
-	struct berth_stack *stack = request->host->stack;
+	struct berth_stack *stack;
 	const struct sockaddr *address = address_of(request);
 	socklen_t length = request->message->address_length;
 

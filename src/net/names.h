@@ -18,7 +18,7 @@ struct berth_net;
  * is the most that fits the transport: 0 means what the asker's UDP takes.
  * Returns the answer's length, or 0: keep silent.
  */
-size_t names_answer(struct berth_net *net, const uint8_t *query, size_t length, uint8_t *answer, size_t size,
+size_t names_answer(struct berth_net *net, const uint8_t *bytes, size_t length, uint8_t *answer, size_t size,
 		    size_t limit);
 
 #endif

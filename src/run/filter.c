@@ -171,7 +171,7 @@ const char *filter_unsupported(void)
 	struct utsname system;
 	unsigned major = 0, minor = 0;
 
-	if (!FILTER_AUDIT_ARCH || FILTER_AUDIT_ARCH != AUDIT_ARCH_X86_64)
+	if (FILTER_AUDIT_ARCH != AUDIT_ARCH_X86_64) /* NOLINT(misc-redundant-expression): not on others */
 		return "programs can be run on x86-64 only, so far";
 	if (uname(&system) == 0 && sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
 	    (major < 5 || (major == 5 && minor < 19)))

@@ -158,7 +158,7 @@ int64_t handle_socket(struct call *call)
 {
 	int domain = (int)call->args[0], type = (int)call->args[1], protocol = (int)call->args[2];
 	int flags = type & ~TYPE_MASK, number, fd;
-	uint64_t id;
+	uint64_t id = 0;
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;

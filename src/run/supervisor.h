@@ -202,8 +202,8 @@ int64_t memory_scatter(const struct call *call, const struct iovec *parts, size_
 		       size_t length);
 
 /* descriptor.c */
-/* A copy of the caller's descriptor number fd, or -errno. */
-int peer_getfd(struct peers *peers, pid_t tid, int fd);
+/* A copy of the caller's descriptor number, or -errno. */
+int peer_getfd(struct peers *peers, pid_t tid, int number);
 void peers_fini(struct peers *peers);
 /*
  * Find out what the call's descriptor argument is, by its own name. Returns 0;
@@ -219,7 +219,7 @@ void descriptor_grow_buffer(int fd);
 void descriptor_mark_express(int fd);
 
 /* receiver.c */
-void *receiver_run(void *supervisor);
+void *receiver_run(void *context);
 bool call_valid(const struct call *call);
 /* Answer: closes the call's copy, then sends. value: as handlers return. */
 void call_finish(struct call *call, int64_t value);

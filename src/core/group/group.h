@@ -18,8 +18,8 @@ void group_link_fini(struct berth_link *link);
  * group. Counted. announce says that routers are told, after a random delay
  * (RFC 4862 §5.4.2); otherwise only those that ask. 0 or -ENOMEM.
  */
-int group_join_own(struct berth_link *link, struct berth_ip group, bool announce);
-void group_leave_own(struct berth_link *link, struct berth_ip group);
+int group_join_own(struct berth_link *link, struct berth_ip ip, bool announce);
+void group_leave_own(struct berth_link *link, struct berth_ip ip);
 
 /* Does anyone here want what source sends to group on link? */
 bool group_accepts(const struct berth_link *link, struct berth_ip group, struct berth_ip source);

@@ -98,7 +98,7 @@ try run --net "$NET" --ip 10.77.9.9 -- "$PYTHON" -c 'import socket; s = socket.s
 is "$out" 10.77.9.9 "--ip gives the address that was asked for"
 
 start idle sh -c 'trap "echo got it; exit 5" TERM; echo ready; while :; do sleep 0.1; done'
-until_true 10 grep -q ready idle.log
+until_true 10 grep -qs ready idle.log
 kill -TERM "${started[1]}"
 wait "${started[1]}"
 is "$?/$(tail -n 1 idle.log)" "5/got it" "SIGTERM to berth run reaches the program, which decides"

@@ -45,7 +45,7 @@ while True:
         x.accept() if x is s else x.recv(100)
 " >real.log 2>&1 &
 started+=("$!")
-until_true 10 grep -q ready real.log
+until_true 10 grep -qs ready real.log
 
 is "$(python "print(attempt(lambda: socket.create_connection(('127.0.0.1', $port), timeout=5)))")" ECONNREFUSED \
 	"connecting to a real listener's port on 127.0.0.1 is refused"

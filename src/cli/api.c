@@ -47,6 +47,20 @@ int api_get(const struct command *command, const char *network, const char *path
 	return r < 0 ? api_failed(command, network, r) : CLI_OK;
 }
 
+int api_put(const struct command *command, const char *network, const char *path, const json_t *body,
+	    json_t **ret_value)
+{
+	int r = json_put(network, path, body, ret_value);
+
+	if (r < 0)
+		return api_failed(command, network, r);
+	if (r == 200)
+		return CLI_OK;
+	fprintf(stderr, "berth %s: %s\n", command->name, json_get_text(*ret_value, "error", "refused"));
+	json_decref(*ret_value);
+	return CLI_FAILED;
+}
+
 int network_check(const struct command *command, const char *name)
 {
 	if (network_name_valid(name))

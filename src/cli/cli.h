@@ -38,8 +38,8 @@ struct command {
 	bool internal;	      /* not listed */
 };
 
-extern const struct command command_run, command_ps, command_ss, command_net, command_daemon, command_version,
-	command_help;
+extern const struct command command_run, command_ps, command_ss, command_net, command_link, command_partition,
+	command_heal, command_daemon, command_version, command_help;
 
 /* The one table of commands (main.c); NULL ends. */
 extern const struct command *const commands[];
@@ -73,6 +73,9 @@ int network_check(const struct command *command, const char *name);
  * *ret_value; or tells the user why not and returns CLI_FAILED.
  */
 int api_get(const struct command *command, const char *network, const char *path, json_t **ret_value);
+/* PUT body there; when it is refused, the user is told the daemon's reason. Otherwise as api_get(). */
+int api_put(const struct command *command, const char *network, const char *path, const json_t *body,
+	    json_t **ret_value);
 /* The string or number at key, or a harmless default where the daemon left it out. */
 const char *api_string(const json_t *object, const char *key);
 long long api_number(const json_t *object, const char *key);

@@ -148,26 +148,36 @@ static int parse_answer(struct answer *answer)
 	return status;
 }
 
-int http_get_at(const char *path, const char *target, char **ret_body, size_t *ret_length)
+/* Send head and content (may be NULL), and take the answer. */
+static int ask(const char *path, const char *head, const char *content, struct answer *answer)
 {
-	struct answer answer = { 0 };
-	char request[1024];
-	int length, fd, r;
+	int fd = open_connection(path), r;
 
-	length = snprintf(request, sizeof(request),
-			  "GET %s HTTP/1.1\r\nHost: berth\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
-			  target);
-	if (length < 0 || (size_t)length >= sizeof(request))
-		return -ENAMETOOLONG;
-	fd = open_connection(path);
 	if (fd < 0)
 		return fd;
-	r = send_all(fd, request, (size_t)length);
+	r = send_all(fd, head, strlen(head));
+	if (!r && content)
+		r = send_all(fd, content, strlen(content));
 	if (!r)
-		r = receive_all(fd, &answer);
+		r = receive_all(fd, answer);
 	close(fd);
-	if (!r)
-		r = parse_answer(&answer);
+	return r ? r : parse_answer(answer);
+}
+
+static int request(const char *path, const char *method, const char *target, const char *content, char **ret_body,
+		   size_t *ret_length)
+{
+	struct answer answer = { 0 };
+	char head[1024];
+	int length, r;
+
+	length = snprintf(head, sizeof(head),
+			  "%s %s HTTP/1.1\r\nHost: berth\r\nAccept: application/json\r\nConnection: close\r\n"
+			  "Content-Length: %zu\r\n\r\n",
+			  method, target, content ? strlen(content) : 0);
+	if (length < 0 || (size_t)length >= sizeof(head))
+		return -ENAMETOOLONG;
+	r = ask(path, head, content, &answer);
 	if (r < 0) {
 		free(answer.bytes);
 		return r;
@@ -178,10 +188,23 @@ int http_get_at(const char *path, const char *target, char **ret_body, size_t *r
 	return r;
 }
 
+int http_get_at(const char *path, const char *target, char **ret_body, size_t *ret_length)
+{
+	return request(path, "GET", target, NULL, ret_body, ret_length);
+}
+
 int http_get(const char *network, const char *target, char **ret_body, size_t *ret_length)
 {
 	char path[256];
 	int r = network_path(network, "api.sock", 0, path, sizeof(path));
 
-	return r < 0 ? r : http_get_at(path, target, ret_body, ret_length);
+	return r < 0 ? r : request(path, "GET", target, NULL, ret_body, ret_length);
+}
+
+int http_put(const char *network, const char *target, const char *content, char **ret_body, size_t *ret_length)
+{
+	char path[256];
+	int r = network_path(network, "api.sock", 0, path, sizeof(path));
+
+	return r < 0 ? r : request(path, "PUT", target, content, ret_body, ret_length);
 }

@@ -12,6 +12,8 @@
  * -EPROTO (no HTTP), -ETIMEDOUT (10 seconds), -EFBIG (over 256 MiB).
  */
 int http_get(const char *network, const char *target, char **ret_body, size_t *ret_length);
+/* PUT content (JSON text) there. Answers as http_get() does. */
+int http_put(const char *network, const char *target, const char *content, char **ret_body, size_t *ret_length);
 /* The same at the Unix socket path. */
 int http_get_at(const char *path, const char *target, char **ret_body, size_t *ret_length);
 

@@ -43,3 +43,17 @@ int json_fetch(const char *network, const char *target, json_t **ret_value)
 	*ret_value = value;
 	return 0;
 }
+
+int json_put(const char *network, const char *target, const json_t *value, json_t **ret_value)
+{
+	char *content = json_dumps(value, JSON_COMPACT), *body;
+	size_t length;
+	int r = content ? http_put(network, target, content, &body, &length) : -ENOMEM;
+
+	free(content);
+	if (r < 0)
+		return r;
+	*ret_value = json_loadb(body, length, 0, NULL);
+	free(body);
+	return *ret_value ? r : -EPROTO;
+}

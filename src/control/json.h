@@ -18,5 +18,10 @@ int json_get_flag(const json_t *object, const char *key, int otherwise);
  * status is not 200 or the body is no JSON.
  */
 int json_fetch(const char *network, const char *target, json_t **ret_value);
+/*
+ * PUT value at target. Returns the HTTP status, with the answer for the caller
+ * to json_decref(), or a negative errno.
+ */
+int json_put(const char *network, const char *target, const json_t *value, json_t **ret_value);
 
 #endif

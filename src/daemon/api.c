@@ -4,6 +4,7 @@
  * without threads: we accept, so that we can ask who is calling, and run it
  * when its epoll descriptor has something.
  */
+#include "daemon/links.h"
 #include "daemon/report.h"
 #include "daemon/state.h"
 #include "os/process.h"
@@ -14,16 +15,25 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30 };
+enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30, BODY_MAX = 1 << 18 };
 
-static const struct {
+static const struct resource {
 	const char *path;
-	json_t *(*report)(struct daemon *daemon);
+	json_t *(*report)(struct daemon *daemon);				       /* GET */
+	json_t *(*change)(struct daemon *daemon, const json_t *body, unsigned *ret_status); /* PUT, or NULL */
 } resources[] = {
-	{ "/v1/network", report_network },
-	{ "/v1/hosts", report_hosts },
-	{ "/v1/sockets", report_sockets },
-	{ "/v1/events", report_events },
+	{ "/v1/network", report_network, NULL },
+	{ "/v1/hosts", report_hosts, NULL },
+	{ "/v1/sockets", report_sockets, NULL },
+	{ "/v1/events", report_events, NULL },
+	{ "/v1/links", report_links, links_change },
+};
+
+/* A request's body while it comes in. */
+struct upload {
+	size_t length;
+	bool too_long;
+	char bytes[BODY_MAX];
 };
 
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, json_t *body)
@@ -40,35 +50,88 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
 	}
 	MHD_add_response_header(response, "Content-Type", "application/json");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, "Allow", "GET, HEAD");
+		MHD_add_response_header(response, "Allow", "GET, HEAD, PUT");
 	r = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return r;
 }
 
-static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-			      const char *version, const char *body, size_t *body_length, void **state)
+static enum MHD_Result respond_error(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-	struct daemon *daemon = context;
-	static int begun;
+	return respond(connection, status, json_pack("{s:s}", "error", text));
+}
 
-	if (!*state) { /* first call: headers only. A body is read and thrown away */
-		*state = &begun;
-		return MHD_YES;
+static enum MHD_Result change(struct daemon *daemon, struct MHD_Connection *connection, const struct resource *resource,
+			      const struct upload *upload)
+{
+	unsigned status = MHD_HTTP_OK;
+	json_t *body, *answer;
+
+	if (upload->too_long)
+		return respond_error(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+	body = json_loadb(upload->bytes, upload->length, 0, NULL);
+	if (!json_is_object(body)) {
+		json_decref(body);
+		return respond_error(connection, MHD_HTTP_BAD_REQUEST, "the body is no JSON object");
 	}
-	if (*body_length) {
-		*body_length = 0;
-		return MHD_YES;
-	}
+	answer = resource->change(daemon, body, &status);
+	json_decref(body);
+	return respond(connection, status, answer);
+}
+
+static enum MHD_Result answer(struct daemon *daemon, struct MHD_Connection *connection, const char *url,
+			      const char *method, const struct upload *upload)
+{
 	for (size_t i = 0; i < COUNT_OF(resources); i++) {
 		if (strcmp(url, resources[i].path))
 			continue;
-		if (strcmp(method, "GET") && strcmp(method, "HEAD"))
-			return respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				       json_pack("{s:s}", "error", "this can only be read (GET)"));
-		return respond(connection, MHD_HTTP_OK, resources[i].report(daemon));
+		if (!strcmp(method, "GET") || !strcmp(method, "HEAD"))
+			return respond(connection, MHD_HTTP_OK, resources[i].report(daemon));
+		if (!strcmp(method, "PUT") && resources[i].change)
+			return change(daemon, connection, &resources[i], upload);
+		return respond_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				     resources[i].change ? "this can be read (GET) or changed (PUT)" :
+							   "this can only be read (GET)");
 	}
-	return respond(connection, MHD_HTTP_NOT_FOUND, json_pack("{s:s}", "error", "there is no such path"));
+	return respond_error(connection, MHD_HTTP_NOT_FOUND, "there is no such path");
+}
+
+static void take_body(struct upload *upload, const char *bytes, size_t length)
+{
+	if (length > sizeof(upload->bytes) - upload->length) {
+		upload->too_long = true;
+		return;
+	}
+	memcpy(upload->bytes + upload->length, bytes, length);
+	upload->length += length;
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+			      const char *version, const char *body, size_t *body_length, void **state)
+{
+	struct upload *upload = *state;
+
+	if (!upload) { /* first call: headers only */
+		upload = *state = malloc(sizeof(*upload));
+		if (!upload)
+			return MHD_NO;
+		upload->length = 0;
+		upload->too_long = false;
+		return MHD_YES;
+	}
+	if (*body_length) {
+		take_body(upload, body, *body_length);
+		*body_length = 0;
+		return MHD_YES;
+	}
+	return answer(context, connection, url, method, upload);
+}
+
+static void completed(void *context, struct MHD_Connection *connection, void **state,
+		      enum MHD_RequestTerminationCode how)
+{
+	free(*state);
+	*state = NULL;
 }
 
 static void listener_ready(struct loop_watch *watch, uint32_t events)
@@ -95,7 +158,7 @@ static void events_ready(struct loop_watch *watch, uint32_t events)
 int api_open(struct daemon *daemon, int listener)
 {
 	daemon->api = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle, daemon,
-				       MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+				       MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 				       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 	const union MHD_DaemonInfo *info =
 		daemon->api ? MHD_get_daemon_info(daemon->api, MHD_DAEMON_INFO_EPOLL_FD) : NULL;

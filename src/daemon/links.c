@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Conditions of cables: links.h. A change names one host (its cable), two (what
+ * goes between them) or none (all cables, to reset), a direction as the first
+ * one sees it, and words as berth_conditions_parse() reads them. A request's
+ * changes are all checked before the first is made.
+ */
+#include "daemon/links.h"
+
+#include "control/json.h"
+#include "daemon/state.h"
+#include "link/conditions.h"
+
+#include <berth/conditions.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WORDS_MAX = 64, CHANGES_MAX = 4096, STATUS_OK = 200, STATUS_BAD = 400, STATUS_CONFLICT = 409 };
+
+struct change {
+	struct host *a, *b; /* b NULL: a's cable; both NULL: all */
+	int direction;
+	bool reset;
+	char *words[WORDS_MAX];
+	size_t word_count;
+};
+
+/* What went wrong with a request. */
+struct refusal {
+	unsigned status;
+	char text[300];
+};
+
+__attribute__((format(printf, 3, 4))) static bool refuse(struct refusal *refusal, unsigned status, const char *format,
+							 ...)
+{
+	va_list arguments;
+
+	refusal->status = status;
+	va_start(arguments, format);
+	vsnprintf(refusal->text, sizeof(refusal->text), format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+static struct host *host_by_name(struct daemon *daemon, const char *name)
+{
+	LIST_EACH(&daemon->hosts, node)
+	{
+		struct host *host = LIST_ITEM(node, struct host, node);
+
+		if (!host->leaving && !strcmp(berth_host_name(host->host), name))
+			return host;
+	}
+	return NULL;
+}
+
+static bool read_hosts(struct daemon *daemon, const json_t *names, struct change *change, struct refusal *refusal)
+{
+	struct host **hosts[] = { &change->a, &change->b };
+
+	if (!json_is_array(names) || json_array_size(names) > 2)
+		return refuse(refusal, STATUS_BAD, "hosts: an array of at most two names is needed");
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		*hosts[i] = name ? host_by_name(daemon, name) : NULL;
+		if (!*hosts[i])
+			return refuse(refusal, STATUS_BAD, "there is no host '%.70s' (berth ps lists them)", name ? name : "");
+	}
+	if (change->a && change->a == change->b)
+		return refuse(refusal, STATUS_BAD, "'%s' twice: loopback has no cable", berth_host_name(change->a->host));
+	return true;
+}
+
+static bool read_direction(const json_t *json, struct change *change, struct refusal *refusal)
+{
+	const char *direction = json_get_text(json, "direction", "both");
+
+	change->direction = !strcmp(direction, "out")  ? BERTH_OUT :
+			    !strcmp(direction, "in")   ? BERTH_IN :
+			    !strcmp(direction, "both") ? BERTH_BOTH :
+							 0;
+	return change->direction || refuse(refusal, STATUS_BAD, "direction: '%.20s' is none of in, out, both", direction);
+}
+
+static bool read_words(const json_t *words, struct change *change, struct refusal *refusal)
+{
+	if (!json_is_array(words) || json_array_size(words) > WORDS_MAX)
+		return refuse(refusal, STATUS_BAD, "words: an array of at most %d strings is needed", WORDS_MAX);
+	for (size_t i = 0; i < json_array_size(words); i++) {
+		const char *word = json_string_value(json_array_get(words, i));
+
+		if (!word)
+			return refuse(refusal, STATUS_BAD, "words: an array of strings is needed");
+		change->words[change->word_count++] = (char *)(uintptr_t)word; /* only read, while the body lives */
+	}
+	return true;
+}
+
+/* Is any express conversation of a (with b, unless NULL) alive? The kernel carries it past every cable. */
+static bool express_lives(struct host *a, struct host *b)
+{
+	LIST_EACH(&a->plugs, node)
+	{
+		struct plug *plug = LIST_ITEM(node, struct plug, node);
+		struct host *other;
+
+		if (!plug->express || !plug_is_alive(plug))
+			continue;
+		other = host_of_ip(a->daemon, plug->express_remote.ip);
+		if (other && other != a && (!b || other == b))
+			return true;
+	}
+	return false;
+}
+
+static bool express_touches(struct host *host)
+{
+	if (express_lives(host, NULL))
+		return true;
+	LIST_EACH(&host->daemon->hosts, node)
+		if (express_lives(LIST_ITEM(node, struct host, node), host))
+			return true;
+	return false;
+}
+
+static bool reachable(const struct change *change, struct refusal *refusal)
+{
+	bool express;
+
+	if (change->reset)
+		return true;
+	express = change->b ? express_lives(change->a, change->b) || express_lives(change->b, change->a) :
+			      express_touches(change->a);
+	if (!express)
+		return true;
+	return refuse(refusal, STATUS_CONFLICT,
+		      "%s has express conversations, which go past every cable: end them, or run without --express",
+		      berth_host_name(change->a->host));
+}
+
+static bool words_make_sense(const struct change *change, struct refusal *refusal)
+{
+	struct berth_conditions trial;
+
+	if (change->reset)
+		return true;
+	if (!change->a)
+		return refuse(refusal, STATUS_BAD, "hosts: at least one name is needed");
+	trial = change->b ? berth_pair_conditions(change->a->host, change->b->host) :
+			    berth_host_conditions(change->a->host, change->direction);
+	refusal->status = STATUS_BAD;
+	return berth_conditions_parse(&trial, change->words, change->word_count, refusal->text,
+				      sizeof(refusal->text)) == 0;
+}
+
+static bool read_change(struct daemon *daemon, const json_t *json, struct change *change, struct refusal *refusal)
+{
+	*change = (struct change){ .reset = json_get_flag(json, "reset", 0) };
+	return read_hosts(daemon, json_object_get(json, "hosts"), change, refusal) &&
+	       read_direction(json, change, refusal) &&
+	       (change->reset || read_words(json_object_get(json, "words"), change, refusal)) &&
+	       words_make_sense(change, refusal) && reachable(change, refusal);
+}
+
+/* Merge the words into what there is, or forget it. */
+static struct berth_conditions changed(const struct change *change, struct berth_conditions conditions)
+{
+	char error[1];
+
+	if (change->reset)
+		return (struct berth_conditions){ .delay = 0 };
+	berth_conditions_parse(&conditions, change->words, change->word_count, error, sizeof(error));
+	return conditions;
+}
+
+static void change_cable(const struct change *change, struct host *host)
+{
+	for (int direction = BERTH_OUT; direction <= BERTH_IN; direction++) {
+		struct berth_conditions conditions;
+
+		if (!(change->direction & direction))
+			continue;
+		conditions = changed(change, berth_host_conditions(host->host, direction));
+		berth_host_set_conditions(host->host, direction, &conditions);
+	}
+}
+
+static int change_pair(const struct change *change, struct berth_host *a, struct berth_host *b)
+{
+	int r = 0;
+
+	if (change->direction & BERTH_OUT) {
+		struct berth_conditions conditions = changed(change, berth_pair_conditions(a, b));
+
+		r = berth_pair_set_conditions(a, b, &conditions);
+	}
+	if (r >= 0 && change->direction & BERTH_IN) {
+		struct berth_conditions conditions = changed(change, berth_pair_conditions(b, a));
+
+		r = berth_pair_set_conditions(b, a, &conditions);
+	}
+	return r;
+}
+
+static int reset_pairs_of(const struct change *change, struct host *host)
+{
+	struct berth_host *other = NULL;
+
+	while ((other = berth_net_next_host(host->daemon->net, other)))
+		if (other != host->host)
+			change_pair(change, host->host, other);
+	return 0;
+}
+
+static int make_change(struct daemon *daemon, const struct change *change)
+{
+	if (change->b)
+		return change_pair(change, change->a->host, change->b->host);
+	if (change->a) {
+		change_cable(change, change->a);
+		return change->reset ? reset_pairs_of(change, change->a) : 0;
+	}
+	LIST_EACH(&daemon->hosts, node)
+	{
+		struct host *host = LIST_ITEM(node, struct host, node);
+
+		change_cable(change, host);
+		reset_pairs_of(change, host);
+	}
+	return 0;
+}
+
+json_t *links_change(struct daemon *daemon, const json_t *body, unsigned *ret_status)
+{
+	const json_t *changes = json_object_get(body, "changes");
+	struct refusal refusal = { .status = STATUS_OK };
+	struct change change;
+	bool good = json_is_array(changes) && json_array_size(changes) <= CHANGES_MAX;
+
+	if (!good)
+		refuse(&refusal, STATUS_BAD, "changes: an array of at most %d is needed", CHANGES_MAX);
+	for (size_t i = 0; good && i < json_array_size(changes); i++)
+		good = read_change(daemon, json_array_get(changes, i), &change, &refusal);
+	for (size_t i = 0; good && i < json_array_size(changes); i++) {
+		read_change(daemon, json_array_get(changes, i), &change, &refusal);
+		if (make_change(daemon, &change) < 0)
+			good = refuse(&refusal, 500, "no memory");
+	}
+	*ret_status = good ? STATUS_OK : refusal.status;
+	return good ? report_links(daemon) : json_pack("{s:s}", "error", refusal.text);
+}
+
+int links_conditioned(struct host *a, struct host *b)
+{
+	struct berth_conditions all[] = {
+		berth_host_conditions(a->host, BERTH_OUT),   berth_host_conditions(a->host, BERTH_IN),
+		berth_host_conditions(b->host, BERTH_OUT),   berth_host_conditions(b->host, BERTH_IN),
+		berth_pair_conditions(a->host, b->host),     berth_pair_conditions(b->host, a->host),
+	};
+
+	for (size_t i = 0; a != b && i < COUNT_OF(all); i++)
+		if (!conditions_are_none(&all[i]))
+			return 1;
+	return 0;
+}
+
+static json_t *link_of(const char *from, const char *to, const struct berth_conditions *conditions,
+		       const struct berth_cable_info *info)
+{
+	char text[BERTH_CONDITIONS_STRLEN];
+
+	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I}", "from", from, "to",
+			 to, "conditions", berth_conditions_format(conditions, text), "packets_in",
+			 (json_int_t)info->packets_in, "bytes_in", (json_int_t)info->bytes_in, "packets_out",
+			 (json_int_t)info->packets_out, "bytes_out", (json_int_t)info->bytes_out, "dropped", "loss",
+			 (json_int_t)info->lost, "limit", (json_int_t)info->over_limit, "cut", (json_int_t)info->cut,
+			 "memory", (json_int_t)info->no_memory, "duplicated", (json_int_t)info->duplicated, "reordered",
+			 (json_int_t)info->reordered, "corrupted", (json_int_t)info->corrupted, "under_way",
+			 (json_int_t)info->under_way);
+}
+
+static void add_host(json_t *list, struct host *host)
+{
+	const char *name = berth_host_name(host->host);
+	struct berth_conditions out = berth_host_conditions(host->host, BERTH_OUT),
+				in = berth_host_conditions(host->host, BERTH_IN);
+	struct berth_cable_info out_info = berth_host_cable(host->host, BERTH_OUT),
+				in_info = berth_host_cable(host->host, BERTH_IN);
+
+	json_array_append_new(list, link_of(name, NULL, &out, &out_info));
+	json_array_append_new(list, link_of(NULL, name, &in, &in_info));
+}
+
+static void add_pairs(json_t *list, struct host *host)
+{
+	struct berth_host *to = NULL;
+
+	while ((to = berth_net_next_host(host->daemon->net, to))) {
+		struct berth_conditions conditions = berth_pair_conditions(host->host, to);
+		struct berth_cable_info info = berth_pair_cable(host->host, to);
+
+		if (to != host->host && (info.packets_in || !conditions_are_none(&conditions)))
+			json_array_append_new(list, link_of(berth_host_name(host->host), berth_host_name(to), &conditions,
+							    &info));
+	}
+}
+
+json_t *report_links(struct daemon *daemon)
+{
+	json_t *list = json_array();
+
+	LIST_EACH(&daemon->hosts, node)
+	{
+		struct host *host = LIST_ITEM(node, struct host, node);
+
+		if (!host->leaving)
+			add_host(list, host);
+	}
+	LIST_EACH(&daemon->hosts, node)
+	{
+		struct host *host = LIST_ITEM(node, struct host, node);
+
+		if (!host->leaving)
+			add_pairs(list, host);
+	}
+	return list;
+}

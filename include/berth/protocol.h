@@ -62,10 +62,16 @@ struct berth_message {
 	int flags;			 /* in: MSG_*; out, on receive: MSG_TRUNC and the like */
 };
 
+enum {
+	/* Peers have an address only: remote.port is 0 whatever the caller says (an ICMP echo has one identifier). */
+	BERTH_PROTOCOL_PORTLESS_PEERS = 1 << 0,
+};
+
 struct berth_protocol {
 	const char *name; /* "tcp" */
 	uint8_t number;	  /* IP protocol number */
 	int type;	  /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+	unsigned flags;	  /* BERTH_PROTOCOL_* */
 	size_t state_size; /* bytes of protocol state behind each socket, zeroed at open */
 
 	/* A stack takes the protocol in or goes away: per-stack state, if any. */
@@ -88,6 +94,8 @@ struct berth_protocol {
 	int (*disconnect)(struct berth_socket *socket);
 	ssize_t (*send)(struct berth_socket *socket, struct berth_message *message);
 	ssize_t (*receive)(struct berth_socket *socket, struct berth_message *message);
+	/* recvmsg(MSG_ERRQUEUE), which never waits: -EAGAIN when there is nothing. NULL: there never is. */
+	ssize_t (*receive_error)(struct berth_socket *socket, struct berth_message *message);
 	int (*shutdown)(struct berth_socket *socket, int how);
 	/* Options at the protocol's own level (level == number); -ENOPROTOOPT if unknown. */
 	int (*setsockopt)(struct berth_socket *socket, int option, const void *value, socklen_t length);

@@ -64,6 +64,12 @@ enum {
 
 /*
  * Open a socket. type may carry SOCK_NONBLOCK (SOCK_CLOEXEC is ignored).
+ *
+ * SOCK_DGRAM with IPPROTO_ICMP (AF_INET) or IPPROTO_ICMPV6 (AF_INET6) sends
+ * ICMP echo requests and gets the replies, from the ICMP header on; the
+ * identifier is the local port (Linux: icmp(7)). SOCK_RAW with any protocol
+ * but 0 is raw(7): IP_HDRINCL, ICMP_FILTER, and RFC 3542's IPV6_CHECKSUM and
+ * ICMP6_FILTER. A stack asks no one for privileges: that is its embedder's task.
  * Errors: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EMFILE (the limit),
  * ENOMEM. POSIX: socket().
  */
@@ -101,7 +107,13 @@ BERTH_EXPORT ssize_t berth_sendto(struct berth_stack *stack, int fd, const void 
 				  int flags, const struct sockaddr *address, socklen_t length);
 BERTH_EXPORT ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message,
 				   int flags);
-/* Flags: MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL. 0 is end of stream. POSIX: recv(). */
+/*
+ * Flags: MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL. 0 is end of stream. POSIX: recv().
+ * berth_recvmsg() with MSG_ERRQUEUE reads the errors that IP_RECVERR and
+ * IPV6_RECVERR collect for UDP, ping and raw sockets: struct sock_extended_err
+ * (<linux/errqueue.h>) and who complained in a control message, the payload
+ * that was the cause, and whom it was sent to. It never waits: EAGAIN. ip(7).
+ */
 BERTH_EXPORT ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags);
 BERTH_EXPORT ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size,
 				    int flags, struct sockaddr *address, socklen_t *length);

@@ -115,8 +115,10 @@ struct berth_stack *berth_stack_new(const struct berth_stack_config *config)
 	stack->hash_key = (struct hash_key){ random_u64(&stack->random), random_u64(&stack->random) };
 	timers_init(&stack->timers, stack->allocator);
 	list_init(&stack->links);
+	list_init(&stack->raws);
 	list_init(&stack->sockets.all);
 	list_init(&stack->sockets.ready);
+	list_init(&stack->sockets.later);
 	stack->route_generation = 1;
 	stack->packets = config->packets ? berth_packet_pool_ref(config->packets) :
 					   berth_packet_pool_new(stack->allocator, stack->limits.memory);

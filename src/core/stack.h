@@ -54,6 +54,7 @@ struct socket_table {
 	size_t room, lowest_free;    /* no free slot lies below lowest_free */
 	struct list all;	     /* every socket, with a descriptor or without */
 	struct list ready;	     /* sockets that berth_poll() has to report */
+	struct list later;	     /* sockets to notify when a walk over them is over */
 	size_t count;
 };
 
@@ -77,6 +78,7 @@ struct berth_stack {
 	struct port_table *ports;
 	struct demux *demux;
 	struct socket_table sockets;
+	struct list raws; /* raw/'s sockets */
 	const struct berth_protocol *protocols[256];
 	void *protocol_states[256];
 	uint64_t events[BERTH_EVENT_COUNT];

@@ -7,6 +7,7 @@
 #include "core/ip/internal.h"
 #include "core/group/group.h"
 #include "core/neigh/neigh.h"
+#include "core/ping/ping.h"
 #include "wire/checksum.h"
 #include "wire/group.h"
 #include "wire/icmp.h"
@@ -196,7 +197,7 @@ static bool message_ok(struct berth_stack *stack, const struct ip_arrival *arriv
 	return true;
 }
 
-void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival)
+void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct berth_ip_info *info)
 {
 	struct wire_icmp icmp;
 
@@ -205,6 +206,8 @@ void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival)
 	/* A request to everyone goes unanswered. RFC 1122 §3.2.2.6 allows it; Linux: icmp_echo_ignore_broadcasts */
 	if (icmp.type == ICMP4_ECHO && !arrival->group && ip_u32(arrival->source) != 0)
 		echo(stack, arrival, icmp);
+	else if (icmp.type == ICMP4_ECHO_REPLY)
+		ping_input(stack, arrival->packet, info);
 	else if (icmp4_is_error(icmp.type) && icmp.type != ICMP4_REDIRECT && !arrival->group)
 		error_input(stack, arrival, &icmp);
 	else
@@ -227,7 +230,7 @@ static void mld_message(struct berth_stack *stack, const struct ip_arrival *arri
 		mld_input(arrival->link, arrival->packet);
 }
 
-void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival)
+void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct berth_ip_info *info)
 {
 	struct wire_icmp icmp;
 
@@ -243,6 +246,8 @@ void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival)
 		mld_message(stack, arrival);
 	} else if (icmp.type == ICMP6_ECHO && !ip_is_any(arrival->source)) {
 		echo(stack, arrival, icmp);
+	} else if (icmp.type == ICMP6_ECHO_REPLY) {
+		ping_input(stack, arrival->packet, info);
 	} else if (icmp6_is_error(icmp.type) && !arrival->group) {
 		error_input(stack, arrival, &icmp);
 	} else {

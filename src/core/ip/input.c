@@ -7,6 +7,7 @@
 #include "core/ip/internal.h"
 #include "core/group/group.h"
 #include "core/neigh/neigh.h"
+#include "core/raw/raw.h"
 #include "wire/ethernet.h"
 
 #include <errno.h>
@@ -213,7 +214,7 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 {
 	const struct berth_protocol *protocol = stack->protocols[arrival->protocol];
 	struct berth_packet *packet = arrival->packet;
-	bool v4 = ip_is4(arrival->destination);
+	bool v4 = ip_is4(arrival->destination), taken = false;
 	struct berth_ip_info info = {
 		.source = arrival->source,
 		.destination = arrival->destination,
@@ -225,16 +226,21 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 		.checked = ip_trusted(arrival->link, packet),
 	};
 
+	if (!list_empty(&stack->raws))
+		taken = raw_input(stack, packet, &info, arrival->header_length);
 	if (!is_own_protocol(arrival) && (!protocol || !protocol->input)) {
-		refuse_protocol(stack, arrival);
+		if (taken)
+			berth_packet_unref(packet);
+		else
+			refuse_protocol(stack, arrival);
 		return;
 	}
 	packet->mark = arrival->header_length; /* the way back to the IP header, for berth_refuse() */
 	berth_packet_pull(packet, arrival->header_length);
 	if (v4 && arrival->protocol == PROTOCOL_ICMP4)
-		icmp4_input(stack, arrival);
+		icmp4_input(stack, arrival, &info);
 	else if (!v4 && arrival->protocol == PROTOCOL_ICMP6)
-		icmp6_input(stack, arrival);
+		icmp6_input(stack, arrival, &info);
 	else if (v4 && arrival->protocol == PROTOCOL_IGMP)
 		igmp_input(arrival->link, packet);
 	else

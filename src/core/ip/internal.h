@@ -69,8 +69,8 @@ void reassembly_fini(struct berth_stack *stack);
 void reassembly_forget_link(struct berth_stack *stack, struct berth_link *link);
 
 /* ICMP and ICMPv6 messages. arrival->packet's data is at the ICMP header. Take it. */
-void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival);
-void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival);
+void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct berth_ip_info *info);
+void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct berth_ip_info *info);
 
 /* As icmp_send_error(), in ICMP's own words. value: what stands behind the checksum. */
 void icmp_send_raw_error(struct berth_stack *stack, struct berth_link *link, const struct berth_packet *packet,

@@ -6,6 +6,8 @@
 #include "core/ip/internal.h"
 #include "core/group/group.h"
 #include "core/neigh/neigh.h"
+#include "core/ping/ping.h"
+#include "core/raw/raw.h"
 #include "core/route/route.h"
 #include "wire/checksum.h"
 #include "wire/ndp.h"
@@ -112,6 +114,9 @@ void ip_deliver_error(struct berth_stack *stack, const struct berth_ip_error *er
 {
 	const struct berth_protocol *protocol = stack->protocols[error->protocol];
 
-	if (protocol && protocol->error)
+	raw_error(stack, error, quoted, length);
+	if (error->protocol == PROTOCOL_ICMP4 || error->protocol == PROTOCOL_ICMP6)
+		ping_error(stack, error, quoted, length);
+	else if (protocol && protocol->error)
 		protocol->error(stack, error, quoted, length);
 }

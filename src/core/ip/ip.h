@@ -54,6 +54,12 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
 int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
 	    const struct ip_send *send);
 
+/*
+ * The same for a packet that has its IP header already (IP_HDRINCL). It is not
+ * fragmented: -EMSGSIZE.
+ */
+int ip_send_headed(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path);
+
 /* Hand packet, which begins at its IP header, to link for next_hop. Takes ownership. */
 void ip_link_output(struct berth_link *link, struct berth_ip next_hop, struct berth_packet *packet);
 /* The link that a group's packets leave by when nobody says: source's, or the first that is no loopback. */

@@ -222,3 +222,16 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 	}
 	return 0;
 }
+
+int ip_send_headed(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path)
+{
+	if (!fits(packet, path, packet->length))
+		return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);
+	packet = make_writable(stack, packet, link_header(path->link));
+	if (!packet) {
+		stack_event(stack, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+		return -ENOBUFS;
+	}
+	ip_link_output(path->link, path->next_hop, packet);
+	return 0;
+}

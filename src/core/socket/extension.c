@@ -91,7 +91,7 @@ int berth_socket_output(struct berth_socket *socket, struct berth_packet *packet
 	struct ip_path path;
 	struct ip_send send = {
 		.destination = to,
-		.protocol = socket->protocol->number,
+		.protocol = socket->demux.protocol,
 		.traffic_class = socket->options.traffic_class,
 		.dont_fragment = socket->options.mtu_discover == IP_PMTUDISC_DO,
 	};

@@ -2,11 +2,19 @@
 /* berth/inspect.h: sockets as ss shows them. */
 #include "core/socket/socket.h"
 
+#include "core/ping/ping.h"
+#include "core/raw/raw.h"
+
 #include <errno.h>
 
 static const struct socket_inspector *inspector_of(const struct berth_protocol *protocol)
 {
-	return protocol == &tcp_protocol ? &tcp_inspector : protocol == &udp_protocol ? &udp_inspector : NULL;
+	if (protocol == &tcp_protocol)
+		return &tcp_inspector;
+	if (protocol == &udp_protocol || protocol == &ping4_protocol || protocol == &ping6_protocol ||
+	    protocol == &raw_protocol)
+		return &datagram_inspector;
+	return NULL;
 }
 
 static const char *generic_state(const struct berth_socket *socket)
@@ -30,7 +38,7 @@ static void inspect(struct berth_socket *socket, struct berth_socket_info *info)
 
 	*info = (struct berth_socket_info){
 		.fd = socket->fd,
-		.protocol = socket->protocol->number,
+		.protocol = socket->demux.protocol,
 		.protocol_name = socket->protocol->name,
 		.family = socket->family,
 		.type = socket->protocol->type,

@@ -49,3 +49,20 @@ size_t message_gather(const struct berth_message *message, size_t offset, void *
 {
 	return copy(message, offset, bytes, length, false);
 }
+
+/* Linux: put_cmsg(). */
+void message_put_control(struct berth_message *message, size_t *used, int level, int type, const void *data,
+			 size_t size)
+{
+	size_t room = message->control ? message->control_length - *used : 0;
+	struct cmsghdr header = { .cmsg_len = MIN(CMSG_LEN(size), room), .cmsg_level = level, .cmsg_type = type };
+	uint8_t *at = (uint8_t *)message->control + *used;
+
+	if (room < CMSG_LEN(size))
+		message->flags |= MSG_CTRUNC;
+	if (room < sizeof(header))
+		return;
+	memcpy(at, &header, sizeof(header));
+	memcpy(at + CMSG_LEN(0), data, header.cmsg_len - CMSG_LEN(0));
+	*used += MIN(CMSG_SPACE(size), room);
+}

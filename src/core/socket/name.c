@@ -116,6 +116,10 @@ int socket_claim(struct berth_socket *socket, struct berth_endpoint local)
 	struct port_claim *claim = &socket->claim;
 	int r;
 
+	if (!socket_has_port(socket)) {
+		socket->demux.local.ip = socket->bound_ip = local.ip;
+		return 0;
+	}
 	claim->ip = local.ip;
 	claim->port = local.port;
 	claim->families = claim_families(socket, local.ip);
@@ -185,7 +189,7 @@ int socket_route(struct berth_socket *socket, const struct berth_endpoint *remot
 {
 	struct berth_stack *stack = socket->stack;
 	struct berth_link *loopback = stack->loopback;
-	enum port_divert divert = port_diverted(stack, socket->protocol->number, remote);
+	enum port_divert divert = port_diverted(stack, socket->demux.protocol, remote);
 	struct berth_link *link = socket->bound_link;
 	int r;
 
@@ -226,7 +230,7 @@ void socket_unname(struct berth_socket *socket)
 	socket->path.generation = 0;
 	socket->demux.local.ip = socket->claim.ip = socket->bound_ip;
 	socket->claim.families = claim_families(socket, socket->bound_ip);
-	if (!socket->bound) {
+	if (!socket->bound && socket_has_port(socket)) {
 		port_release(socket->stack, &socket->claim);
 		socket->demux.local.port = 0;
 	}

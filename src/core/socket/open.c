@@ -6,6 +6,9 @@
  */
 #include "core/socket/socket.h"
 
+#include "core/ping/ping.h"
+#include "core/raw/raw.h"
+
 #include <errno.h>
 
 #define TYPE_MASK 0xf
@@ -34,6 +37,14 @@ static int protocol_choose(struct berth_stack *stack, int domain, int type, int 
 		return -EAFNOSUPPORT;
 	if (number < 0 || number > 255)
 		return -EINVAL;
+	if (type == SOCK_RAW) {
+		*ret_protocol = &raw_protocol;
+		return number ? 0 : -EPROTONOSUPPORT;
+	}
+	if (type == SOCK_DGRAM && number == (domain == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
+		*ret_protocol = domain == AF_INET ? &ping4_protocol : &ping6_protocol;
+		return 0;
+	}
 	protocol = number ? stack->protocols[number] : default_protocol(type);
 	if (!protocol)
 		return number ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
@@ -51,7 +62,9 @@ static int socket_make(struct berth_stack *stack, int domain, int type, int numb
 
 	if (r < 0)
 		return r;
-	r = socket_new(stack, protocol, domain, &socket);
+	if (!number)
+		number = protocol->number;
+	r = socket_new(stack, protocol, (uint8_t)number, domain, &socket);
 	if (r < 0)
 		return r;
 	r = socket_install(socket);
@@ -78,7 +91,7 @@ static int may_bind_to(const struct berth_socket *socket, struct berth_ip ip)
 {
 	if (ip_is_any(ip) || ip_is_local(socket->stack, ip) || socket->claim.divert)
 		return 0;
-	if (socket->protocol->type == SOCK_DGRAM && (ip_is_multicast(ip) || ip_is_broadcast(socket->stack, ip)))
+	if (socket_connectionless(socket) && (ip_is_multicast(ip) || ip_is_broadcast(socket->stack, ip)))
 		return 0;
 	return -EADDRNOTAVAIL;
 }
@@ -202,6 +215,11 @@ static int name_for_connect(struct berth_socket *socket, const struct berth_endp
 	struct port_claim *claim = &socket->claim;
 	int r;
 
+	if (!socket_has_port(socket)) {
+		socket->demux.local.ip = source;
+		socket->demux.remote = *remote;
+		return 0;
+	}
 	claim->ip = source;
 	claim->families = claim_families(socket, source);
 	if (!claim->port) {
@@ -217,7 +235,7 @@ static int name_for_connect(struct berth_socket *socket, const struct berth_endp
 	r = demux_add(socket->stack, &socket->demux);
 	/* Datagram sockets with reuse may have the same peer; they are found by their claims. */
 	if (r == -EADDRINUSE)
-		return socket->protocol->type == SOCK_DGRAM ? 0 : -EADDRNOTAVAIL;
+		return socket_connectionless(socket) ? 0 : -EADDRNOTAVAIL;
 	return r;
 }
 
@@ -228,7 +246,7 @@ static int may_connect(struct berth_socket *socket)
 	case SOCKET_CONNECTING:
 		return -EALREADY;
 	case SOCKET_CONNECTED:
-		return socket->protocol->type == SOCK_DGRAM ? 0 : -EISCONN;
+		return socket_connectionless(socket) ? 0 : -EISCONN;
 	case SOCKET_LISTENING:
 		return -EISCONN;
 	}
@@ -237,13 +255,15 @@ static int may_connect(struct berth_socket *socket)
 
 static int connect_check(struct berth_socket *socket, struct berth_endpoint *remote)
 {
-	if (!remote->port && socket->protocol->type != SOCK_DGRAM)
+	if (!socket_peer_has_port(socket))
+		remote->port = 0;
+	else if (!remote->port && !socket_connectionless(socket))
 		return -EADDRNOTAVAIL; /* Linux: tcp_v4_connect() goes on and is refused; no segment can say so */
 	remote->ip = address_or_loopback(socket, remote->ip);
-	if (socket->protocol->type != SOCK_DGRAM &&
+	if (!socket_connectionless(socket) &&
 	    (ip_is_multicast(remote->ip) || ip_is_broadcast(socket->stack, remote->ip)))
 		return -ENETUNREACH;
-	if (socket->protocol->type == SOCK_DGRAM && !socket->options.broadcast &&
+	if (socket_connectionless(socket) && !socket->options.broadcast &&
 	    ip_is_broadcast(socket->stack, remote->ip))
 		return -EACCES;
 	return 0;
@@ -312,7 +332,7 @@ static int socket_connect(struct berth_socket *socket, const struct sockaddr *ad
 	r = address_from_sockaddr(socket, address, length, &remote);
 	if (r < 0)
 		return r;
-	if (socket->error && socket->state == SOCKET_UNCONNECTED && socket->protocol->type != SOCK_DGRAM)
+	if (socket->error && socket->state == SOCKET_UNCONNECTED && !socket_connectionless(socket))
 		return socket_take_error(socket); /* of the attempt before. Linux: sock_error() */
 	r = may_connect(socket);
 	if (r == -EALREADY && !socket->nonblocking && socket->stack->hooks.wait)

@@ -40,10 +40,26 @@ void berth_socket_notify(struct berth_socket *socket)
 		stack->hooks.ready(stack->hooks.context, socket->fd, events);
 }
 
+void socket_notify_later(struct berth_socket *socket)
+{
+	if (list_empty(&socket->later_node))
+		list_append(&socket->stack->sockets.later, &socket->later_node);
+}
+
+void socket_notify_run(struct berth_stack *stack)
+{
+	struct berth_socket *socket;
+
+	while ((socket = LIST_FIRST(&stack->sockets.later, struct berth_socket, later_node))) {
+		list_remove(&socket->later_node);
+		berth_socket_notify(socket);
+	}
+}
+
 void berth_socket_fail(struct berth_socket *socket, int error)
 {
 	socket->error = error;
-	if (socket->protocol->type != SOCK_DGRAM)
+	if (!socket_connectionless(socket))
 		demux_remove(socket->stack, &socket->demux); /* the conversation is over */
 	berth_socket_notify(socket);
 }

@@ -52,6 +52,7 @@ struct berth_socket {
 	const struct berth_protocol *protocol;
 	struct list node;	/* in stack->sockets.all */
 	struct list ready_node; /* in stack->sockets.ready */
+	struct list later_node; /* in stack->sockets.later */
 	struct list memberships; /* group/'s */
 	struct ip_path path;	/* last found way to remote */
 	struct socket_options options;
@@ -77,6 +78,18 @@ static inline struct berth_socket *socket_of_state(void *protocol_state)
 {
 	return CONTAINER_OF(protocol_state, struct berth_socket, protocol_state);
 }
+static inline bool socket_connectionless(const struct berth_socket *socket)
+{
+	return socket->protocol->type == SOCK_DGRAM || socket->protocol->type == SOCK_RAW;
+}
+static inline bool socket_has_port(const struct berth_socket *socket)
+{
+	return socket->protocol->type != SOCK_RAW;
+}
+static inline bool socket_peer_has_port(const struct berth_socket *socket)
+{
+	return !(socket->protocol->flags & BERTH_PROTOCOL_PORTLESS_PEERS);
+}
 static inline size_t socket_size(const struct berth_protocol *protocol)
 {
 	return sizeof(struct berth_socket) + protocol->state_size;
@@ -92,7 +105,7 @@ struct socket_inspector {
 	int (*others)(struct berth_stack *stack, int (*each)(void *, const struct berth_socket_info *),
 		      void *context);
 };
-extern const struct socket_inspector tcp_inspector, udp_inspector;
+extern const struct socket_inspector tcp_inspector, datagram_inspector;
 
 /* The built-in protocols. */
 extern const struct berth_protocol tcp_protocol, udp_protocol;
@@ -116,11 +129,18 @@ static inline bool socket_open(const struct berth_socket *socket)
 /* Put socket in the table at the lowest free descriptor, from then on its own. 0 or -EMFILE, -ENOMEM. */
 int socket_install(struct berth_socket *socket);
 void socket_uninstall(struct berth_socket *socket);
-/* A socket without descriptor, name or peer. 0, -ENOMEM or the protocol's own error. */
-int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, int family,
+/* A socket without descriptor, name or peer; number is protocol's, or any with a raw socket. 0, -ENOMEM or
+ * the protocol's own error. */
+int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, uint8_t number, int family,
 	       struct berth_socket **ret_socket);
 /* link goes away: no socket may keep it. */
 void socket_forget_link(struct berth_stack *stack, struct berth_link *link);
+/*
+ * berth_socket_notify(), but only when socket_notify_run() is called: hooks may
+ * close any socket, so none are called while a list of sockets is walked.
+ */
+void socket_notify_later(struct berth_socket *socket);
+void socket_notify_run(struct berth_stack *stack);
 /* What was reported may have ended: take back what is no longer true, report nothing. */
 void socket_settle(struct berth_socket *socket);
 /*
@@ -159,6 +179,9 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 size_t message_scatter(const struct berth_message *message, size_t offset, const void *bytes, size_t length);
 size_t message_gather(const struct berth_message *message, size_t offset, void *bytes, size_t length);
 size_t message_size(const struct berth_message *message);
+/* Append one control message behind the *used bytes that are there, cut where the room ends. */
+void message_put_control(struct berth_message *message, size_t *used, int level, int type, const void *data,
+			 size_t size);
 
 int socket_table_init(struct berth_stack *stack);
 void socket_table_fini(struct berth_stack *stack);

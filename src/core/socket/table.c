@@ -13,6 +13,7 @@ int socket_table_init(struct berth_stack *stack)
 {
 	list_init(&stack->sockets.all);
 	list_init(&stack->sockets.ready);
+	list_init(&stack->sockets.later);
 	return 0;
 }
 
@@ -25,6 +26,7 @@ static void socket_delete(struct berth_socket *socket)
 	demux_remove(stack, &socket->demux);
 	port_release(stack, &socket->claim);
 	list_remove(&socket->ready_node);
+	list_remove(&socket->later_node);
 	list_remove(&socket->node);
 	stack->sockets.count--;
 	socket->doomed = true;
@@ -127,7 +129,7 @@ static void options_init(struct socket_options *options, const struct berth_limi
 	options->multicast_all4 = options->multicast_all6 = true;
 }
 
-int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, int family,
+int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, uint8_t number, int family,
 	       struct berth_socket **ret_socket)
 {
 	struct berth_socket *socket;
@@ -142,12 +144,13 @@ int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol,
 	socket->protocol = protocol;
 	socket->family = (uint8_t)family;
 	socket->fd = -1;
-	socket->demux.protocol = socket->claim.protocol = protocol->number;
+	socket->demux.protocol = socket->claim.protocol = number;
 	socket->claim.socket = socket;
 	socket->claim.datagram = protocol->type == SOCK_DGRAM;
 	list_init(&socket->claim.node);
 	list_init(&socket->ready_node);
 	list_init(&socket->memberships);
+	list_init(&socket->later_node);
 	options_init(&socket->options, &stack->limits);
 	list_append(&stack->sockets.all, &socket->node);
 	stack->sockets.count++;
@@ -170,7 +173,7 @@ int berth_socket_spawn(struct berth_socket *listener, const struct berth_endpoin
 {
 	struct berth_stack *stack = listener->stack;
 	struct berth_socket *socket;
-	int r = socket_new(stack, listener->protocol, listener->family, &socket);
+	int r = socket_new(stack, listener->protocol, listener->protocol->number, listener->family, &socket);
 
 	if (r < 0)
 		return r;

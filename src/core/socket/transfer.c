@@ -116,6 +116,8 @@ static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *fro
 		r = address_from_sockaddr(socket, from->msg_name, from->msg_namelen, &to);
 		if (r < 0)
 			return r;
+		if (!socket_peer_has_port(socket))
+			to.port = 0;
 		message.to = &to;
 	} else if (from->msg_name && from->msg_namelen && socket->state != SOCKET_CONNECTED) {
 		return -EPIPE; /* Linux: only Fast Open gives a stream's address a meaning */
@@ -203,15 +205,20 @@ static ssize_t socket_receive(struct berth_socket *socket, struct msghdr *to, in
 
 	if (!socket->protocol->receive)
 		return -EOPNOTSUPP;
-	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN; /* nothing is queued there */
+	if (flags & MSG_ERRQUEUE && !socket->protocol->receive_error)
+		return -EAGAIN; /* nothing is ever queued there */
 	r = message_from(to, flags, parts, &message);
 	if (r < 0)
 		return r;
-	r = receive_all(socket, &message);
+	if (flags & MSG_ERRQUEUE) {
+		r = socket->protocol->receive_error(socket, &message);
+		socket_settle(socket);
+	} else {
+		r = receive_all(socket, &message);
+	}
 	if (r < 0)
 		return r;
-	to->msg_flags = message.flags & (streams(socket) ? MSG_CTRUNC | MSG_OOB : MSG_TRUNC | MSG_CTRUNC | MSG_EOR);
+	to->msg_flags = message.flags & (streams(socket) ? MSG_CTRUNC | MSG_OOB : MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE);
 	to->msg_controllen = to->msg_control ? message.control_length : 0;
 	if (streams(socket))
 		to->msg_namelen = 0;

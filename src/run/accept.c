@@ -18,10 +18,16 @@
 
 static pthread_mutex_t accept_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Connections that a program had no descriptor for: its next accept() gets them. Under accept_lock. */
+/*
+ * Connections that a program had no descriptor for, under accept_lock. In the
+ * listener's queue a mark holds the place of each, so that the listener stays
+ * ready for who polls it: a connection of our own, at whose turn the stashed
+ * one is given out.
+ */
 static struct stashed {
 	uint64_t listener;
 	int fd;
+	int mark; /* our end of the mark; -1: the queue was full, so this one is given out next */
 } stash[64];
 static size_t stash_count;
 
@@ -62,38 +68,102 @@ static bool genuine(struct supervisor *supervisor, int fd, struct descriptor *de
 	return descriptor->peer.kind == NAME_SOCKET || peer.pid == supervisor->daemon_pid;
 }
 
-static int take_genuine(struct call *call, struct descriptor *descriptor)
+/* Under accept_lock. Returns the stashed connection or -EAGAIN. */
+static int stash_take(size_t index)
 {
-	struct supervisor *supervisor = call->supervisor;
-	int flags = call->number == SYS_accept4 ? (int)call->args[3] & SOCK_NONBLOCK : 0, fd = -EAGAIN;
+	int fd = stash[index].fd;
 
-	pthread_mutex_lock(&accept_lock);
-	for (size_t i = 0; i < stash_count; i++) {
-		if (stash[i].listener != call->descriptor.id)
-			continue;
-		fd = stash[i].fd;
-		stash[i] = stash[--stash_count];
-		fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0);
-		break;
-	}
-	if (fd < 0)
-		fd = take(call->descriptor.fd, flags);
-	while (fd >= 0 && !genuine(supervisor, fd, descriptor)) {
-		close(fd);
-		fd = take(call->descriptor.fd, flags);
-	}
-	pthread_mutex_unlock(&accept_lock);
+	if (stash[index].mark >= 0)
+		close(stash[index].mark);
+	/* The order stays: the first mark in the queue is that of the first here. */
+	memmove(&stash[index], &stash[index + 1], (--stash_count - index) * sizeof(stash[0]));
 	return fd;
 }
 
-static void put_back(uint64_t listener, int fd)
+static int stash_find(uint64_t listener, bool marked)
+{
+	for (size_t i = 0; i < stash_count; i++)
+		if (stash[i].listener == listener && (stash[i].mark >= 0) == marked)
+			return stash_take(i);
+	return -EAGAIN;
+}
+
+/* Is fd, just accepted, one of our marks? */
+static bool is_mark(int fd)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+	struct ucred peer = { .pid = 0 };
+
+	return getpeername(fd, (struct sockaddr *)&address, &length) == 0 && length == sizeof(address.sun_family) &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) == 0 &&
+	       peer.pid == getpid();
+}
+
+/* A connection of our own to the listener. Returns it or -1. */
+static int mark_make(int listener)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && getsockname(listener, (struct sockaddr *)&address, &length) == 0 &&
+	    connect(fd, (struct sockaddr *)&address, length) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* The listeners of some may be closed by now: let those who called them know. Under accept_lock. */
+static void stash_sweep(void)
+{
+	for (size_t i = 0; i < stash_count; i++) {
+		struct pollfd mark = { .fd = stash[i].mark };
+
+		if (mark.fd >= 0 && poll(&mark, 1, 0) == 1)
+			close(stash_take(i--));
+	}
+}
+
+static void put_back(const struct call *call, int fd)
 {
 	pthread_mutex_lock(&accept_lock);
+	stash_sweep();
 	if (stash_count < COUNT_OF(stash))
-		stash[stash_count++] = (struct stashed){ listener, fd };
+		stash[stash_count++] =
+			(struct stashed){ call->descriptor.id, fd, mark_make(call->descriptor.fd) };
 	else
 		close(fd);
 	pthread_mutex_unlock(&accept_lock);
+}
+
+/* The next connection of the call's listener that may be given out, or -errno. Under accept_lock. */
+static int take_next(struct call *call, int flags, struct descriptor *descriptor)
+{
+	int fd = stash_find(call->descriptor.id, false);
+
+	for (;;) {
+		if (fd < 0)
+			fd = take(call->descriptor.fd, flags);
+		if (fd < 0 || genuine(call->supervisor, fd, descriptor))
+			return fd;
+		bool mark = is_mark(fd);
+		close(fd);
+		fd = mark ? stash_find(call->descriptor.id, true) : -EAGAIN;
+	}
+}
+
+static int take_genuine(struct call *call, struct descriptor *descriptor)
+{
+	int flags = call->number == SYS_accept4 ? (int)call->args[3] & SOCK_NONBLOCK : 0, fd;
+
+	pthread_mutex_lock(&accept_lock);
+	fd = take_next(call, flags, descriptor);
+	pthread_mutex_unlock(&accept_lock);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0); /* a stashed one was accepted for another call */
+	return fd;
 }
 
 /* The peer's address goes where the caller wants it. */
@@ -119,7 +189,6 @@ static int write_peer(struct call *call, const struct descriptor *descriptor)
 static int64_t attempt_accept(struct call *call)
 {
 	bool cloexec = call->number == SYS_accept4 && (call->args[3] & SOCK_CLOEXEC);
-	uint64_t listener = call->descriptor.id;
 	struct descriptor descriptor;
 	int fd = take_genuine(call, &descriptor), spare, number, r;
 
@@ -140,7 +209,7 @@ static int64_t attempt_accept(struct call *call)
 		hint_set(call->supervisor, descriptor.id, call->tid, number);
 		number = CALL_ANSWERED;
 	} else if (number != -ENOENT && spare >= 0) { /* EMFILE: it stays in the queue */
-		put_back(listener, spare);
+		put_back(call, spare);
 		return number;
 	}
 	if (spare >= 0)

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { RETRY_MS = 5 };
+enum { RETRY_MS = 5, REFUSALS_MAX = 200 };
 
 /* The admit hook; context is the host. Nothing may be ended from in here. */
 int listener_admit(void *context, int fd)
@@ -86,8 +86,7 @@ static struct plug *accept_one(struct plug *listener)
 	child->established = true;
 	child->end = open_end(child, &peer, length);
 	if (child->end >= 0)
-		setsockopt(child->end, SOL_SOCKET, SO_SNDBUF, &host->daemon->send_buffer,
-			   sizeof(host->daemon->send_buffer));
+		plug_tune_end(child, child->end);
 	return child;
 }
 
@@ -97,6 +96,13 @@ static bool deliver(struct plug *listener, struct plug *child)
 	struct daemon *daemon = listener->host->daemon;
 	int r = child->end < 0 ? -EMFILE : offer(listener, child);
 
+	/* Refused, though the program's socket is there: its own listen() comes only after our yes to it. */
+	if (r == -ECONNREFUSED && listener->refusals < REFUSALS_MAX && plug_is_alive(listener)) {
+		listener->refusals++;
+		r = -EAGAIN;
+	} else if (!r) {
+		listener->refusals = REFUSALS_MAX;
+	}
 	if (r == -EAGAIN) {
 		listener->waiting = child;
 		child->waits_at = listener;

@@ -182,15 +182,25 @@ void plugs_sweep(struct host *host)
 	}
 }
 
-int plug_take_end(struct plug *plug, int end, uint32_t events)
+void plug_tune_end(struct plug *plug, int end)
 {
 	struct daemon *daemon = plug->host->daemon;
-	int r = loop_add(&daemon->loop, &plug->watch, end, events);
+	int one = 1;
+
+	if (!plug->real)
+		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &daemon->send_buffer, sizeof(daemon->send_buffer));
+	/* Differs: the stack has no urgent data. What was sent as such travels in its place, instead of nowhere. */
+	if (plug->kind == SOCK_STREAM)
+		setsockopt(end, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+}
+
+int plug_take_end(struct plug *plug, int end, uint32_t events)
+{
+	int r = loop_add(&plug->host->daemon->loop, &plug->watch, end, events);
 
 	if (r < 0)
 		return r;
-	if (!plug->real)
-		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &daemon->send_buffer, sizeof(daemon->send_buffer));
+	plug_tune_end(plug, end);
 	plug->end = end;
 	return 0;
 }

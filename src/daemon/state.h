@@ -123,6 +123,7 @@ struct plug {
 	bool gone;	       /* found dead from inside a hook: end it outside */
 	struct plug *waiting;  /* accepted, but the program's own backlog is full */
 	struct plug *waits_at; /* the other way round */
+	unsigned refusals;     /* in a row, of a socket that is not known to listen yet */
 	/* datagram */
 	struct tags *tags;
 	struct flow *flow;	/* relay.c */
@@ -206,6 +207,8 @@ bool plug_is_alive(struct plug *plug);
 socklen_t plug_name(const struct plug *plug, struct sockaddr_un *ret_address);
 /* End stream sockets of host that no process has open any more. */
 void plugs_sweep(struct host *host);
+/* Set what every end of ours has set. */
+void plug_tune_end(struct plug *plug, int end);
 /* Take end and watch it. Returns 0 or a negative errno (end is then still the caller's). */
 int plug_take_end(struct plug *plug, int end, uint32_t events);
 /* Positive errno of the stack's socket, taken off it. */

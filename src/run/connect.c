@@ -107,14 +107,20 @@ static int connect_native(struct supervisor *supervisor, int fd, const void *exp
 	return r;
 }
 
-/* The same, trying again while the backlog is full; the daemon empties its own fast. */
+/*
+ * The same, trying again while the backlog is full (the daemon empties its own
+ * fast), and for a while when an express listener's own listen() is still to
+ * come, after the daemon's yes to it.
+ */
 static int carry(struct supervisor *supervisor, int fd, const void *express, size_t express_length)
 {
-	int r = -EAGAIN;
+	bool again = true;
+	int r = 0;
 
-	for (int i = 0; i < 200 && r == -EAGAIN; i++) {
+	for (int i = 0; i < 200 && again; i++) {
 		r = connect_native(supervisor, fd, express, express_length);
-		if (r == -EAGAIN)
+		again = r == -EAGAIN || (r == -ECONNREFUSED && express_length && i < 20);
+		if (again)
 			poll(NULL, 0, 1);
 	}
 	/* The edge that epoll waits for. */

@@ -8,19 +8,20 @@
 
 #include <errno.h>
 
-/* Append one control message, or as much as shows that there was no room for it. */
+/* Append one control message, cut where the room ends, if there is room for a head. Linux: put_cmsg() */
 static void put(struct berth_message *message, size_t *used, int level, int type, const void *data, size_t size)
 {
-	struct cmsghdr header = { .cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type };
+	size_t room = message->control ? message->control_length - *used : 0;
+	struct cmsghdr header = { .cmsg_len = MIN(CMSG_LEN(size), room), .cmsg_level = level, .cmsg_type = type };
 	uint8_t *at = (uint8_t *)message->control + *used;
 
-	if (!message->control || message->control_length - *used < CMSG_LEN(size)) {
+	if (room < CMSG_LEN(size))
 		message->flags |= MSG_CTRUNC;
+	if (room < sizeof(header))
 		return;
-	}
 	memcpy(at, &header, sizeof(header));
-	memcpy(at + CMSG_LEN(0), data, size);
-	*used = MIN(*used + CMSG_SPACE(size), message->control_length);
+	memcpy(at + CMSG_LEN(0), data, header.cmsg_len - CMSG_LEN(0));
+	*used += MIN(CMSG_SPACE(size), room);
 }
 
 static void put_packet_info(struct berth_socket *socket, const struct berth_packet *packet,
@@ -65,6 +66,7 @@ static struct berth_ip from_in(struct in_addr in)
 	return in.s_addr ? ip_from_u32(ntohl(in.s_addr)) : ip_any;
 }
 
+/* min -1: that leaves it as the socket has it. RFC 3542 §6.3, §6.5 */
 static int read_byte(const uint8_t *data, size_t size, int min, uint8_t *ret_byte)
 {
 	int number;
@@ -78,7 +80,8 @@ static int read_byte(const uint8_t *data, size_t size, int min, uint8_t *ret_byt
 	memcpy(&number, data, sizeof(number));
 	if (number < min || number > 255)
 		return -EINVAL;
-	*ret_byte = (uint8_t)number;
+	if (number >= 0)
+		*ret_byte = (uint8_t)number;
 	return 0;
 }
 
@@ -115,9 +118,9 @@ static int read_ip6(int type, const uint8_t *data, size_t size, struct udp_contr
 		control->link_index = info.ipi6_ifindex;
 		return 0;
 	case IPV6_HOPLIMIT:
-		return read_byte(data, size, 1, &control->ttl);
+		return read_byte(data, size, -1, &control->ttl);
 	case IPV6_TCLASS:
-		return read_byte(data, size, 0, &control->traffic_class);
+		return read_byte(data, size, -1, &control->traffic_class);
 	}
 	return -EINVAL;
 }

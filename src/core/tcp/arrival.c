@@ -132,7 +132,7 @@ static bool check_reset(struct tcp_conn *conn, struct tcp_segment *segment)
 		return false;
 	}
 	stack_event(stack, BERTH_EVENT_TCP_RST_RECEIVED);
-	receiveq_clear(&conn->receiveq); /* §3.10.7.4: queues are flushed */
+	/* Differs from §3.10.7.4: what came before it stays readable, as everywhere. Linux: tcp_reset() */
 	tcp_finish(conn, reset_error(conn));
 	return false;
 }

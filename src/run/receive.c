@@ -129,6 +129,28 @@ static void add_packet_info(struct received *received, const struct descriptor *
 	}
 }
 
+/* Write control messages, cut where the room ends. Returns how much of it is used, or -EFAULT. Linux: put_cmsg() */
+static int64_t control_write(struct call *call, struct msghdr *header, uint8_t *control, size_t length)
+{
+	size_t room = header->msg_control ? header->msg_controllen : 0, used = 0;
+
+	while (used < length) {
+		struct cmsghdr head;
+		size_t left = room - used;
+
+		memcpy(&head, control + used, sizeof(head));
+		if (left < head.cmsg_len) {
+			header->msg_flags |= MSG_CTRUNC;
+			head.cmsg_len = left;
+			memcpy(control + used, &head, sizeof(head));
+			used = left < sizeof(head) ? used : room;
+			break;
+		}
+		used += MIN(CMSG_ALIGN(head.cmsg_len), left);
+	}
+	return memory_write(call, (uintptr_t)header->msg_control, control, used) ? -EFAULT : (int64_t)used;
+}
+
 /* One message for *header (in the program's terms). Returns what recvmsg() does; fills header's outputs. */
 static int64_t receive_one(struct call *call, struct msghdr *header, int flags)
 {
@@ -160,13 +182,10 @@ static int64_t receive_one(struct call *call, struct msghdr *header, int flags)
 		add_packet_info(&received, &call->descriptor, hint_get(call->supervisor, call->descriptor.id).wants);
 	header->msg_flags = received.whole > received.length && !stream ? MSG_TRUNC : 0;
 	header->msg_flags |= flags & MSG_CMSG_CLOEXEC;
-	if (received.control_length > header->msg_controllen) {
-		received.control_length = 0;
-		header->msg_flags |= MSG_CTRUNC;
-	}
-	if (memory_write(call, (uintptr_t)header->msg_control, received.control, received.control_length))
-		return -EFAULT;
-	header->msg_controllen = received.control_length;
+	r = control_write(call, header, received.control, received.control_length);
+	if (r < 0)
+		return r;
+	header->msg_controllen = (size_t)r;
 	return (int64_t)(flags & MSG_TRUNC && !stream ? received.whole : received.length);
 }
 
@@ -249,39 +268,74 @@ int64_t handle_recvmsg(struct call *call)
 	return attempt_recvmsg(call);
 }
 
+/* One more of recvmmsg()'s messages, which begins at. Returns 0 or -errno. */
+static int64_t receive_next(struct call *call, uint64_t at, int flags)
+{
+	struct msghdr header;
+	uint32_t length;
+	int64_t r = message_read(call, at, &header);
+
+	if (!r)
+		r = receive_one(call, &header, flags);
+	if (r < 0)
+		return r;
+	length = (uint32_t)r;
+	if (header_write(call, at, &header) ||
+	    memory_write(call, at + offsetof(struct mmsghdr, msg_len), &length, sizeof(length)))
+		return -EFAULT;
+	return 0;
+}
+
+/* What is left of the time goes back to the program. */
+static int64_t batch_finish(struct call *call)
+{
+	int64_t left = MAX(call->batch_end_ns - now_ns(), 0);
+	struct timespec time = { .tv_sec = left / 1000000000, .tv_nsec = left % 1000000000 };
+
+	if (call->args[4] && memory_write(call, call->args[4], &time, sizeof(time)))
+		return -EFAULT;
+	return call->done;
+}
+
 /*
- * Differs: returns as soon as there is something, as if with MSG_WAITFORONE;
- * Linux without that flag waits for all of them. Callers must bear fewer.
+ * Linux: do_recvmmsg(). Waits for all of them, or with MSG_WAITFORONE for the
+ * first; looks at the time only when something has come. An error counts when
+ * nothing has.
  */
 static int64_t attempt_recvmmsg(struct call *call)
 {
-	uint32_t count = MIN((uint32_t)call->args[2], 1024u), got = 0;
+	uint32_t count = MIN((uint32_t)call->args[2], 1024u);
 	int flags = (int)call->args[3] & ~MSG_WAITFORONE;
 	int64_t r = 0;
 
-	for (; got < count; got++) {
-		uint64_t at = call->args[1] + got * sizeof(struct mmsghdr);
-		struct msghdr header;
-		uint32_t length;
-
-		r = message_read(call, at, &header);
-		if (!r)
-			r = receive_one(call, &header, flags);
-		if (r < 0)
+	while (call->done < count && !r) {
+		r = receive_next(call, call->args[1] + (uint64_t)call->done * sizeof(struct mmsghdr), flags);
+		if (r)
 			break;
-		length = (uint32_t)r;
-		if (header_write(call, at, &header) ||
-		    memory_write(call, at + offsetof(struct mmsghdr, msg_len), &length, sizeof(length)))
-			return -EFAULT;
+		call->timeout_result = (int)++call->done;
+		if (call->args[4] && now_ns() >= call->batch_end_ns)
+			return batch_finish(call);
 	}
-	return got ? (int64_t)got : may_wait(call, r, flags);
+	if (r && !(call->done && (int)call->args[3] & MSG_WAITFORONE))
+		r = may_wait(call, r, flags);
+	if (r == CALL_PENDING)
+		return r;
+	return call->done ? batch_finish(call) : r;
 }
 
 int64_t handle_recvmmsg(struct call *call)
 {
+	struct timespec time;
+
 	if (call->descriptor.type == SOCK_STREAM)
 		return CALL_CONTINUE;
 	prepare(call, attempt_recvmmsg);
-	call->timeout_option = SO_RCVTIMEO;
+	if (call->args[4]) {
+		if (memory_read(call, call->args[4], &time, sizeof(time)))
+			return -EFAULT;
+		if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= 1000000000)
+			return -EINVAL;
+		call->batch_end_ns = now_ns() + MIN(time.tv_sec, 1000000000) * 1000000000 + time.tv_nsec;
+	}
 	return attempt_recvmmsg(call);
 }

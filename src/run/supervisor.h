@@ -83,6 +83,8 @@ struct call {
 	int timeout_result;   /* -EAGAIN, -EINPROGRESS */
 	int64_t deadline_ns;  /* 0: none */
 	unsigned signal_seen; /* ticks in a row */
+	uint32_t done;	      /* recvmmsg(): so many have come, which counts more than a signal or a timeout */
+	int64_t batch_end_ns; /* its own timeout */
 	uint64_t connect_id;  /* waits for this socket's CONNECTED */
 };
 

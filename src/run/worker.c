@@ -173,7 +173,7 @@ static bool tick_call(struct call *call, uint8_t *scratch, int64_t now)
 	if (verdict) {
 		if (call->connect_id)
 			connect_interrupted(call);
-		worker_finish(call, verdict);
+		worker_finish(call, call->done ? (int64_t)call->done : verdict);
 		return true;
 	}
 	if (call->deadline_ns && now >= call->deadline_ns) {

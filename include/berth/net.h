@@ -88,6 +88,24 @@ struct berth_cable_info {
 BERTH_EXPORT struct berth_cable_info berth_host_cable(const struct berth_host *host, int direction);
 BERTH_EXPORT struct berth_cable_info berth_pair_cable(const struct berth_host *from, const struct berth_host *to);
 
+/* A frame where it leaves or reaches a host. */
+struct berth_frame {
+	struct berth_host *host;
+	int direction;	     /* BERTH_OUT or BERTH_IN */
+	const uint8_t *bytes; /* Ethernet, as a cable would carry it: cut to segments, with checksums */
+	size_t length;
+	berth_time time;
+	const char *dropped; /* NULL: not; else why: "loss", "limit", "cut", "memory" */
+};
+
+/*
+ * Have frame called for every frame that a host sends or gets, and for those
+ * that cables drop. NULL ends it. While nobody looks it costs nothing. frame
+ * must not call back into the network.
+ */
+BERTH_EXPORT void berth_net_observe(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame),
+				    void *context);
+
 /* Move every frame that is due, run every timer that is due. Call after API calls, too. */
 BERTH_EXPORT void berth_net_advance(struct berth_net *net, berth_time now);
 /* When berth_net_advance() must next be called; the past when frames wait already. */

@@ -11,7 +11,7 @@
 #include "control/json.h"
 #include "control/paths.h"
 
-static int api_failed(const struct command *command, const char *network, int error)
+int api_failed(const struct command *command, const char *network, int error)
 {
 	char directory[256] = "?";
 

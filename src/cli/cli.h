@@ -39,7 +39,7 @@ struct command {
 };
 
 extern const struct command command_run, command_ps, command_ss, command_net, command_link, command_partition,
-	command_heal, command_daemon, command_version, command_help;
+	command_heal, command_capture, command_daemon, command_version, command_help;
 
 /* The one table of commands (main.c); NULL ends. */
 extern const struct command *const commands[];
@@ -73,6 +73,8 @@ int network_check(const struct command *command, const char *name);
  * *ret_value; or tells the user why not and returns CLI_FAILED.
  */
 int api_get(const struct command *command, const char *network, const char *path, json_t **ret_value);
+/* Tell the user why network's daemon did not answer (negative errno). Returns CLI_FAILED. */
+int api_failed(const struct command *command, const char *network, int error);
 /* PUT body there; when it is refused, the user is told the daemon's reason. Otherwise as api_get(). */
 int api_put(const struct command *command, const char *network, const char *path, const json_t *body,
 	    json_t **ret_value);

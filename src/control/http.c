@@ -208,3 +208,51 @@ int http_put(const char *network, const char *target, const char *content, char 
 
 	return r < 0 ? r : request(path, "PUT", target, content, ret_body, ret_length);
 }
+
+/* Read until the head is whole. Returns how long it is, or a negative errno; *length is what was read in all. */
+static ssize_t read_head(int fd, char *bytes, size_t room, size_t *length)
+{
+	for (*length = 0; *length < room - 1;) {
+		ssize_t n = recv(fd, bytes + *length, room - 1 - *length, 0);
+		char *head_end;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? (errno == EAGAIN ? -ETIMEDOUT : -errno) : -EPROTO;
+		*length += (size_t)n;
+		bytes[*length] = 0;
+		head_end = strstr(bytes, "\r\n\r\n");
+		if (head_end)
+			return head_end + 4 - bytes;
+	}
+	return -EPROTO;
+}
+
+int http_stream(const char *network, const char *target, int *ret_fd, char *ahead, size_t room, size_t *ret_ahead)
+{
+	struct timeval none = { 0 };
+	char path[256], head[1024];
+	ssize_t head_length;
+	size_t length = 0;
+	int status, fd, r = network_path(network, "api.sock", 0, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	/* HTTP/1.0: the body comes as it is and ends with the connection. */
+	snprintf(head, sizeof(head), "GET %.900s HTTP/1.0\r\nHost: berth\r\n\r\n", target);
+	fd = open_connection(path);
+	if (fd < 0)
+		return fd;
+	r = send_all(fd, head, strlen(head));
+	head_length = r ? r : read_head(fd, ahead, room, &length);
+	if (head_length < 0 || sscanf(ahead, "HTTP/1.%*1[01] %3d", &status) != 1) {
+		close(fd);
+		return head_length < 0 ? (int)head_length : -EPROTO;
+	}
+	memmove(ahead, ahead + head_length, length - (size_t)head_length);
+	*ret_ahead = length - (size_t)head_length;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+	*ret_fd = fd;
+	return status;
+}

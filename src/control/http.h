@@ -12,6 +12,12 @@
  * -EPROTO (no HTTP), -ETIMEDOUT (10 seconds), -EFBIG (over 256 MiB).
  */
 int http_get(const char *network, const char *target, char **ret_body, size_t *ret_length);
+/*
+ * GET target as a stream that ends when either side closes it. Returns the
+ * HTTP status, a descriptor to read(2) the body from in *ret_fd, and what of
+ * it came along with the head in ahead[0 … *ret_ahead - 1]; or a negative errno.
+ */
+int http_stream(const char *network, const char *target, int *ret_fd, char *ahead, size_t room, size_t *ret_ahead);
 /* PUT content (JSON text) there. Answers as http_get() does. */
 int http_put(const char *network, const char *target, const char *content, char **ret_body, size_t *ret_length);
 /* The same at the Unix socket path. */

@@ -4,6 +4,7 @@
  * without threads: we accept, so that we can ask who is calling, and run it
  * when its epoll descriptor has something.
  */
+#include "daemon/capture.h"
 #include "daemon/links.h"
 #include "daemon/report.h"
 #include "daemon/state.h"
@@ -11,22 +12,25 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30, BODY_MAX = 1 << 18 };
+enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30, BODY_MAX = 1 << 18, LAST_WORDS = 500 /* ms */ };
 
 static const struct resource {
 	const char *path;
 	json_t *(*report)(struct daemon *daemon);				       /* GET */
 	json_t *(*change)(struct daemon *daemon, const json_t *body, unsigned *ret_status); /* PUT, or NULL */
+	int (*stream)(struct daemon *daemon, struct MHD_Connection *connection);	    /* GET, instead of report */
 } resources[] = {
-	{ "/v1/network", report_network, NULL },
-	{ "/v1/hosts", report_hosts, NULL },
-	{ "/v1/sockets", report_sockets, NULL },
-	{ "/v1/events", report_events, NULL },
-	{ "/v1/links", report_links, links_change },
+	{ "/v1/network", report_network, NULL, NULL },
+	{ "/v1/hosts", report_hosts, NULL, NULL },
+	{ "/v1/sockets", report_sockets, NULL, NULL },
+	{ "/v1/events", report_events, NULL, NULL },
+	{ "/v1/links", report_links, links_change, NULL },
+	{ "/v1/capture", NULL, NULL, capture_start },
 };
 
 /* A request's body while it comes in. */
@@ -85,7 +89,9 @@ static enum MHD_Result answer(struct daemon *daemon, struct MHD_Connection *conn
 	for (size_t i = 0; i < COUNT_OF(resources); i++) {
 		if (strcmp(url, resources[i].path))
 			continue;
-		if (!strcmp(method, "GET") || !strcmp(method, "HEAD"))
+		if (resources[i].stream && !strcmp(method, "GET"))
+			return (enum MHD_Result)resources[i].stream(daemon, connection);
+		if (resources[i].report && (!strcmp(method, "GET") || !strcmp(method, "HEAD")))
 			return respond(connection, MHD_HTTP_OK, resources[i].report(daemon));
 		if (!strcmp(method, "PUT") && resources[i].change)
 			return change(daemon, connection, &resources[i], upload);
@@ -157,7 +163,7 @@ static void events_ready(struct loop_watch *watch, uint32_t events)
 
 int api_open(struct daemon *daemon, int listener)
 {
-	daemon->api = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle, daemon,
+	daemon->api = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, daemon,
 				       MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 				       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 	const union MHD_DaemonInfo *info =
@@ -173,6 +179,10 @@ void api_close(struct daemon *daemon)
 {
 	if (!daemon->api)
 		return;
+	for (int i = 0; i < LAST_WORDS && !list_empty(&daemon->captures); i++) {
+		MHD_run(daemon->api);
+		poll(NULL, 0, 1); /* the reader's turn */
+	}
 	loop_remove(&daemon->loop, &daemon->api_events);
 	MHD_stop_daemon(daemon->api);
 	daemon->api = NULL;

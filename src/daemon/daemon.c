@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 
 #include "control/paths.h"
+#include "daemon/capture.h"
 #include "daemon/state.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -243,6 +244,7 @@ static void daemon_close(struct daemon *daemon)
 		host_free(LIST_FIRST(&daemon->hosts, struct host, node));
 	while (looping && !list_empty(&daemon->channels))
 		channel_free(LIST_FIRST(&daemon->channels, struct channel, node));
+	captures_end(daemon);
 	api_close(daemon);
 	end_listener(daemon, &daemon->api_listener, "api.sock");
 	end_listener(daemon, &daemon->stream_listener, NULL);
@@ -300,6 +302,7 @@ int daemon_main(const char *network, int ready_fd)
 	list_init(&daemon->hosts);
 	list_init(&daemon->channels);
 	list_init(&daemon->work);
+	list_init(&daemon->captures);
 	daemon->lock = daemon->probe = -1;
 	daemon->run_listener.fd = daemon->stream_listener.fd = daemon->api_listener.fd = daemon->api_events.fd = -1;
 	daemon->send_buffer = END_BUFFER;

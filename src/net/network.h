@@ -24,6 +24,7 @@ struct wire {
 	struct berth_net *net;
 	struct berth_host *host;
 	void (*arrive)(struct wire *wire, struct berth_packet *packet, berth_time now);
+	int direction; /* as host sees what is on it */
 };
 
 /* Between two hosts' cables, inside the switch, where what goes from one to the other has conditions of its own. */
@@ -60,6 +61,8 @@ struct berth_net {
 	struct timers wires; /* cables that carry something, by when it is due */
 	struct list hosts;
 	struct list resolvers; /* with work to do */
+	void (*observe)(void *context, const struct berth_frame *frame);
+	void *observe_context;
 };
 
 /* wire.c: a host's two cables, those of its pairs, and what is on them. */

@@ -9,6 +9,7 @@
 #include "net/network.h"
 
 #include "link/conditions.h"
+#include "link/frame.h"
 
 #include <errno.h>
 
@@ -24,10 +25,69 @@ static void arm(struct wire *wire)
 		packet_queue_clear(&wire->cable.queue); /* no memory: lost, as on a real wire */
 }
 
+/* Show packet to who looks, as a real cable would have it. */
+static void observe(const struct wire *wire, const struct berth_packet *packet, berth_time now, const char *dropped)
+{
+	struct berth_packet *copy = packet_clone(packet);
+	struct packet_queue pieces = { 0 };
+
+	if (!copy)
+		return; /* no memory: not seen, but not harmed either */
+	frame_cut(copy, &pieces);
+	while ((copy = packet_queue_pop(&pieces))) {
+		struct berth_frame frame = { wire->host, wire->direction, NULL, copy->length, now, dropped };
+
+		frame_checksum(copy);
+		frame.bytes = copy->data;
+		wire->net->observe(wire->net->observe_context, &frame);
+		berth_packet_unref(copy);
+	}
+}
+
+static const char *new_drop(const struct cable_counters *before, const struct cable_counters *after)
+{
+	static const char *const names[CABLE_DROPS] = { "loss", "limit", "cut", "memory" };
+
+	for (int i = 0; i < CABLE_DROPS; i++)
+		if (after->dropped[i] != before->dropped[i])
+			return names[i];
+	return NULL;
+}
+
+/* Send one packet under eyes: what goes out is shown now, what comes in when it arrives or is dropped. */
+static void put_observed(struct wire *wire, struct berth_packet *packet, berth_time now)
+{
+	struct cable_counters before = wire->cable.counters;
+	const char *dropped;
+
+	berth_packet_ref(packet);
+	cable_send(&wire->cable, packet, now);
+	dropped = new_drop(&before, &wire->cable.counters);
+	if (dropped || wire->direction == BERTH_OUT)
+		observe(wire, packet, now, dropped);
+	berth_packet_unref(packet);
+}
+
 void wire_put(struct wire *wire, struct berth_packet *packet, berth_time now)
 {
-	cable_send(&wire->cable, packet, now);
+	struct packet_queue pieces = { 0 };
+
+	if (!wire->net->observe) {
+		cable_send(&wire->cable, packet, now);
+	} else if (wire->cable.perfect) {
+		put_observed(wire, packet, now);
+	} else { /* each segment has a fate of its own */
+		frame_cut(packet, &pieces);
+		while ((packet = packet_queue_pop(&pieces)))
+			put_observed(wire, packet, now);
+	}
 	arm(wire);
+}
+
+void berth_net_observe(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame), void *context)
+{
+	net->observe = frame;
+	net->observe_context = context;
 }
 
 unsigned wire_deliver(struct wire *wire, berth_time now)
@@ -50,6 +110,8 @@ static void arrive_at_switch(struct wire *wire, struct berth_packet *packet, ber
 
 static void arrive_at_host(struct wire *wire, struct berth_packet *packet, berth_time now)
 {
+	if (wire->net->observe)
+		observe(wire, packet, now, NULL);
 	berth_stack_input(wire->host->stack, wire->host->link, packet, now);
 }
 
@@ -79,6 +141,7 @@ static void wire_init(struct wire *wire, struct berth_host *host,
 		      void (*arrive)(struct wire *wire, struct berth_packet *packet, berth_time now))
 {
 	*wire = (struct wire){ .net = host->net, .host = host, .arrive = arrive };
+	wire->direction = arrive == arrive_at_switch ? BERTH_OUT : BERTH_IN;
 	cable_init(&wire->cable, host->net->allocator, random_u64(&host->net->random));
 }
 

@@ -20,6 +20,14 @@ int64_t clock_wall(void)
 	return (int64_t)time(NULL);
 }
 
+int64_t clock_wall_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	return (int64_t)time.tv_sec * BERTH_SEC + time.tv_nsec;
+}
+
 void entropy_fill(void *bytes, size_t size)
 {
 	uint8_t *to = bytes;

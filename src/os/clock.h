@@ -7,8 +7,9 @@
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 berth_time clock_now(void);
-/* Seconds since 1970. */
+/* Since 1970: seconds, and nanoseconds. */
 int64_t clock_wall(void);
+int64_t clock_wall_ns(void);
 /* Fill bytes with random ones. Does not fail; waits for the kernel's pool at boot. */
 void entropy_fill(void *bytes, size_t size);
 

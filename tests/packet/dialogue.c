@@ -93,10 +93,33 @@ static uint8_t flags_of(const char *text, size_t length)
 	return flags;
 }
 
+static void parse_sack(const char *at, struct wire_tcp *tcp)
+{
+	unsigned begin, end;
+	int length;
+
+	while (tcp->sack_count < WIRE_TCP_SACK_MAX && sscanf(at, " %u:%u%n", &begin, &end, &length) == 2) {
+		tcp->sack[tcp->sack_count++] = (struct wire_tcp_sack){ begin, end };
+		at += length;
+	}
+}
+
+static void shift_sack(struct wire_tcp *tcp, uint32_t by)
+{
+	for (unsigned i = 0; i < tcp->sack_count; i++) {
+		tcp->sack[i].begin += by;
+		tcp->sack[i].end += by;
+	}
+}
+
 static void parse_options(const char *text, struct line *line)
 {
 	const char *at;
 
+	if ((at = strstr(text, "sack ")))
+		parse_sack(at + 5, &line->tcp);
+	if ((at = strstr(text, "ecr ")))
+		line->tcp.timestamp_echo = (uint32_t)atoi(at + 4);
 	line->has_options = true;
 	if ((at = strstr(text, "mss "))) {
 		line->tcp.has_mss = true;
@@ -151,6 +174,11 @@ static const char *format(const struct line *line, char *text, size_t size)
 		n += snprintf(text + n, size - (size_t)n, "wscale %u ", tcp->scale);
 	if (tcp->has_timestamps)
 		n += snprintf(text + n, size - (size_t)n, "ts %u ", tcp->timestamp);
+	if (tcp->has_sack_permitted)
+		n += snprintf(text + n, size - (size_t)n, "sackOK ");
+	for (unsigned i = 0; i < tcp->sack_count; i++)
+		n += snprintf(text + n, size - (size_t)n, "%s%u:%u ", i ? "" : "sack ", tcp->sack[i].begin,
+			      tcp->sack[i].end);
 	snprintf(text + n, size - (size_t)n, ">");
 	return text;
 }
@@ -182,7 +210,8 @@ void arrives(const char *segment)
 	line.tcp.seq += dialogue.peer_isn;
 	if (line.tcp.flags & WIRE_TCP_ACK)
 		line.tcp.ack += dialogue.our_isn;
-	line.tcp.timestamp_echo = dialogue.last_timestamp;
+	line.tcp.timestamp_echo = dialogue.last_timestamp - line.tcp.timestamp_echo;
+	shift_sack(&line.tcp, dialogue.our_isn);
 	header = wire_tcp_build(bytes + IP_HEADER, &line.tcp);
 	for (uint32_t i = 0; i < line.length; i++)
 		bytes[IP_HEADER + header + i] = (uint8_t)(line.tcp.seq - dialogue.peer_isn + i);
@@ -225,6 +254,7 @@ static bool take_sent(struct line *line)
 	line->tcp.seq -= dialogue.our_isn;
 	if (line->tcp.flags & WIRE_TCP_ACK)
 		line->tcp.ack -= dialogue.peer_isn;
+	shift_sack(&line->tcp, -dialogue.peer_isn);
 	if (line->tcp.has_timestamps) {
 		dialogue.last_timestamp = line->tcp.timestamp;
 		line->tcp.timestamp = line->tcp.timestamp_echo;
@@ -243,6 +273,9 @@ static bool equal(const struct line *sent, const struct line *expected)
 		return false;
 	if (!expected->has_options)
 		return true;
+	if (a->sack_count != b->sack_count || memcmp(a->sack, b->sack, a->sack_count * sizeof(a->sack[0])) ||
+	    (b->has_sack_permitted && !a->has_sack_permitted))
+		return false;
 	return a->has_mss == b->has_mss && a->mss == b->mss && a->has_scale == b->has_scale && a->scale == b->scale &&
 	       a->has_timestamps == b->has_timestamps && (!b->has_timestamps || a->timestamp == b->timestamp);
 }

@@ -7,9 +7,11 @@
  *
  * Flags are of S F R P and "." for ACK. Sequence numbers count from the
  * sender's ISN, so a SYN is 0:0(0) and the first byte of data is 1. Options:
- * mss N, wscale N, sackOK, "ts V" (in a segment of ours: its TSecr; in one of
- * the peer's: its TSval, which echoes the last one seen). PSH is not compared,
- * nor is a window or an option list that the expectation leaves out.
+ * mss N, wscale N, sackOK, "sack B:E B:E", "ts V" (in a segment of ours: its
+ * TSecr; in one of the peer's: its TSval, which echoes the last one seen; "ecr
+ * N" echoes one N ms older). PSH is not compared, nor is a window, a sackOK or
+ * an option list that the expectation leaves out. SACK blocks count from the
+ * ISN of the side whose data they are of.
  */
 #ifndef TESTS_PACKET_DIALOGUE_H
 #define TESTS_PACKET_DIALOGUE_H

@@ -35,7 +35,7 @@ static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_segment *
  * was lost, the answer to the second may echo the first's time (a duplicate
  * does not move TS.Recent), and the sample would be the timeout itself.
  */
-static void sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment)
+void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	berth_time now = tcp_stack_of(conn)->now, elapsed;
 
@@ -50,14 +50,14 @@ static void sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *se
 static void sample_rtt(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	if (!conn->timed) {
-		sample_timestamp(conn, segment);
+		tcp_sample_timestamp(conn, segment);
 	} else if (seq_ge(segment->ack, conn->timed_seq)) {
 		tcp_rtt_sample(&conn->rtt, tcp_stack_of(conn)->now - conn->timed_at);
 		conn->timed = false;
 	}
 }
 
-static void fin_acknowledged(struct tcp_conn *conn)
+void tcp_fin_acknowledged(struct tcp_conn *conn)
 {
 	if (conn->state == TCP_FIN_WAIT_1) {
 		tcp_set_state(conn, TCP_FIN_WAIT_2);
@@ -70,13 +70,12 @@ static void fin_acknowledged(struct tcp_conn *conn)
 	}
 }
 
-static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
+bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	uint32_t acked = segment->ack - conn->snd_una, flight = tcp_flight(conn);
+	uint32_t acked = segment->ack - conn->snd_una;
 	bool fin = tcp_fin_sent(conn) && segment->ack == tcp_data_end(conn) + 1;
-	bool was_writeable = tcp_writeable(conn), was_recovering = conn->in_recovery;
+	bool was_writeable = tcp_writeable(conn);
 
-	sample_rtt(conn, segment);
 	sendq_release(&conn->sendq, acked - fin);
 	conn->counters.bytes_acked += acked - fin;
 	conn->snd_una = segment->ack;
@@ -88,6 +87,17 @@ static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segmen
 		conn->fin_queued = false;
 		conn->fin_acked = true;
 	}
+	conn->wake |= !was_writeable && tcp_writeable(conn);
+	return fin;
+}
+
+static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	uint32_t acked = segment->ack - conn->snd_una, flight = tcp_flight(conn);
+	bool was_recovering = conn->in_recovery, fin;
+
+	sample_rtt(conn, segment);
+	fin = tcp_acknowledged(conn, segment);
 	tcp_recovery_ack(conn, acked);
 	if (!was_recovering && (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight)))
 		conn->settings.congestion->on_ack(conn, acked);
@@ -95,9 +105,8 @@ static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segmen
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.3 */
 	else
 		tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT); /* §5.2 */
-	conn->wake |= !was_writeable && tcp_writeable(conn);
 	if (fin)
-		fin_acknowledged(conn);
+		tcp_fin_acknowledged(conn);
 }
 
 /* RFC 9293: our SYN is acknowledged, or the segment is refused. */
@@ -145,7 +154,9 @@ bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment)
 	duplicate = is_duplicate(conn, segment);
 	tcp_update_window(conn, segment);
 	conn->probes = 0; /* the peer lives: probing goes on for as long as it answers */
-	if (seq_gt(segment->ack, conn->snd_una))
+	if (conn->sack)
+		tcp_sack_take(conn, segment);
+	else if (seq_gt(segment->ack, conn->snd_una))
 		new_data_acknowledged(conn, segment);
 	else if (duplicate)
 		tcp_recovery_duplicate(conn);

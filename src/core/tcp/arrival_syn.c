@@ -19,6 +19,8 @@ static void take_options(struct tcp_conn *conn, const struct tcp_segment *segmen
 	if (!header->has_scale)
 		conn->receive_scale = 0;
 	conn->timestamps = header->has_timestamps;
+	if (header->has_sack_permitted)
+		tcp_sack_begin(conn);
 	if (conn->timestamps) {
 		conn->ts_recent = header->timestamp;
 		conn->ts_recent_time = tcp_stack_of(conn)->now;

@@ -79,7 +79,10 @@ static void path_too_small(struct tcp_conn *conn)
 	if (conn->mss >= before || !tcp_flight(conn))
 		return;
 	conn->timed = false;
-	conn->snd_nxt = conn->snd_una;
+	if (conn->sack)
+		scoreboard_lose_all(&conn->board); /* no congestion: the window stays */
+	else
+		conn->snd_nxt = conn->snd_una;
 	tcp_output(conn);
 }
 

@@ -29,6 +29,22 @@ static struct wire_tcp header_for(struct tcp_conn *conn, uint8_t flags, uint32_t
 	return header;
 }
 
+/*
+ * SACK blocks go on every segment that has room for them beside its payload;
+ * one that has not does not pay for the ACK that is owed.
+ */
+static bool tell_blocks(struct tcp_conn *conn, struct wire_tcp *header, uint32_t length)
+{
+	uint32_t blocks = MIN(conn->blocks.count + conn->blocks.has_duplicate, WIRE_TCP_SACK_MAX);
+
+	if (!blocks || (header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST)))
+		return true;
+	if (length && length + 4 + 8 * blocks > conn->mss)
+		return false;
+	sack_blocks_tell(&conn->blocks, header);
+	return true;
+}
+
 /* Hand the segment to IP. A failure is a loss: the timers see to it. */
 static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct berth_packet *payload)
 {
@@ -39,11 +55,12 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 		.ttl = socket->options.ttl,
 		.traffic_class = socket->options.traffic_class,
 	};
+	uint32_t length = payload ? (uint32_t)berth_packet_length(payload) : 0;
 	struct ip_path *path;
 
 	conn->counters.segments_out++;
 	conn->last_sent = socket->stack->now;
-	if (header->flags & WIRE_TCP_ACK) { /* every segment is an ACK: what was owed is paid */
+	if ((header->flags & WIRE_TCP_ACK) && tell_blocks(conn, header, length)) { /* every segment is an ACK: what was owed is paid */
 		conn->last_ack_sent = conn->rcv_nxt;
 		conn->unacked_bytes = 0;
 		conn->ack_now = false;
@@ -89,7 +106,7 @@ void tcp_send_probe(struct tcp_conn *conn)
 	conn_emit(conn, &header, NULL);
 }
 
-/* A SYN, or a SYN-ACK after simultaneous open. Options of both: MSS, scale, timestamps. */
+/* A SYN, or a SYN-ACK after simultaneous open. Options of both: MSS, scale, SACK permitted, timestamps. */
 void tcp_send_syn(struct tcp_conn *conn)
 {
 	struct berth_socket *socket = tcp_socket(conn);
@@ -102,6 +119,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	header.mss = tcp_mss_of_mtu(mtu, ip_is6(socket->demux.remote.ip));
 	if (conn->settings.max_segment)
 		header.mss = MIN(header.mss, conn->settings.max_segment);
+	header.has_sack_permitted = !answer || conn->sack;
 	header.has_scale = conn->scaling;
 	header.scale = conn->receive_scale;
 	/* The window of a SYN is never scaled, RFC 7323 §2.2. */
@@ -143,8 +161,23 @@ static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
 	}
 }
 
+/* With SACK: keep a record of it. again: the record of what is resent, or NULL. False: no memory. */
+static bool record_sending(struct tcp_conn *conn, struct flight *again, uint32_t seq, uint32_t end)
+{
+	berth_time now = tcp_stack_of(conn)->now;
+
+	if (!conn->sack)
+		return true;
+	if (again)
+		scoreboard_resent(&conn->board, again, conn->mss, now);
+	else if (!scoreboard_add(&conn->board, seq, end, conn->mss, now))
+		return false;
+	tcp_loss_sent(conn, end - seq, again);
+	return true;
+}
+
 /* Send length bytes at seq, with FIN behind them if it is so. False: no memory. */
-static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool fin)
+static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool fin, struct flight *again)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
 	uint32_t offset = seq - conn->snd_una, end = seq + length + fin;
@@ -154,6 +187,10 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 
 	if (!packet)
 		return false;
+	if (!record_sending(conn, again, seq, end)) {
+		berth_packet_unref(packet);
+		return false;
+	}
 	sendq_copy(&conn->sendq, offset, berth_packet_put(packet, length), length);
 	packet->segment_size = length > conn->mss ? conn->mss : 0;
 	if (length && offset + length == conn->sendq.bytes)
@@ -163,7 +200,8 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 		conn->quick_acks = 0;
 	}
 	header.window = tcp_window_to_offer(conn);
-	time_segment(conn, seq, end);
+	if (!conn->sack)
+		time_segment(conn, seq, end);
 	count_data(conn, seq, length);
 	if (length < conn->mss)
 		conn->snd_small_end = end;
@@ -174,6 +212,8 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 	conn_emit(conn, &header, packet);
 	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
+	if (conn->sack && !again)
+		tcp_probe_arm(conn);
 	return true;
 }
 
@@ -220,35 +260,71 @@ static uint32_t next_length(struct tcp_conn *conn, uint32_t available, uint32_t 
 	return length;
 }
 
-/* Bytes past SND.UNA that may be under way. Limited transmit: RFC 3042. */
-static uint32_t send_limit(const struct tcp_conn *conn)
+static uint32_t room_in(uint32_t window, uint32_t used)
 {
-	uint32_t cwnd = conn->cwnd;
+	return window > used ? window - used : 0;
+}
 
-	if (!conn->in_recovery)
-		cwnd += MIN(conn->dup_acks, 2u) * conn->mss;
-	return MIN(conn->snd_wnd, cwnd);
+/*
+ * Bytes that the congestion window has room for. With SACK what counts is the
+ * pipe, which gives limited transmit (RFC 3042) by itself.
+ */
+static uint32_t congestion_room(const struct tcp_conn *conn)
+{
+	if (conn->sack)
+		return room_in(conn->cwnd, conn->board.pipe);
+	return room_in(conn->cwnd + (conn->in_recovery ? 0 : MIN(conn->dup_acks, 2u) * conn->mss),
+		       conn->snd_nxt - conn->snd_una);
+}
+
+/* Send the oldest loss again, as long a run of it as there is room for. False: wait. */
+static bool resend_one(struct tcp_conn *conn)
+{
+	const struct flight *first = scoreboard_first_lost(&conn->board);
+	uint32_t room = congestion_room(conn), most = packet_room(conn);
+	struct flight *flight;
+	bool fin, head;
+
+	if (room < MIN(first->end - first->begin, conn->mss) && conn->board.pipe)
+		return false;
+	most = MIN(most, MAX(room, conn->mss));
+	flight = scoreboard_take_lost(&conn->board, most - most % conn->mss);
+	if (!flight)
+		return false;
+	head = flight->begin == conn->snd_una;
+	if (!head && conn->snd_wnd < flight->end - conn->snd_una)
+		return false; /* the peer took its window back */
+	fin = tcp_fin_sent(conn) && flight->end == tcp_data_end(conn) + 1;
+	if (!send_data(conn, flight->begin, flight->end - flight->begin - fin, fin, flight))
+		return false;
+	if (head)
+		tcp_timer_retransmit(conn);
+	return true;
 }
 
 static bool output_one(struct tcp_conn *conn)
 {
-	uint32_t limit = send_limit(conn), offset = conn->snd_nxt - conn->snd_una;
-	uint32_t room = limit > offset ? limit - offset : 0, seq = conn->snd_nxt, available, length;
+	uint32_t seq = conn->snd_nxt, window_room = room_in(conn->snd_wnd, seq - conn->snd_una), available, length;
+	uint32_t room = MIN(congestion_room(conn), window_room);
 	bool fin;
 
 	if (!tcp_synchronized(conn->state))
 		return false; /* an event hook ended it */
+	if (conn->sack && conn->board.lost_bytes && !conn->send_new) {
+		conn->cwnd_limited = true;
+		return resend_one(conn);
+	}
 	if (conn->fin_queued && conn->snd_nxt == tcp_data_end(conn) + 1)
 		return false; /* the FIN is out */
 	available = tcp_data_end(conn) - conn->snd_nxt;
 	/* No congestion for a FIN alone. Linux: tcp_cwnd_test() */
-	if (!available && conn->fin_queued && !room && conn->snd_wnd > offset)
+	if (!available && conn->fin_queued && !room && window_room)
 		room = 1;
-	conn->cwnd_limited = available > room && conn->snd_wnd > limit;
+	conn->cwnd_limited = available > room && window_room > room;
 	length = next_length(conn, available, room, &fin);
 	if (!length && !fin)
 		return false;
-	if (!send_data(conn, seq, length, fin))
+	if (!send_data(conn, seq, length, fin, NULL))
 		return false;
 	conn->snd_nxt = seq_max(conn->snd_nxt, seq + length + fin);
 	return true;
@@ -266,7 +342,7 @@ void tcp_output(struct tcp_conn *conn)
 	conn->sending = true;
 	while (output_one(conn))
 		;
-	conn->sending = false;
+	conn->sending = conn->send_new = false;
 	if (!tcp_synchronized(conn->state))
 		return;
 	/* What waits with nothing under way to bring an ACK waits for the persist timer. */
@@ -285,11 +361,43 @@ void tcp_retransmit(struct tcp_conn *conn)
 
 	if (!tcp_synchronized(conn->state) || !tcp_flight(conn))
 		return;
+	if (conn->sack) {
+		if (conn->board.lost_bytes)
+			resend_one(conn);
+		return;
+	}
 	packet_room(conn); /* the path may have a new MTU */
 	length = MIN(length, conn->mss);
 	fin = fin && length == conn->sendq.bytes;
-	if (send_data(conn, conn->snd_una, length, fin))
+	if (send_data(conn, conn->snd_una, length, fin, NULL))
 		conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una + length + fin);
+}
+
+static bool probe_with_new(struct tcp_conn *conn)
+{
+	uint32_t unsent = tcp_fin_sent(conn) ? 0 : tcp_data_end(conn) - conn->snd_nxt;
+	uint32_t room = room_in(conn->snd_wnd, tcp_flight(conn)), length = MIN(MIN(unsent, room), conn->mss);
+	bool fin = conn->fin_queued && length == unsent && room > length;
+
+	if (!length || !send_data(conn, conn->snd_nxt, length, fin, NULL))
+		return false;
+	conn->snd_nxt = conn->snd_max;
+	return true;
+}
+
+bool tcp_output_probe(struct tcp_conn *conn)
+{
+	struct flight *last;
+	bool fin;
+
+	if (probe_with_new(conn))
+		return true;
+	last = scoreboard_last(&conn->board);
+	if (!last)
+		return false;
+	fin = tcp_fin_sent(conn) && last->end == tcp_data_end(conn) + 1;
+	send_data(conn, last->begin, last->end - last->begin - fin, fin, last);
+	return false;
 }
 
 void tcp_force_output(struct tcp_conn *conn)
@@ -300,7 +408,7 @@ void tcp_force_output(struct tcp_conn *conn)
 	if (tcp_flight(conn))
 		return;
 	if (length || fin) {
-		if (send_data(conn, conn->snd_una, length, fin))
+		if (send_data(conn, conn->snd_una, length, fin, NULL))
 			conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una + length + fin);
 	} else if (conn->sendq.bytes || conn->fin_queued) {
 		if (!conn->probes)

@@ -9,6 +9,7 @@ static int attach(struct berth_stack *stack, void **ret_state)
 	if (!tcp)
 		return -ENOMEM;
 	tcp->stack = stack;
+	tcp->flights.allocator = stack->allocator;
 	tcp->isn_key = (struct hash_key){ random_u64(&stack->random), random_u64(&stack->random) };
 	tcp->timestamp_key = (struct hash_key){ random_u64(&stack->random), random_u64(&stack->random) };
 	tcp_timewait_init(tcp);
@@ -21,6 +22,7 @@ static void detach(struct berth_stack *stack, void *state)
 	struct tcp_stack *tcp = state;
 
 	tcp_timewait_fini(tcp);
+	flight_pool_fini(&tcp->flights);
 	stack_free(stack, tcp, sizeof(*tcp));
 }
 

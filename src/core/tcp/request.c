@@ -38,6 +38,7 @@ void tcp_request_send(struct tcp_request *request)
 		.mss = request->mss,
 		.has_scale = request->scaling,
 		.scale = request->receive_scale,
+		.has_sack_permitted = request->sack,
 		.has_timestamps = request->timestamps,
 		.timestamp = tcp_timestamp_now(stack, request->timestamp_offset),
 		.timestamp_echo = request->ts_recent,
@@ -107,6 +108,7 @@ static void request_fill(struct tcp_request *request, const struct tcp_segment *
 	request->send_scale = header->has_scale ? header->scale : 0;
 	request->receive_scale = header->has_scale ? tcp_scale_for(stack) : 0;
 	request->timestamps = header->has_timestamps;
+	request->sack = header->has_sack_permitted;
 	request->ts_recent = header->timestamp;
 	request->timestamp_offset = tcp_timestamp_offset(stack, &segment->local, &segment->remote);
 	request->offered_window = (uint16_t)MIN(tcp_receive_space(request->parent), UINT16_MAX);
@@ -161,6 +163,8 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 	conn->send_scale = request->send_scale;
 	conn->receive_scale = request->receive_scale;
 	conn->timestamps = request->timestamps;
+	if (request->sack)
+		tcp_sack_begin(conn);
 	conn->timestamp_offset = request->timestamp_offset;
 	conn->ts_recent = request->ts_recent;
 	conn->ts_recent_time = request->created;

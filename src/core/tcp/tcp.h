@@ -8,8 +8,10 @@
  *
  * Invariants of a tcp_conn:
  *  - only tcp_set_state() writes state;
- *  - SND.UNA <= SND.NXT <= snd_max; SND.NXT goes back to SND.UNA after a
- *    timeout and the data between is sent again (RFC 5681 §3.1 and go-back-N);
+ *  - SND.UNA <= SND.NXT <= snd_max. With SACK, SND.NXT is snd_max and the
+ *    scoreboard has a record of every byte between SND.UNA and there. Without,
+ *    SND.NXT goes back to SND.UNA after a timeout and the data between is sent
+ *    again (RFC 5681 §3.1 and go-back-N);
  *  - sendq's first byte is at SND.UNA (once our SYN is acknowledged);
  *  - the right edge of the window offered, rcv_adv, never moves left;
  *  - the application hears of changes only from tcp_leave(), the last thing an
@@ -21,8 +23,10 @@
 #include "base/seq.h"
 #include "base/timer.h"
 #include "core/socket/socket.h"
+#include "core/tcp/blocks.h"
 #include "core/tcp/receiveq.h"
 #include "core/tcp/rtt.h"
+#include "core/tcp/scoreboard.h"
 #include "core/tcp/sendq.h"
 #include "wire/tcp.h"
 
@@ -44,6 +48,8 @@ enum tcp_state {
 };
 
 enum tcp_timer {
+	TCP_TIMER_PROBE, /* before RETRANSMIT: due at once, it goes first and moves the other */
+	TCP_TIMER_REORDER,
 	TCP_TIMER_RETRANSMIT,
 	TCP_TIMER_PERSIST,
 	TCP_TIMER_DELAYED_ACK,
@@ -76,6 +82,8 @@ struct tcp_congestion {
 	void (*on_ack)(struct tcp_conn *conn, uint32_t acked);
 	/* What ssthresh shall be, now that something was lost with flight bytes under way. */
 	uint32_t (*on_loss)(struct tcp_conn *conn, uint32_t flight);
+	/* The last loss was none: cwnd and ssthresh are restored. May be NULL. */
+	void (*on_undo)(struct tcp_conn *conn);
 };
 extern const struct tcp_congestion tcp_newreno;
 
@@ -105,6 +113,38 @@ struct tcp_counters {
 	uint32_t retransmits;
 };
 
+/* RACK, RFC 8985 §5.3; see rack.c. */
+struct tcp_rack {
+	uint64_t serial; /* of the latest transmission that is known to be delivered … */
+	uint32_t end;	 /* … up to here */
+	uint32_t round_end;
+	berth_time rtt;
+	bool reordering;  /* has been seen */
+	bool round_known; /* a DSACK was counted in the round that ends at round_end */
+	uint8_t steps;	  /* reordering window, in quarters of the least rtt; 0 is 1 */
+	uint8_t persists; /* recoveries until it is 1 again */
+};
+
+/* The tail loss probe under way. */
+struct tcp_probe {
+	bool out, again; /* again: it repeated data that was sent before */
+	uint32_t end;
+};
+
+/* Proportional rate reduction, RFC 6937. */
+struct tcp_reduction {
+	uint32_t cwnd; /* when it began */
+	uint32_t delivered, out;
+};
+
+/* What to go back to when a loss turns out to be none. */
+struct tcp_undo {
+	bool possible, stamped;
+	uint32_t from, cwnd, ssthresh;
+	uint32_t bytes; /* sent again and not reported as duplicates */
+	uint32_t stamp; /* timestamp of the first of them */
+};
+
 struct tcp_conn {
 	uint8_t state;
 	bool released;	     /* the descriptor is gone */
@@ -115,7 +155,7 @@ struct tcp_conn {
 	bool write_shutdown, read_shutdown;
 	bool ever_connected;
 	/* What the handshake agreed on */
-	bool timestamps, scaling;
+	bool timestamps, scaling, sack;
 	uint8_t send_scale, receive_scale;
 	/* For the end of the present entry: */
 	uint8_t busy; /* entry points under way */
@@ -126,6 +166,8 @@ struct tcp_conn {
 	bool more;	     /* the last send said MSG_MORE */
 	bool interactive;    /* data answers data: no quick ACKs (Linux: pingpong) */
 	bool in_recovery, cwnd_limited;
+	bool in_loss, f_rto; /* with SACK: after a timeout; and that may have been spurious */
+	bool send_new;	     /* the output under way sends new data before lost data */
 	uint8_t quick_acks;  /* full segments still to be acknowledged at once */
 	uint8_t dup_acks, timeouts, probes, keepalives;
 
@@ -142,6 +184,7 @@ struct tcp_conn {
 	uint32_t unacked_bytes; /* received since the last ACK went out */
 	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
 	struct receiveq receiveq;
+	struct sack_blocks blocks;
 
 	/* Timestamps. RFC 7323 */
 	uint32_t timestamp_offset, ts_recent;
@@ -149,8 +192,13 @@ struct tcp_conn {
 
 	/* Congestion and time */
 	uint32_t cwnd, ssthresh, recover, cwnd_acked;
+	struct scoreboard board; /* with SACK */
+	struct tcp_rack rack;
+	struct tcp_probe probe;
+	struct tcp_reduction reduction;
+	struct tcp_undo undo;
 	struct tcp_rtt rtt;
-	uint32_t timed_seq; /* the ACK of this seq gives a sample; valid while timed */
+	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
 	bool timed;
 	berth_time timed_at;
 	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
@@ -173,7 +221,7 @@ struct tcp_request {
 	struct tcp_conn *parent;
 	uint32_t iss, irs, ts_recent, timestamp_offset, window;
 	uint16_t peer_mss, mss, offered_window;
-	bool timestamps, scaling;
+	bool timestamps, scaling, sack;
 	bool acked;  /* TCP_DEFER_ACCEPT: the ACK came, the data did not */
 	uint8_t send_scale, receive_scale, retries;
 	berth_time created, last_sent;
@@ -196,6 +244,7 @@ struct tcp_timewait {
 struct tcp_stack {
 	struct berth_stack *stack;
 	struct hash_key isn_key, timestamp_key;
+	struct flight_pool flights;
 	struct list timewaits;
 	unsigned timewait_count;
 	struct berth_timer timewait_timer;
@@ -283,10 +332,31 @@ void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, co
 /* ack.c, text.c: the steps with their own files. Return false when the segment ends there. */
 bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment);
 void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment);
+/* SND.UNA moves to the segment's ACK. Returns true when our FIN is acknowledged: tcp_fin_acknowledged() is last. */
+bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment);
+void tcp_fin_acknowledged(struct tcp_conn *conn);
+void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment);
 bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment);
 bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment);
 
-/* recovery.c: loss, RFC 5681 §3.2 and RFC 6582 */
+/* sack.c, loss.c, rack.c: ACKs and losses with SACK */
+void tcp_sack_begin(struct tcp_conn *conn);
+void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment);
+void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct delivery *delivery,
+		  bool duplicate);
+void tcp_loss_timeout(struct tcp_conn *conn);
+void tcp_loss_reorder_timeout(struct tcp_conn *conn);
+void tcp_loss_sent(struct tcp_conn *conn, uint32_t bytes, bool again);
+void tcp_loss_duplicate(struct tcp_conn *conn, uint32_t begin, uint32_t end);
+void tcp_rack_update(struct tcp_conn *conn, const struct delivery *delivery);
+bool tcp_rack_detect(struct tcp_conn *conn); /* true: something was found lost */
+void tcp_rack_duplicate(struct tcp_conn *conn);
+void tcp_rack_recovered(struct tcp_conn *conn);
+void tcp_probe_arm(struct tcp_conn *conn);
+void tcp_probe_timeout(struct tcp_conn *conn);
+bool tcp_probe_answered(struct tcp_conn *conn, bool advanced, bool duplicate, const struct delivery *delivery);
+
+/* recovery.c: loss without SACK, RFC 5681 §3.2 and RFC 6582 */
 void tcp_recovery_duplicate(struct tcp_conn *conn);
 void tcp_recovery_ack(struct tcp_conn *conn, uint32_t acked);
 void tcp_recovery_timeout(struct tcp_conn *conn);
@@ -303,7 +373,9 @@ void tcp_send_syn(struct tcp_conn *conn);
 void tcp_send_ack(struct tcp_conn *conn);
 void tcp_send_reset(struct tcp_conn *conn);
 void tcp_send_probe(struct tcp_conn *conn);
-/* Send what lies at SND.UNA once more, whatever the window. */
+/* Send a tail loss probe. True: of new data. */
+bool tcp_output_probe(struct tcp_conn *conn);
+/* Send what lies at SND.UNA once more, whatever the window. With SACK: what is lost. */
 void tcp_retransmit(struct tcp_conn *conn);
 /* Send at least what a persist timeout allows. */
 void tcp_force_output(struct tcp_conn *conn);
@@ -375,8 +447,8 @@ void tcp_release(struct berth_socket *socket, bool abort);
 unsigned tcp_readiness(struct berth_socket *socket);
 bool tcp_writeable(struct tcp_conn *conn);
 bool tcp_readable(struct tcp_conn *conn);
-int tcp_setsockopt(struct berth_socket *socket, int option, const void *value, socklen_t length);
-int tcp_getsockopt(struct berth_socket *socket, int option, void *value, socklen_t *length);
+int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length);
+int tcp_getsockopt(struct berth_socket *socket, int name, void *value, socklen_t *length);
 void tcp_settings_init(struct tcp_settings *settings);
 
 #endif

@@ -18,6 +18,8 @@ static void trim(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (seq_lt(segment->seq, conn->rcv_nxt)) {
 		uint32_t old = MIN(conn->rcv_nxt - segment->seq, segment->length);
 
+		if (conn->sack && old)
+			sack_blocks_duplicate(&conn->blocks, segment->seq, segment->seq + old);
 		berth_packet_pull(segment->packet, old);
 		segment->seq += old;
 		segment->length -= old;
@@ -57,6 +59,14 @@ static void plan_ack(struct tcp_conn *conn, uint32_t received)
 		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + TCP_DELAYED_ACK);
 }
 
+/* What our ACKs say of data behind gaps. A duplicate is told first, and then the block that it is in. */
+static void note_early(struct tcp_conn *conn, uint32_t begin, uint32_t end)
+{
+	if (sack_blocks_cover(&conn->blocks, begin, end))
+		sack_blocks_duplicate(&conn->blocks, begin, end);
+	sack_blocks_add(&conn->blocks, begin, end);
+}
+
 static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t before = conn->rcv_nxt;
@@ -69,7 +79,11 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	conn->counters.data_in++;
 	if (!receiveq_put(&conn->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
 		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_DROP_BUFFER_FULL);
+	else if (conn->sack && seq_gt(segment->seq, conn->rcv_nxt))
+		note_early(conn, segment->seq, segment->seq + segment->length);
 	received = conn->rcv_nxt - before;
+	if (received && conn->blocks.count)
+		sack_blocks_advance(&conn->blocks, conn->rcv_nxt);
 	conn->counters.bytes_received += received;
 	if (gap)
 		conn->ack_now = true; /* a duplicate ACK, or word that the gap is filled */
@@ -84,8 +98,11 @@ bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	struct berth_stack *stack = tcp_stack_of(conn);
 	uint32_t length = tcp_segment_length(segment);
 
-	if (length && seq_le(segment->seq + length, conn->rcv_nxt))
+	if (length && seq_le(segment->seq + length, conn->rcv_nxt)) {
 		conn->ack_now = true; /* all old: our ACK was lost, perhaps */
+		if (conn->sack && segment->length)
+			sack_blocks_duplicate(&conn->blocks, segment->seq, segment->seq + segment->length);
+	}
 	if (!segment->length)
 		return true;
 	if (conn->released && seq_gt(segment->seq + segment->length, conn->rcv_nxt)) {
@@ -112,6 +129,7 @@ static void fin_taken(struct tcp_conn *conn)
 	conn->ack_now = true;
 	conn->wake = true;
 	receiveq_clear_early(&conn->receiveq); /* nothing lies behind a FIN */
+	conn->blocks.count = 0;
 	if (conn->state == TCP_ESTABLISHED)
 		tcp_set_state(conn, TCP_CLOSE_WAIT);
 	else if (conn->state == TCP_FIN_WAIT_1)

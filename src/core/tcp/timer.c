@@ -102,7 +102,10 @@ static void retransmit_timeout(struct tcp_conn *conn)
 		return;
 	}
 	stack_event(stack, BERTH_EVENT_TCP_RTO);
-	tcp_recovery_timeout(conn);
+	if (conn->sack)
+		tcp_loss_timeout(conn);
+	else
+		tcp_recovery_timeout(conn);
 	conn->timeouts += conn->timeouts < UINT8_MAX;
 	tcp_rtt_backoff(&conn->rtt); /* RFC 6298 §5.5 */
 	tcp_retransmit(conn);
@@ -178,6 +181,7 @@ static void orphan_timeout(struct tcp_conn *conn)
 }
 
 static void (*const handlers[TCP_TIMERS])(struct tcp_conn *conn) = {
+	[TCP_TIMER_PROBE] = tcp_probe_timeout,	     [TCP_TIMER_REORDER] = tcp_loss_reorder_timeout,
 	[TCP_TIMER_RETRANSMIT] = retransmit_timeout, [TCP_TIMER_PERSIST] = persist_timeout,
 	[TCP_TIMER_DELAYED_ACK] = delayed_ack_timeout, [TCP_TIMER_KEEPALIVE] = keepalive_timeout,
 	[TCP_TIMER_ORPHAN] = orphan_timeout,

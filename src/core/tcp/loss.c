@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What losses do to a conversation with SACK; the one without is recovery.c's.
+ *
+ * Three situations: open; in_recovery, while the window is brought down by
+ * proportional rate reduction (RFC 6937) and rack.c says what is lost; in_loss
+ * after a timeout, in slow start. Both end when SND.UNA reaches recover, the
+ * end of what was out when they began. Each may turn out to have been for
+ * nothing: by F-RTO (RFC 5682 §3), by an echoed timestamp that is older than
+ * the first resending (Eifel, RFC 3522), or by DSACKs for everything that was
+ * sent again. Then the window is what it was (RFC 4015 in Linux's form).
+ */
+#include "core/tcp/tcp.h"
+
+static void undo_begin(struct tcp_conn *conn)
+{
+	conn->undo = (struct tcp_undo){
+		.possible = true,
+		.from = conn->snd_una,
+		.cwnd = conn->cwnd,
+		.ssthresh = conn->ssthresh,
+	};
+}
+
+static uint32_t flight_for_control(const struct tcp_conn *conn)
+{
+	return MIN(tcp_flight(conn), conn->cwnd); /* what was SACKed is not under way */
+}
+
+/* Bring the window down to ssthresh over the next round trip. */
+static void reduction_begin(struct tcp_conn *conn)
+{
+	conn->recover = conn->snd_max;
+	conn->in_recovery = true;
+	conn->reduction = (struct tcp_reduction){ .cwnd = MAX(conn->cwnd, conn->mss) };
+	conn->ssthresh = conn->settings.congestion->on_loss(conn, flight_for_control(conn));
+	tcp_timer_clear(conn, TCP_TIMER_PROBE);
+}
+
+static void recovery_begin(struct tcp_conn *conn)
+{
+	undo_begin(conn);
+	reduction_begin(conn);
+	conn->probe.out = false;
+	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_FAST_RETRANSMIT);
+}
+
+/* RFC 6937 §3.1, with the slow start reduction bound for an ACK that advances. */
+static void reduce(struct tcp_conn *conn, const struct delivery *delivery, bool advanced)
+{
+	struct tcp_reduction *reduction = &conn->reduction;
+	uint32_t pipe = conn->board.pipe, send;
+
+	reduction->delivered += delivery->bytes;
+	if (pipe > conn->ssthresh) {
+		uint64_t target = ((uint64_t)reduction->delivered * conn->ssthresh + reduction->cwnd - 1) / reduction->cwnd;
+
+		send = target > reduction->out ? (uint32_t)MIN(target - reduction->out, UINT32_MAX / 2) : 0;
+	} else {
+		uint32_t owed = reduction->delivered > reduction->out ? reduction->delivered - reduction->out : 0;
+
+		send = MAX(owed, delivery->bytes) + (advanced ? conn->mss : 0);
+		send = MIN(send, conn->ssthresh - pipe);
+	}
+	if (!reduction->out) /* the fast retransmit itself */
+		send = MAX(send, conn->mss);
+	conn->cwnd = pipe + send;
+}
+
+static void recovery_end(struct tcp_conn *conn)
+{
+	conn->in_recovery = false;
+	conn->cwnd = MAX(conn->ssthresh, conn->mss);
+	conn->cwnd_acked = 0;
+	tcp_rack_recovered(conn);
+}
+
+static void loss_end(struct tcp_conn *conn)
+{
+	conn->in_loss = conn->f_rto = false;
+}
+
+/* It was for nothing. */
+static void undo(struct tcp_conn *conn)
+{
+	conn->in_recovery = false;
+	loss_end(conn);
+	conn->cwnd = MAX(conn->cwnd, conn->undo.cwnd);
+	conn->ssthresh = MAX(conn->ssthresh, conn->undo.ssthresh);
+	conn->undo.possible = false;
+	scoreboard_find_again(&conn->board);
+	if (conn->settings.congestion->on_undo)
+		conn->settings.congestion->on_undo(conn);
+	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_SPURIOUS);
+}
+
+/* Does the ACK answer something that was sent before the first resending? */
+static bool echoes_original(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	return conn->undo.stamped && conn->timestamps && segment->header.has_timestamps &&
+	       seq_lt(segment->header.timestamp_echo, conn->undo.stamp);
+}
+
+static bool was_for_nothing(const struct tcp_conn *conn, const struct tcp_segment *segment, bool advanced)
+{
+	const struct tcp_undo *undo = &conn->undo;
+
+	if (!undo->possible || !undo->stamped)
+		return false;
+	return undo->bytes == 0 || (advanced && (conn->in_recovery || conn->in_loss) && echoes_original(conn, segment));
+}
+
+/* RFC 5682 §3: the answers to the first segments after a timeout tell whether it was spurious. */
+static bool f_rto_step(struct tcp_conn *conn, const struct delivery *delivery, bool advanced)
+{
+	if (delivery->original) {
+		undo(conn);
+		return true;
+	}
+	if (seq_gt(conn->snd_max, conn->recover)) { /* step 3: new data was sent */
+		if (!advanced || delivery->sacked)
+			conn->f_rto = false;
+	} else if (advanced && seq_lt(conn->snd_una, conn->recover)) { /* step 2b: send new data if there is some */
+		conn->recover = conn->snd_max;
+		conn->f_rto = conn->send_new =
+			seq_gt(tcp_data_end(conn), conn->snd_max) && conn->snd_wnd > tcp_flight(conn);
+	}
+	return false;
+}
+
+static void loss_step(struct tcp_conn *conn, const struct delivery *delivery, bool advanced)
+{
+	if (conn->f_rto && f_rto_step(conn, delivery, advanced))
+		return;
+	if (seq_ge(conn->snd_una, conn->recover))
+		loss_end(conn);
+}
+
+static void grow(struct tcp_conn *conn, const struct delivery *delivery)
+{
+	uint32_t flight = tcp_flight(conn) + delivery->acked;
+
+	if (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight))
+		conn->settings.congestion->on_ack(conn, delivery->bytes);
+}
+
+void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct delivery *delivery,
+		  bool duplicate)
+{
+	bool advanced = delivery->acked, was_recovering = conn->in_recovery, lost;
+
+	tcp_rack_update(conn, delivery);
+	lost = tcp_rack_detect(conn);
+	if (tcp_probe_answered(conn, advanced, duplicate, delivery) && !conn->in_recovery && !conn->in_loss)
+		reduction_begin(conn);
+	if ((duplicate || advanced) && was_for_nothing(conn, segment, advanced))
+		undo(conn);
+	else if (conn->in_loss)
+		loss_step(conn, delivery, advanced);
+	else if (conn->in_recovery && seq_ge(conn->snd_una, conn->recover))
+		recovery_end(conn);
+	if (!conn->in_loss && !conn->in_recovery && (lost || was_recovering) && conn->board.lost_bytes)
+		recovery_begin(conn);
+	if (conn->in_recovery)
+		reduce(conn, delivery, advanced);
+	else if (advanced && !was_recovering)
+		grow(conn, delivery);
+}
+
+void tcp_loss_reorder_timeout(struct tcp_conn *conn)
+{
+	struct delivery nothing = { .bytes = 0 };
+
+	if (!tcp_rack_detect(conn))
+		return;
+	if (!conn->in_recovery && !conn->in_loss)
+		recovery_begin(conn);
+	if (conn->in_recovery)
+		reduce(conn, &nothing, false);
+	tcp_output(conn);
+}
+
+void tcp_loss_timeout(struct tcp_conn *conn)
+{
+	const struct flight *first = scoreboard_first(&conn->board);
+
+	conn->f_rto = !conn->in_recovery;
+	if (!conn->timeouts && !conn->in_recovery) { /* once for each loss, RFC 5681 §3.1 */
+		undo_begin(conn);
+		conn->ssthresh = conn->settings.congestion->on_loss(conn, flight_for_control(conn));
+	}
+	conn->in_recovery = false;
+	conn->in_loss = true;
+	conn->probe.out = false;
+	conn->recover = conn->snd_max;
+	conn->cwnd = conn->mss;
+	conn->cwnd_acked = 0;
+	if (first && first->state == FLIGHT_SACKED) /* it would have been acknowledged. RFC 2018 §8 */
+		scoreboard_renege(&conn->board);
+	scoreboard_lose_all(&conn->board);
+	tcp_timer_clear(conn, TCP_TIMER_PROBE);
+	tcp_timer_clear(conn, TCP_TIMER_REORDER);
+}
+
+/* bytes are sent again (or for the first time). */
+void tcp_loss_sent(struct tcp_conn *conn, uint32_t bytes, bool again)
+{
+	if (conn->in_recovery)
+		conn->reduction.out += bytes;
+	if (!again || !conn->undo.possible)
+		return;
+	conn->undo.bytes += bytes;
+	if (!conn->undo.stamped) {
+		conn->undo.stamped = true;
+		conn->undo.stamp = tcp_timestamp_now(tcp_stack_of(conn), conn->timestamp_offset);
+	}
+}
+
+/* The peer got [begin, end) twice. */
+void tcp_loss_duplicate(struct tcp_conn *conn, uint32_t begin, uint32_t end)
+{
+	tcp_rack_duplicate(conn);
+	if (conn->undo.possible && seq_gt(end, conn->undo.from))
+		conn->undo.bytes -= MIN(conn->undo.bytes, end - begin);
+}

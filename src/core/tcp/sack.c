@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An ACK in a conversation that agreed on SACK: RFC 2018, RFC 2883. What is
+ * delivered goes to the scoreboard, what that means to loss.c and rack.c.
+ */
+#include "core/tcp/tcp.h"
+
+/* RFC 2883 §4: the first block lies below the ACK, or within the second. */
+static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	const struct wire_tcp_sack *first = &segment->header.sack[0], *second = &segment->header.sack[1];
+
+	if (!seq_lt(first->begin, first->end) || seq_gt(first->end, conn->snd_max) ||
+	    seq_lt(first->begin, conn->snd_una - conn->max_window))
+		return false; /* not of this conversation's recent past */
+	if (seq_lt(first->begin, segment->ack))
+		return seq_le(first->end, segment->ack);
+	return segment->header.sack_count > 1 && seq_ge(first->begin, second->begin) && seq_le(first->end, second->end);
+}
+
+/* Returns true when the peer told of a duplicate. */
+static bool take_blocks(struct tcp_conn *conn, const struct tcp_segment *segment, struct delivery *delivery)
+{
+	const struct wire_tcp *header = &segment->header;
+	bool duplicate = header->sack_count && is_duplicate(conn, segment);
+
+	if (duplicate)
+		tcp_loss_duplicate(conn, header->sack[0].begin, header->sack[0].end);
+	for (unsigned i = duplicate; i < header->sack_count; i++) {
+		uint32_t begin = seq_max(header->sack[i].begin, conn->snd_una), end = header->sack[i].end;
+
+		if (seq_lt(begin, end) && seq_le(end, conn->snd_max) && seq_gt(end, segment->ack))
+			scoreboard_sack(&conn->board, begin, end, delivery);
+	}
+	return duplicate;
+}
+
+/* Both SYNs permitted it. */
+void tcp_sack_begin(struct tcp_conn *conn)
+{
+	conn->sack = true;
+	scoreboard_init(&conn->board, &tcp_of(tcp_stack_of(conn))->flights);
+}
+
+static struct delivery delivery_of(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	struct delivery delivery = {
+		.now = stack->now,
+		.least_rtt = conn->rtt.smallest,
+		.original_end = conn->recover,
+		.echo_age_ms = UINT32_MAX,
+		.had_sacks = conn->board.sacked_bytes,
+		.highest_before = conn->board.highest_sacked,
+	};
+
+	if (conn->timestamps && segment->header.has_timestamps)
+		delivery.echo_age_ms = tcp_timestamp_now(stack, conn->timestamp_offset) - segment->header.timestamp_echo;
+	return delivery;
+}
+
+void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	struct delivery delivery = delivery_of(conn, segment);
+	bool duplicate = take_blocks(conn, segment, &delivery), fin = false;
+	bool waiting = tcp_flight(conn);
+
+	if (seq_gt(segment->ack, conn->snd_una)) {
+		delivery.acked = segment->ack - conn->snd_una;
+		scoreboard_acknowledge(&conn->board, segment->ack, &delivery);
+		if (delivery.sampled && !delivery.resent)
+			tcp_rtt_sample(&conn->rtt, delivery.rtt);
+		else
+			tcp_sample_timestamp(conn, segment);
+		fin = tcp_acknowledged(conn, segment);
+		if (tcp_flight(conn))
+			tcp_timer_retransmit(conn); /* RFC 6298 §5.3 */
+		else
+			tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT); /* §5.2 */
+	}
+	if (waiting || duplicate)
+		tcp_loss_ack(conn, segment, &delivery, duplicate);
+	if (delivery.bytes)
+		tcp_probe_arm(conn);
+	if (fin)
+		tcp_fin_acknowledged(conn);
+}

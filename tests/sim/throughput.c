@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Goodput over a grid of random loss, round-trip time and socket buffers, in
+ * virtual time, beside a committed table: a change in how TCP behaves shows in
+ * review as a changed line. One conversation, MTU 1500, a path of 1 Gbit/s
+ * with a queue of 1 MiB before it; acknowledgments are never lost. A cell is
+ * the mean of SEEDS runs of at most RUN_TIME or RUN_BYTES each.
+ *
+ * "throughput TABLE" compares; "throughput" alone prints a new table.
+ */
+#include "base/bytes.h"
+#include "base/random.h"
+
+#include <berth/berth.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RATE 1000000000LL
+#define QUEUE_BYTES (1u << 20)
+#define RUN_TIME (30 * BERTH_SEC)
+#define RUN_BYTES (64u << 20)
+#define SEEDS 3
+#define RING 65536u
+
+struct frame {
+	berth_time due;
+	struct berth_packet *packet;
+};
+
+struct way {
+	struct path *path;
+	int to;
+	struct frame ring[RING];
+	unsigned head, count;
+	berth_time free_at; /* when the wire is done with what is queued */
+};
+
+struct path {
+	struct berth_stack *stacks[2];
+	struct berth_link *links[2];
+	struct way ways[2];
+	struct random random;
+	unsigned loss_permyriad;
+	berth_time delay, now; /* one way */
+};
+
+struct cell {
+	const char *congestion;
+	unsigned loss_permyriad, rtt_ms, buffer;
+};
+
+static void transmit(void *context, struct berth_packet *packet)
+{
+	struct way *way = context;
+	struct path *path = way->path;
+	size_t length = berth_packet_length(packet);
+	berth_time backlog = way->free_at > path->now ? way->free_at - path->now : 0;
+
+	if ((way->to == 1 && random_below(&path->random, 10000) < path->loss_permyriad) || way->count == RING ||
+	    backlog * (RATE / 8) / BERTH_SEC > QUEUE_BYTES) {
+		berth_packet_unref(packet);
+		return;
+	}
+	way->free_at = path->now + backlog + (berth_time)length * 8 * BERTH_SEC / RATE;
+	way->ring[(way->head + way->count++) % RING] = (struct frame){ way->free_at + path->delay, packet };
+}
+
+static void add_stack(struct path *path, int side, unsigned buffer)
+{
+	struct berth_stack_config config = {
+		.seed = random_u64(&path->random),
+		.limits = { .send_buffer = buffer, .receive_buffer = buffer },
+	};
+	struct way *way = &path->ways[!side];
+	struct berth_link_config link = {
+		.name = "cable",
+		.type = BERTH_LINK_IP,
+		.mtu = 1500,
+		.flags = BERTH_LINK_NO_DAD | BERTH_LINK_NO_CHECKSUMS,
+		.transmit = transmit,
+		.context = way,
+	};
+	struct berth_ip address;
+
+	way->path = path;
+	way->to = !side;
+	path->stacks[side] = berth_stack_new(&config);
+	berth_link_add(path->stacks[side], &link, &path->links[side]);
+	berth_ip_parse(side ? "10.0.0.2" : "10.0.0.1", &address);
+	berth_link_add_address(path->links[side], address, 24);
+}
+
+static void pass_time(struct path *path)
+{
+	berth_time next = path->now + BERTH_SEC;
+
+	for (int side = 0; side < 2; side++) {
+		struct way *way = &path->ways[side];
+
+		next = MIN(next, berth_stack_deadline(path->stacks[side]));
+		if (way->count)
+			next = MIN(next, way->ring[way->head].due);
+	}
+	path->now = MAX(path->now, next);
+	for (int side = 0; side < 2; side++) {
+		struct way *way = &path->ways[side];
+
+		while (way->count && way->ring[way->head].due <= path->now) {
+			struct berth_packet *packet = way->ring[way->head].packet;
+
+			way->head = (way->head + 1) % RING;
+			way->count--;
+			berth_stack_input(path->stacks[side], path->links[side], packet, path->now);
+		}
+		berth_stack_advance(path->stacks[side], path->now);
+	}
+}
+
+static void join(struct path *path, const struct cell *cell, int *ret_client, int *ret_server)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x0a000002) };
+	int listener = berth_socket(path->stacks[1], AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	enum { CONGESTION = 13 }; /* TCP_CONGESTION */
+
+	berth_bind(path->stacks[1], listener, (struct sockaddr *)&name, sizeof(name));
+	berth_listen(path->stacks[1], listener, 1);
+	*ret_client = berth_socket(path->stacks[0], AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	berth_setsockopt(path->stacks[0], *ret_client, IPPROTO_TCP, CONGESTION, cell->congestion,
+			 (socklen_t)strlen(cell->congestion));
+	berth_connect(path->stacks[0], *ret_client, (struct sockaddr *)&name, sizeof(name));
+	*ret_server = -1;
+	while (*ret_server < 0) {
+		pass_time(path);
+		*ret_server = berth_accept(path->stacks[1], listener, NULL, NULL, SOCK_NONBLOCK);
+	}
+}
+
+/* Bytes that arrive. */
+static uint64_t transfer(struct path *path, int client, int server)
+{
+	static uint8_t bytes[65536];
+	berth_time begun = path->now;
+	uint64_t received = 0;
+	ssize_t n;
+
+	while (path->now - begun < RUN_TIME && received < RUN_BYTES) {
+		while (berth_send(path->stacks[0], client, bytes, sizeof(bytes), 0) > 0)
+			;
+		while ((n = berth_recv(path->stacks[1], server, bytes, sizeof(bytes), 0)) > 0)
+			received += (uint64_t)n;
+		pass_time(path);
+	}
+	return received;
+}
+
+/* Bits a second. */
+static double run(const struct cell *cell, uint64_t seed)
+{
+	struct path *path = calloc(1, sizeof(*path));
+	berth_time begun;
+	uint64_t received;
+	double result;
+	int client, server;
+
+	random_init(&path->random, seed);
+	path->delay = cell->rtt_ms * BERTH_MSEC / 2;
+	add_stack(path, 0, cell->buffer);
+	add_stack(path, 1, cell->buffer);
+	join(path, cell, &client, &server);
+	path->loss_permyriad = cell->loss_permyriad; /* the handshake comes through */
+	begun = path->now;
+	received = transfer(path, client, server);
+	result = (double)received * 8 / ((double)(path->now - begun) / BERTH_SEC);
+	if (getenv("BERTH_VERBOSE"))
+		fprintf(stderr, "# sent again %llu, recoveries %llu, timeouts %llu, probes %llu, spurious %llu\n",
+			(unsigned long long)berth_event_count(path->stacks[0], BERTH_EVENT_TCP_RETRANSMIT),
+			(unsigned long long)berth_event_count(path->stacks[0], BERTH_EVENT_TCP_FAST_RETRANSMIT),
+			(unsigned long long)berth_event_count(path->stacks[0], BERTH_EVENT_TCP_RTO),
+			(unsigned long long)berth_event_count(path->stacks[0], BERTH_EVENT_TCP_TAIL_PROBE),
+			(unsigned long long)berth_event_count(path->stacks[0], BERTH_EVENT_TCP_SPURIOUS));
+	for (int side = 0; side < 2; side++)
+		for (struct way *way = &path->ways[side]; way->count; way->count--)
+			berth_packet_unref(way->ring[way->head++ % RING].packet);
+	berth_stack_free(path->stacks[0]);
+	berth_stack_free(path->stacks[1]);
+	free(path);
+	return result;
+}
+
+static void line_of(const struct cell *cell, char *line, size_t size)
+{
+	double sum = 0;
+	char buffer[16] = "default";
+
+	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+		sum += run(cell, seed);
+	if (cell->buffer)
+		snprintf(buffer, sizeof(buffer), "%u", cell->buffer >> 10);
+	snprintf(line, size, "%-7s %7u.%02u %8u %11s %9.1f\n", cell->congestion, cell->loss_permyriad / 100,
+		 cell->loss_permyriad % 100, cell->rtt_ms, buffer, sum / SEEDS / 1e6);
+}
+
+static const char title[] = "# control  loss %   rtt ms  buffer KiB    Mbit/s\n";
+
+static bool same_line(FILE *table, const char *line)
+{
+	char expected[200] = "";
+
+	if (table && !fgets(expected, sizeof(expected), table))
+		strcpy(expected, "(nothing)\n");
+	if (!table || !strcmp(expected, line))
+		return true;
+	printf("# is:    %s# was:   %s", line, expected);
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const controls[] = { "reno" };
+	static const unsigned losses[] = { 0, 10, 100, 500 }, rtts[] = { 0, 5, 50 }, buffers[] = { 64u << 10, 16u << 20 };
+	FILE *table = argc > 1 ? fopen(argv[1], "r") : NULL;
+	unsigned different = 0, lines = 1;
+	char line[200];
+
+	if (argc > 1 && !table) {
+		perror(argv[1]);
+		return EXIT_FAILURE;
+	}
+	if (!table)
+		fputs(title, stdout);
+	different += !same_line(table, title);
+	for (size_t i = 0; i < COUNT_OF(controls) * COUNT_OF(losses) * COUNT_OF(rtts) * COUNT_OF(buffers); i++, lines++) {
+		size_t rest = i / COUNT_OF(buffers);
+		struct cell cell = { .buffer = buffers[i % COUNT_OF(buffers)], .rtt_ms = rtts[rest % COUNT_OF(rtts)] };
+
+		rest /= COUNT_OF(rtts);
+		cell.loss_permyriad = losses[rest % COUNT_OF(losses)];
+		cell.congestion = controls[rest / COUNT_OF(losses)];
+		line_of(&cell, line, sizeof(line));
+		if (!table)
+			fputs(line, stdout);
+		different += !same_line(table, line);
+	}
+	if (table)
+		printf("%sok 1 - tcp: goodput is what the table says (%u of %u lines differ)\n1..1\n",
+		       different ? "not " : "", different, lines);
+	return different ? EXIT_FAILURE : EXIT_SUCCESS;
+}

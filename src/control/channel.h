@@ -46,7 +46,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 1
+#define CHANNEL_VERSION 2
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -90,6 +90,7 @@ enum channel_type {
 
 enum {
 	CHANNEL_PEER_ID = 1, /* id is the far end's (".s" of an express client) */
+	CHANNEL_WIRE = 2,    /* CONNECT: not by express; its listener's queue was full */
 };
 
 struct channel_message {

@@ -343,7 +343,8 @@ static void stream_core_ready(struct plug *plug)
 		plug_abort(plug);
 		return;
 	}
-	if (plug->resetting || (plug->connecting && !stream_connected(plug)))
+	/* One that waits at its listener has an end that leads nowhere yet. */
+	if (plug->waits_at || plug->resetting || (plug->connecting && !stream_connected(plug)))
 		return;
 	if (plug->established && plug->end >= 0)
 		stream_pump(plug);
@@ -383,7 +384,9 @@ int32_t stream_connect(struct request *request, const struct sockaddr *address, 
 
 	if (plug->role == &role_stream)
 		return plug->connecting ? -EALREADY : -EISCONN;
-	int r = express_connect(request, address, length);
+	bool wire = request->message->flags & CHANNEL_WIRE;
+	int r = wire ? -EAGAIN : express_connect(request, address, length);
+	plug->express = plug->express && !wire;
 	if (r != -EAGAIN)
 		return r;
 	if (!berth_connect(plug->host->stack, plug->fd, address, length)) {

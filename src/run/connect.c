@@ -109,23 +109,23 @@ static int connect_native(struct supervisor *supervisor, int fd, const void *exp
 
 /*
  * The same, trying again while the backlog is full (the daemon empties its own
- * fast), and for a while when an express listener's own listen() is still to
- * come, after the daemon's yes to it.
+ * fast). An express listener gets less time, in which its own listen(), after
+ * the daemon's yes to it, may still come: -EAGAIN when its backlog stays full.
  */
 static int carry(struct supervisor *supervisor, int fd, const void *express, size_t express_length)
 {
 	bool again = true;
 	int r = 0;
 
-	for (int i = 0; i < 200 && again; i++) {
+	for (int i = 0; i < (express_length ? 20 : 200) && again; i++) {
 		r = connect_native(supervisor, fd, express, express_length);
-		again = r == -EAGAIN || (r == -ECONNREFUSED && express_length && i < 20);
+		again = r == -EAGAIN || (r == -ECONNREFUSED && express_length);
 		if (again)
 			poll(NULL, 0, 1);
 	}
 	/* The edge that epoll waits for. */
 	descriptor_grow_buffer(fd);
-	return r == -EAGAIN ? -ETIMEDOUT : r;
+	return r == -EAGAIN && !express_length ? -ETIMEDOUT : r;
 }
 
 /* entry's socket is not to look writable until CONNECTED. supervisor->lock is held. */
@@ -298,6 +298,11 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 	if (r)
 		return r;
 	r = carry(call->supervisor, call->descriptor.fd, express, MIN(answer.payload_length, sizeof(express)));
+	if (r == -EAGAIN && !(message->flags & CHANNEL_WIRE)) {
+		/* The listener's queue is full: TCP knows how to wait for room in it. */
+		message->flags |= CHANNEL_WIRE;
+		return connect_stream(call, message, again);
+	}
 	if (r == -EISCONN && !hung_up(call->descriptor.fd))
 		return 0; /* Linux: asked again when it is done, it says so once */
 	if (r == -EISCONN && !again) {

@@ -9,6 +9,7 @@
 #include "core/socket/socket.h"
 
 #include "core/group/group.h"
+#include "core/raw/raw.h"
 
 #include <errno.h>
 #include <sys/time.h>
@@ -225,6 +226,9 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 		return -ENOPROTOOPT;
 	if (!value && length)
 		return -EFAULT;
+	if (socket->protocol == &raw_protocol && value &&
+	    (r = raw_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
+		return r;
 	if (level == socket->protocol->number && level != IPPROTO_IP)
 		return socket->protocol->setsockopt ?
 			       socket->protocol->setsockopt(socket, option, value, length) :
@@ -293,7 +297,7 @@ static int int_get(struct berth_socket *socket, int level, int option, int *ret_
 	case SO_DOMAIN:
 		return *ret_number = socket->family, 0;
 	case SO_PROTOCOL:
-		return *ret_number = socket->protocol->number, 0;
+		return *ret_number = socket->demux.protocol, 0;
 	case SO_ACCEPTCONN:
 		return *ret_number = socket->state == SOCKET_LISTENING, 0;
 	case SO_RCVBUF:
@@ -339,6 +343,9 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 		return level == IPPROTO_IPV6 ? -ENOPROTOOPT : -EOPNOTSUPP;
 	if (!length || (!value && *length))
 		return -EFAULT;
+	if (socket->protocol == &raw_protocol && value &&
+	    (r = raw_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)
+		return r;
 	if (level == socket->protocol->number && level != IPPROTO_IP)
 		return socket->protocol->getsockopt ?
 			       socket->protocol->getsockopt(socket, option, value, length) :

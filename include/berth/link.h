@@ -27,6 +27,13 @@ enum {
 	BERTH_LINK_NO_CHECKSUMS = 1 << 0,
 	/* IPv6 addresses are used at once, without duplicate address detection (RFC 4862 §5.4). */
 	BERTH_LINK_NO_DAD = 1 << 1,
+	/*
+	 * Ethernet: routers on the link are asked for and heeded. IPv6 addresses, default
+	 * routes, MTU and hop limit come from their advertisements (RFC 4861 §6.3,
+	 * RFC 4862 §5.5), and redirects of the router in use count for ten minutes
+	 * (RFC 4861 §8.3, RFC 1122 §3.2.2.2). Off, none of their messages has any effect.
+	 */
+	BERTH_LINK_AUTOCONF = 1 << 2,
 };
 
 struct berth_link_config {
@@ -68,6 +75,11 @@ BERTH_EXPORT const char *berth_link_name(const struct berth_link *link);
 BERTH_EXPORT unsigned berth_link_index(const struct berth_link *link); /* 1 is loopback */
 /* Change the MTU, in bytes, while running. Returns 0 or -EINVAL. */
 BERTH_EXPORT int berth_link_set_mtu(struct berth_link *link, unsigned mtu);
+/*
+ * DNS servers that routers on a BERTH_LINK_AUTOCONF link advertise (RFC 8106),
+ * up to max. Returns how many.
+ */
+BERTH_EXPORT int berth_link_dns_servers(const struct berth_link *link, struct berth_ip *ret_servers, int max);
 /* Change superframe, as in the config, while running. */
 BERTH_EXPORT void berth_link_set_superframe(struct berth_link *link, unsigned bytes);
 

@@ -100,7 +100,7 @@ BERTH_EXPORT int berth_accept(struct berth_stack *stack, int fd, struct sockaddr
 BERTH_EXPORT int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address,
 			       socklen_t length);
 
-/* Flags: MSG_DONTWAIT MSG_MORE MSG_NOSIGNAL. Errors as in POSIX: send(), Linux: send(2). */
+/* Flags: MSG_DONTWAIT MSG_MORE MSG_NOSIGNAL MSG_CONFIRM. Errors as in POSIX: send(), Linux: send(2). */
 BERTH_EXPORT ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size,
 				int flags);
 BERTH_EXPORT ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size,

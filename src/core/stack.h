@@ -30,6 +30,7 @@ struct link_address {
 	struct berth_ip ip;
 	uint8_t prefix_length; /* 0-32 for IPv4 */
 	bool tentative;	       /* DAD is under way: may not be used yet. RFC 4862 §5.4 */
+	bool deprecated;       /* not for new conversations, if there is another. RFC 4862 §5.5.4 */
 	bool in_group;	       /* the link is in its solicited-node group */
 };
 
@@ -42,6 +43,8 @@ struct berth_link {
 	bool loopback;
 	uint8_t mac[6];
 	unsigned mtu, superframe, flags;
+	unsigned mtu6;	   /* IPv6's, as routers say; 0: mtu */
+	uint8_t hop_limit; /* IPv6's default, as routers say; 0: ours */
 	void (*transmit)(void *context, struct berth_packet *packet);
 	void *context;
 	struct list addresses;	   /* struct link_address */

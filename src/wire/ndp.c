@@ -10,6 +10,7 @@ enum {
 	OPTION_TARGET_LINK = 2,
 	OPTION_PREFIX = 3,
 	OPTION_MTU = 5,
+	OPTION_DNS_SERVERS = 25,
 };
 enum { NA_ROUTER = 0x80, NA_SOLICITED = 0x40, NA_OVERRIDE = 0x20 };
 
@@ -37,9 +38,30 @@ static void take_prefix(struct wire_ndp *ndp, const uint8_t *option)
 		ndp->prefix_count++;
 }
 
+/* RFC 8106 §5.1: an odd length of at least 3. */
+static void take_servers(struct wire_ndp *ndp, const uint8_t *option, size_t size)
+{
+	uint32_t lifetime = get_be32(option + 4);
+
+	if (size < 24 || size % 16 != 8)
+		return;
+	ndp->servers_s = ndp->server_count ? MIN(ndp->servers_s, lifetime) : lifetime;
+	for (size_t at = 8; at < size && ndp->server_count < WIRE_NDP_SERVERS_MAX; at += 16) {
+		struct berth_ip server = ip_from6(option + at);
+
+		if (!ip_is4(server) && !ip_is_any(server) && !ip_is_multicast(server))
+			ndp->servers[ndp->server_count++] = server;
+	}
+}
+
+static uint8_t link_option_of(uint8_t type)
+{
+	return type == ICMP6_NEIGHBOUR_ADVERT || type == ICMP6_REDIRECT ? OPTION_TARGET_LINK : OPTION_SOURCE_LINK;
+}
+
 static void take_option(struct wire_ndp *ndp, const uint8_t *option, size_t size)
 {
-	uint8_t link_option = ndp->type == ICMP6_NEIGHBOUR_ADVERT ? OPTION_TARGET_LINK : OPTION_SOURCE_LINK;
+	uint8_t link_option = link_option_of(ndp->type);
 
 	if (option[0] == link_option && size == WIRE_NDP_LINK_OPTION_LENGTH) {
 		ndp->has_link_address = true;
@@ -48,6 +70,8 @@ static void take_option(struct wire_ndp *ndp, const uint8_t *option, size_t size
 		ndp->mtu = get_be32(option + 4);
 	} else if (option[0] == OPTION_PREFIX && size == 32 && ndp->type == ICMP6_ROUTER_ADVERT) {
 		take_prefix(ndp, option);
+	} else if (option[0] == OPTION_DNS_SERVERS && ndp->type == ICMP6_ROUTER_ADVERT) {
+		take_servers(ndp, option, size);
 	}
 }
 
@@ -91,6 +115,31 @@ static int parse_neighbour(struct wire_ndp *ndp, const uint8_t *bytes)
 	return 0;
 }
 
+/* §8.1: "The ICMP Destination Address field … does not contain a multicast address." */
+static int parse_redirect(struct wire_ndp *ndp, const uint8_t *bytes)
+{
+	ndp->target = ip_from6(bytes + 8);
+	ndp->destination = ip_from6(bytes + 24);
+	if (ip_is_multicast(ndp->destination) || ip_is_any(ndp->destination) || ip_is4(ndp->destination))
+		return -EPROTO;
+	if (ip_is4(ndp->target) || ip_is_multicast(ndp->target))
+		return -EPROTO;
+	return ip_is_link_local(ndp->target) || ip_equal(ndp->target, ndp->destination) ? 0 : -EPROTO;
+}
+
+static size_t fixed_length(uint8_t type)
+{
+	switch (type) {
+	case ICMP6_ROUTER_SOLICIT:
+		return WIRE_NDP_SOLICIT_LENGTH;
+	case ICMP6_ROUTER_ADVERT:
+		return 16;
+	case ICMP6_REDIRECT:
+		return 40;
+	}
+	return WIRE_NDP_NEIGHBOUR_LENGTH;
+}
+
 int wire_ndp_parse(const uint8_t *bytes, size_t length, struct wire_ndp *ret_ndp)
 {
 	struct wire_ndp ndp = { 0 };
@@ -100,13 +149,15 @@ int wire_ndp_parse(const uint8_t *bytes, size_t length, struct wire_ndp *ret_ndp
 	if (length < WIRE_ICMP_LENGTH)
 		return -EMSGSIZE;
 	ndp.type = bytes[0];
-	if (ndp.type < ICMP6_ROUTER_SOLICIT || ndp.type > ICMP6_NEIGHBOUR_ADVERT || bytes[1] != 0)
+	if (ndp.type < ICMP6_ROUTER_SOLICIT || ndp.type > ICMP6_REDIRECT || bytes[1] != 0)
 		return -EPROTO;
-	fixed = ndp.type == ICMP6_ROUTER_SOLICIT ? 8 : ndp.type == ICMP6_ROUTER_ADVERT ? 16 : 24;
+	fixed = fixed_length(ndp.type);
 	if (length < fixed)
 		return -EMSGSIZE;
 	if (ndp.type == ICMP6_ROUTER_ADVERT)
 		parse_router_advert(&ndp, bytes);
+	else if (ndp.type == ICMP6_REDIRECT)
+		r = parse_redirect(&ndp, bytes);
 	else if (ndp.type != ICMP6_ROUTER_SOLICIT)
 		r = parse_neighbour(&ndp, bytes);
 	if (r == 0)
@@ -119,7 +170,9 @@ int wire_ndp_parse(const uint8_t *bytes, size_t length, struct wire_ndp *ret_ndp
 
 size_t wire_ndp_build(uint8_t *bytes, const struct wire_ndp *ndp)
 {
-	memset(bytes, 0, WIRE_NDP_NEIGHBOUR_LENGTH);
+	size_t length = fixed_length(ndp->type);
+
+	memset(bytes, 0, length);
 	bytes[0] = ndp->type;
 	if (ndp->router)
 		bytes[4] |= NA_ROUTER;
@@ -127,11 +180,12 @@ size_t wire_ndp_build(uint8_t *bytes, const struct wire_ndp *ndp)
 		bytes[4] |= NA_SOLICITED;
 	if (ndp->override)
 		bytes[4] |= NA_OVERRIDE;
-	memcpy(bytes + 8, ndp->target.bytes, 16);
+	if (ndp->type != ICMP6_ROUTER_SOLICIT)
+		memcpy(bytes + 8, ndp->target.bytes, 16);
 	if (!ndp->has_link_address)
-		return WIRE_NDP_NEIGHBOUR_LENGTH;
-	bytes[24] = ndp->type == ICMP6_NEIGHBOUR_ADVERT ? OPTION_TARGET_LINK : OPTION_SOURCE_LINK;
-	bytes[25] = 1;
-	memcpy(bytes + 26, ndp->link_address, 6);
-	return WIRE_NDP_NEIGHBOUR_LENGTH + WIRE_NDP_LINK_OPTION_LENGTH;
+		return length;
+	bytes[length] = link_option_of(ndp->type);
+	bytes[length + 1] = 1;
+	memcpy(bytes + length + 2, ndp->link_address, 6);
+	return length + WIRE_NDP_LINK_OPTION_LENGTH;
 }

@@ -92,7 +92,10 @@ int datagram_find_way(struct berth_socket *socket, const struct berth_message *m
 	if ((r = destination(socket, message, &way->remote)) < 0 ||
 	    (r = udp_control_read(message, &way->control)) < 0 || (r = autobind(socket)) < 0)
 		return r;
-	return find_path(socket, message, way);
+	r = find_path(socket, message, way);
+	if (r >= 0 && message->flags & MSG_CONFIRM)
+		ip_path_confirm(&way->path);
+	return r;
 }
 
 struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct datagram_way *way, size_t length)

@@ -180,6 +180,21 @@ static void error_input(struct berth_stack *stack, const struct ip_arrival *arri
 	berth_packet_unref(packet);
 }
 
+/* The destination that is redirected is the quoted packet's, which must be ours. RFC 1122 §3.2.2.2 */
+static void redirect4_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct wire_icmp *icmp)
+{
+	struct berth_packet *packet = arrival->packet;
+	struct quote quote = { .length = 0 };
+	int r = quote4(packet->data + WIRE_ICMP_LENGTH, packet->length - WIRE_ICMP_LENGTH, &quote);
+
+	if (r < 0 || icmp->code > 3 || !ip_is_local(stack, quote.error.source)) {
+		stack_drop(stack, packet, BERTH_EVENT_ICMP_DROP_MALFORMED);
+		return;
+	}
+	ip_redirect(arrival->link, arrival->source, quote.error.destination, ip_from_u32(icmp->value));
+	berth_packet_unref(packet);
+}
+
 static bool message_ok(struct berth_stack *stack, const struct ip_arrival *arrival, struct wire_icmp *icmp)
 {
 	struct berth_packet *packet = arrival->packet;
@@ -208,7 +223,9 @@ void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival, co
 		echo(stack, arrival, icmp);
 	else if (icmp.type == ICMP4_ECHO_REPLY)
 		ping_input(stack, arrival->packet, info);
-	else if (icmp4_is_error(icmp.type) && icmp.type != ICMP4_REDIRECT && !arrival->group)
+	else if (icmp.type == ICMP4_REDIRECT && !arrival->group)
+		redirect4_input(stack, arrival, &icmp);
+	else if (icmp4_is_error(icmp.type) && !arrival->group)
 		error_input(stack, arrival, &icmp);
 	else
 		stack_drop(stack, arrival->packet, BERTH_EVENT_ICMP_DROP_TYPE);
@@ -236,7 +253,7 @@ void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival, co
 
 	if (!message_ok(stack, arrival, &icmp))
 		return;
-	if (icmp.type >= ICMP6_ROUTER_SOLICIT && icmp.type <= ICMP6_NEIGHBOUR_ADVERT) {
+	if (icmp.type >= ICMP6_ROUTER_SOLICIT && icmp.type <= ICMP6_REDIRECT) {
 		struct wire_ip6 ip6 = { .source = arrival->source,
 					.destination = arrival->destination,
 					.hop_limit = arrival->ttl };

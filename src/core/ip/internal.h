@@ -17,8 +17,20 @@ struct pmtu {
 	berth_time until;
 };
 
+/* Redirected destinations, redirect.c. The same. */
+enum { REDIRECTS_MAX = 64 };
+struct redirect {
+	struct berth_ip destination; /* any: free */
+	struct berth_ip router;	     /* who said so; it must still be the gateway that the routes say */
+	struct berth_ip gateway;
+	struct berth_link *link;
+	berth_time until;
+};
+
 struct icmp {
 	struct pmtu pmtus[PMTU_SETS][PMTU_WAYS];
+	struct redirect redirects[REDIRECTS_MAX];
+	unsigned redirect_count;
 	unsigned error_tokens; /* ICMP errors that may be sent now */
 	berth_time tokens_at;  /* when error_tokens was true */
 };
@@ -28,6 +40,11 @@ unsigned pmtu_find(struct berth_stack *stack, struct berth_ip destination, unsig
 /* A router says that more than mtu bytes don't pass; length is the packet's that was too big.
  * Returns the MTU to use from now on. */
 unsigned pmtu_learn(struct berth_stack *stack, struct berth_ip destination, unsigned mtu, unsigned length);
+
+/* What next_hop, as routes say it, is after redirects. */
+struct berth_ip redirect_find(struct berth_stack *stack, struct berth_link *link, struct berth_ip destination,
+			      struct berth_ip next_hop);
+void redirect_forget_link(struct berth_stack *stack, const struct berth_link *link);
 
 /* A packet from its arrival to its transport. */
 struct ip_arrival {

@@ -67,7 +67,15 @@ void ip_link_removed(struct berth_link *link)
 		route_remove_link(link);
 	if (link->stack->reassembly)
 		reassembly_forget_link(link->stack, link);
+	if (link->stack->icmp)
+		redirect_forget_link(link->stack, link);
 	route_changed(link->stack);
+}
+
+void ip_path_confirm(const struct ip_path *path)
+{
+	if (path->link && path->link->neigh)
+		neigh_confirm(path->link, path->next_hop);
 }
 
 bool ip_is_local(struct berth_stack *stack, struct berth_ip ip)

@@ -74,6 +74,17 @@ void ip_input(struct berth_stack *stack, struct berth_link *link, struct berth_p
 /* An Ethernet frame came in by link: ARP, or IP after the header is gone. Takes ownership. */
 void ethernet_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet);
 
+/* A transport got an answer that only a working path can have brought: a hint for neigh/, RFC 4861 §7.3.1. */
+void ip_path_confirm(const struct ip_path *path);
+/*
+ * router, on link, says that packets to destination had better go to gateway
+ * (destination itself: it is on the link). Heeded if it may say so. Says if it was.
+ */
+bool ip_redirect(struct berth_link *link, struct berth_ip router, struct berth_ip destination,
+		 struct berth_ip gateway);
+/* gateway does not answer: redirects to it count no more. */
+void ip_redirect_failed(struct berth_link *link, struct berth_ip gateway);
+
 /* Is ip an address of this stack, as a packet's destination (loopback net included)? */
 bool ip_is_local(struct berth_stack *stack, struct berth_ip ip);
 /* Is ip the directed broadcast address of one of our IPv4 prefixes, or 255.255.255.255? */

@@ -85,12 +85,14 @@ static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *
 	};
 }
 
-static struct wire_ip6 header6(const struct ip_send *send)
+static struct wire_ip6 header6(const struct ip_path *path, const struct ip_send *send)
 {
+	uint8_t standard = path->link->hop_limit ? path->link->hop_limit : IP_DEFAULT_TTL;
+
 	return (struct wire_ip6){
 		.traffic_class = send->traffic_class,
 		.next_header = send->protocol,
-		.hop_limit = send->ttl ? send->ttl : IP_DEFAULT_TTL,
+		.hop_limit = send->ttl ? send->ttl : standard,
 		.source = send->source,
 		.destination = send->destination,
 	};
@@ -115,7 +117,7 @@ static int send_fragments(struct berth_stack *stack, struct berth_packet *packet
 	size_t header = v4 ? WIRE_IP4_LENGTH : WIRE_IP6_LENGTH + WIRE_FRAGMENT_LENGTH;
 	size_t room = path->mtu > header ? (path->mtu - header) & ~(size_t)7 : 0;
 	struct wire_ip4 ip4 = header4(stack, send);
-	struct wire_ip6 ip6 = header6(send);
+	struct wire_ip6 ip6 = header6(path, send);
 	struct wire_fragment fragment = { .next_header = send->protocol, .id = (uint32_t)random_u64(&stack->random) };
 
 	if (room == 0)
@@ -175,7 +177,7 @@ static void loop_back(struct berth_stack *stack, const struct berth_packet *pack
 		ip4.total_length = (uint16_t)copy->length;
 		wire_ip4_build(copy->data, &ip4);
 	} else {
-		struct wire_ip6 ip6 = header6(send);
+		struct wire_ip6 ip6 = header6(path, send);
 
 		ip6.payload_length = (uint16_t)copy->length;
 		wire_ip6_build(berth_packet_push(copy, WIRE_IP6_LENGTH), &ip6);
@@ -216,7 +218,7 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 
 		emit4(stack, packet, path, &ip4);
 	} else {
-		struct wire_ip6 ip6 = header6(send);
+		struct wire_ip6 ip6 = header6(path, send);
 
 		emit6(stack, packet, path, &ip6);
 	}

@@ -34,7 +34,7 @@ static unsigned common_bits(struct berth_ip a, struct berth_ip b)
 	return 128;
 }
 
-/* Is a the better source for destination? RFC 6724 §5, rules 2 and 8; the others need what is not kept. */
+/* Is a the better source for destination? RFC 6724 §5, rules 2, 3 and 8; the others need what is not kept. */
 static bool source_better(const struct link_address *a, const struct link_address *b, struct berth_ip destination)
 {
 	unsigned wanted = scope_of(destination), scope_a = scope_of(a->ip), scope_b = scope_of(b->ip);
@@ -43,6 +43,8 @@ static bool source_better(const struct link_address *a, const struct link_addres
 		return scope_a >= wanted;
 	if (scope_b < scope_a)
 		return scope_b < wanted;
+	if (a->deprecated != b->deprecated)
+		return b->deprecated;
 	return common_bits(a->ip, destination) > common_bits(b->ip, destination);
 }
 
@@ -137,7 +139,7 @@ static int choose_link(struct berth_stack *stack, struct berth_ip destination, s
 		return -ENETUNREACH;
 	path->link = route->link;
 	if (!ip_is_any(route->gateway))
-		path->next_hop = route->gateway;
+		path->next_hop = redirect_find(stack, path->link, destination, route->gateway);
 	return 0;
 }
 
@@ -194,7 +196,10 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
 	if (ip_is_loopback(path.source) && !path.link->loopback)
 		return -EINVAL; /* Linux: __mkroute_output(). It could never be answered. */
 	path.group = ip_is_multicast(destination) || ip_is_broadcast(stack, destination);
-	path.mtu = pmtu_find(stack, destination, path.link->mtu);
+	path.mtu = path.link->mtu;
+	if (!ip_is4(destination) && path.link->mtu6)
+		path.mtu = MIN(path.mtu, path.link->mtu6); /* RFC 4861 §6.3.4 */
+	path.mtu = pmtu_find(stack, destination, path.mtu);
 	*ret_path = path;
 	return 0;
 }

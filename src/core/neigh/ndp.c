@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Neighbour discovery as a host does it, RFC 4861 §7.2. Router messages parse
- * but are not acted upon: addresses and routes are the embedder's to give.
+ * Neighbour discovery as a host does it, RFC 4861 §7.2. What routers say goes
+ * to autoconf.c, and to ip/redirect.c.
  */
 #include "core/neigh/table.h"
 
@@ -53,6 +53,23 @@ void ndp_solicit(struct berth_link *link, struct berth_ip ip, const uint8_t *mac
 	ndp_send(link, &ndp, source, mac ? ip : ip_solicited_node(ip), mac);
 }
 
+void ndp_solicit_routers(struct berth_link *link)
+{
+	static const struct berth_ip all_routers = { { 0xff, 0x02, [15] = 2 } };
+	struct wire_ndp ndp = { .type = ICMP6_ROUTER_SOLICIT };
+	struct berth_ip source = neigh_source(link, all_routers);
+
+	LIST_EACH(&link->addresses, node) {
+		const struct link_address *address = LIST_ITEM(node, struct link_address, node);
+
+		if (ip_is6(address->ip) && ip_is_link_local(address->ip) && !address->tentative)
+			source = address->ip;
+	}
+	ndp.has_link_address = !ip_is_any(source); /* §4.1 */
+	memcpy(ndp.link_address, link->mac, 6);
+	ndp_send(link, &ndp, source, all_routers, NULL);
+}
+
 static void advertise(struct berth_link *link, struct berth_ip target, struct berth_ip to)
 {
 	struct wire_ndp ndp = { .type = ICMP6_NEIGHBOUR_ADVERT,
@@ -70,6 +87,8 @@ static bool makes_sense(const struct wire_ndp *ndp, const struct wire_ip6 *ip6)
 {
 	if (ip6->hop_limit != NDP_HOP_LIMIT)
 		return false;
+	if (ndp->type == ICMP6_ROUTER_ADVERT || ndp->type == ICMP6_REDIRECT)
+		return ip_is_link_local(ip6->source); /* §6.1.2, §8.1 */
 	if (ndp->type == ICMP6_NEIGHBOUR_ADVERT)
 		return !(ndp->solicited && ip_is_multicast(ip6->destination));
 	if (ndp->type == ICMP6_NEIGHBOUR_SOLICIT && ip_is_any(ip6->source))
@@ -129,6 +148,35 @@ static void advert_input(struct berth_link *link, const struct wire_ndp *ndp)
 	neigh_learn(neigh, mac, ndp->solicited ? NEIGH_CONFIRMED : NEIGH_CLAIMED);
 }
 
+/* A link address that a router's message tells of ip. §6.3.4, §8.3 */
+static void learn_unasked(struct berth_link *link, struct berth_ip ip, const uint8_t mac[6])
+{
+	struct neigh *neigh = neigh_find(link->neigh, ip);
+
+	if (mac_is_group(mac) || neigh_own_address(link, ip))
+		return;
+	if (neigh) {
+		neigh_learn(neigh, mac, NEIGH_CLAIMED);
+		return;
+	}
+	neigh = neigh_new(link->neigh, ip, NEIGH_HEARD);
+	if (neigh)
+		memcpy(neigh->mac, mac, 6);
+}
+
+static void router_input(struct berth_link *link, const struct wire_ndp *ndp, struct berth_ip router)
+{
+	if (ndp->has_link_address)
+		learn_unasked(link, router, ndp->link_address);
+	autoconf_advert(link, ndp, router);
+}
+
+static void redirect_input(struct berth_link *link, const struct wire_ndp *ndp, struct berth_ip router)
+{
+	if (ip_redirect(link, router, ndp->destination, ndp->target) && ndp->has_link_address)
+		learn_unasked(link, ndp->target, ndp->link_address);
+}
+
 void ndp_input(struct berth_link *link, struct berth_packet *packet, const struct wire_ip6 *ip6)
 {
 	struct berth_stack *stack = link->stack;
@@ -146,6 +194,10 @@ void ndp_input(struct berth_link *link, struct berth_packet *packet, const struc
 		solicit_input(link, &ndp, ip6);
 	} else if (ndp.type == ICMP6_NEIGHBOUR_ADVERT) {
 		advert_input(link, &ndp);
+	} else if (ndp.type == ICMP6_ROUTER_ADVERT && link->neigh->autoconf) {
+		router_input(link, &ndp, ip6->source);
+	} else if (ndp.type == ICMP6_REDIRECT) {
+		redirect_input(link, &ndp, ip6->source);
 	} else {
 		stack_drop(stack, packet, BERTH_EVENT_ICMP_DROP_TYPE);
 		return;

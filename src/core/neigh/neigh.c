@@ -19,9 +19,7 @@
 #include "core/ip/ip.h"
 #include "wire/ethernet.h"
 
-#define REACHABLE_TIME (30 * BERTH_SEC) /* RFC 4861 §10 */
 #define DELAY_FIRST_PROBE (5 * BERTH_SEC)
-#define RETRANS_TIMER (1 * BERTH_SEC)
 enum { MAX_SOLICIT = 3 };
 /* What waits for one neighbour. RFC 1122 §2.3.2.2 asks for at least one packet. */
 enum { WAITING_PACKETS = 64, WAITING_BYTES = 256 << 10 };
@@ -82,7 +80,7 @@ static void solicit(struct neigh *neigh)
 	struct berth_stack *stack = table->link->stack;
 	const uint8_t *mac = neigh->state == NEIGH_PROBE ? neigh->mac : NULL;
 
-	if (timers_set(&stack->timers, &neigh->timer, stack->now + RETRANS_TIMER) < 0) {
+	if (timers_set(&stack->timers, &neigh->timer, stack->now + table->retransmit_time) < 0) {
 		neigh_drop(neigh, BERTH_EVENT_LINK_DROP_NO_MEMORY);
 		return;
 	}
@@ -183,9 +181,21 @@ static void confirm(struct neigh *neigh)
 
 	/* Between half and one and a half of the base, RFC 4861 §6.3.2: not all at once. */
 	neigh->state = NEIGH_REACHABLE;
-	neigh->reachable_until = stack->now + REACHABLE_TIME / 2 +
-				 (berth_time)random_below(&stack->random, (uint64_t)REACHABLE_TIME);
+	neigh->reachable_until = stack->now + neigh->table->reachable_time / 2 +
+				 (berth_time)random_below(&stack->random, (uint64_t)neigh->table->reachable_time);
 	timers_cancel(&stack->timers, &neigh->timer);
+}
+
+void neigh_confirm(struct berth_link *link, struct berth_ip next_hop)
+{
+	struct neigh *neigh = link->neigh ? neigh_find(link->neigh, next_hop) : NULL;
+
+	if (!neigh || neigh->state == NEIGH_INCOMPLETE)
+		return;
+	if (neigh->state == NEIGH_REACHABLE &&
+	    neigh->reachable_until - link->stack->now > link->neigh->reachable_time / 4)
+		return; /* soon enough next time */
+	confirm(neigh);
 }
 
 static void send_waiting(struct neigh *neigh)

@@ -25,6 +25,9 @@ void arp_input(struct berth_link *link, struct berth_packet *packet);
  */
 void ndp_input(struct berth_link *link, struct berth_packet *packet, const struct wire_ip6 *ip6);
 
+/* A transport's word that next_hop passes packets on: RFC 4861 §7.3.1. Costs little. */
+void neigh_confirm(struct berth_link *link, struct berth_ip next_hop);
+
 /* Duplicate address detection: address is tentative until it ends. 0 or -ENOMEM. */
 int dad_start(struct berth_link *link, struct link_address *address);
 /* address goes away; fine if there is no detection. */

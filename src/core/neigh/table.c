@@ -20,10 +20,12 @@ int neigh_link_init(struct berth_link *link)
 		return -ENOMEM;
 	table->link = link;
 	list_init(&table->dads);
+	table->reachable_time = 30 * BERTH_SEC;
+	table->retransmit_time = 1 * BERTH_SEC;
 	for (size_t i = 0; i < NEIGH_CLASSES; i++)
 		list_init(&table->classes[i]);
 	link->neigh = table;
-	return 0;
+	return link->flags & BERTH_LINK_AUTOCONF ? autoconf_init(link) : 0;
 }
 
 static struct neigh **bucket_of(struct neigh_table *table, struct berth_ip ip)
@@ -177,6 +179,8 @@ void neigh_fail(struct neigh *neigh)
 	struct packet_queue waiting = neigh->waiting;
 	struct berth_packet *packet;
 
+	ip_redirect_failed(neigh->table->link, neigh->ip);
+	autoconf_failed(neigh->table->link, neigh->ip);
 	neigh_release(neigh); /* first: a transport that is told may send again */
 	while ((packet = packet_queue_pop(&waiting))) {
 		report_undeliverable(stack, packet);
@@ -191,6 +195,7 @@ void neigh_link_fini(struct berth_link *link)
 
 	if (!table)
 		return;
+	autoconf_fini(link);
 	for (size_t i = 0; i < NEIGH_CLASSES; i++) {
 		struct neigh *neigh;
 

@@ -47,6 +47,8 @@ struct neigh_table {
 	size_t count, counts[NEIGH_CLASSES];
 	struct list classes[NEIGH_CLASSES];
 	struct list dads; /* dad.c's */
+	berth_time reachable_time, retransmit_time; /* RFC 4861 §10, or as routers say */
+	struct autoconf *autoconf; /* autoconf.c's; NULL: off */
 	struct neigh *buckets[NEIGH_BUCKETS];
 };
 
@@ -78,6 +80,17 @@ struct link_address *neigh_own_address(const struct berth_link *link, struct ber
 /* Ask who has ip: everyone (mac NULL), or only mac. */
 void arp_solicit(struct berth_link *link, struct berth_ip ip, const uint8_t *mac);
 void ndp_solicit(struct berth_link *link, struct berth_ip ip, const uint8_t *mac, struct berth_ip source);
+
+/* Ask for routers. */
+void ndp_solicit_routers(struct berth_link *link);
+
+/* autoconf.c. init: only with BERTH_LINK_AUTOCONF; 0 or -ENOMEM. */
+int autoconf_init(struct berth_link *link);
+void autoconf_fini(struct berth_link *link);
+/* A valid advertisement from router. */
+void autoconf_advert(struct berth_link *link, const struct wire_ndp *ndp, struct berth_ip router);
+/* ip does not answer; if it is a router, others go first. RFC 4861 §6.3.6 */
+void autoconf_failed(struct berth_link *link, struct berth_ip ip);
 
 /* Someone else uses an address that is under test here. */
 void dad_fail(struct berth_link *link, const struct link_address *address);

@@ -103,7 +103,7 @@ TEST(ndp, what_rfc_4861_forbids_is_refused)
 	CHECK_EQ(parse_changed(8, 0xff), -EPROTO); /* multicast target */
 	CHECK_EQ(parse_changed(25, 0), -EPROTO);   /* option of length 0 */
 	CHECK_EQ(parse_changed(25, 2), -EPROTO);   /* option over the end */
-	CHECK_EQ(parse_changed(0, ICMP6_REDIRECT), -EPROTO);
+	CHECK_EQ(parse_changed(0, ICMP6_REDIRECT + 1), -EPROTO);
 	CHECK_EQ(parse_changed(24, 99), 32); /* an unknown option is skipped */
 	neighbour(bytes, ICMP6_NEIGHBOUR_SOLICIT);
 	memcpy(bytes + 8, mapped.bytes, 16);
@@ -138,6 +138,52 @@ TEST(ndp, router_advertisement_parses)
 	CHECK_TRUNCATED(wire_ndp_parse, bytes, (size_t)16, &ndp);
 }
 
+TEST(ndp, redirects_parse)
+{
+	uint8_t bytes[48] = { ICMP6_REDIRECT, [8] = 0xfe, [9] = 0x80, [23] = 1, [24] = 0xfd, [39] = 9,
+			      [40] = 2, [41] = 1, [42] = 2, [47] = 7 };
+	struct wire_ndp ndp;
+
+	REQUIRE(wire_ndp_parse(bytes, sizeof(bytes), &ndp) == 48);
+	CHECK_EQ(ndp.target.bytes[15], 1);
+	CHECK_EQ(ndp.destination.bytes[15], 9);
+	CHECK(ndp.has_link_address);
+	CHECK_EQ(ndp.link_address[5], 7);
+	CHECK_TRUNCATED(wire_ndp_parse, bytes, (size_t)40, &ndp);
+	bytes[8] = 0xfd; /* a router by its global address */
+	CHECK_EQ(wire_ndp_parse(bytes, sizeof(bytes), &ndp), -EPROTO);
+	memcpy(bytes + 8, bytes + 24, 16); /* "it is on the link" */
+	CHECK_EQ(wire_ndp_parse(bytes, sizeof(bytes), &ndp), 48);
+	bytes[24] = 0xff;
+	CHECK_EQ(wire_ndp_parse(bytes, sizeof(bytes), &ndp), -EPROTO);
+}
+
+TEST(ndp, dns_servers_parse)
+{
+	uint8_t bytes[16 + 40] = { ICMP6_ROUTER_ADVERT, [16] = 25, [17] = 5, [22] = 4, [24] = 0xfd, [39] = 1,
+				   [40] = 0xfd, [55] = 2 };
+	struct wire_ndp ndp;
+
+	REQUIRE(wire_ndp_parse(bytes, sizeof(bytes), &ndp) == sizeof(bytes));
+	REQUIRE(ndp.server_count == 2);
+	CHECK_EQ(ndp.servers_s, 1024);
+	CHECK_EQ(ndp.servers[1].bytes[15], 2);
+	bytes[17] = 4; /* an even length is none of this option's */
+	CHECK_EQ(wire_ndp_parse(bytes, 16 + 32, &ndp), 48);
+	CHECK_EQ(ndp.server_count, 0);
+}
+
+TEST(ndp, router_solicitation_is_built)
+{
+	struct wire_ndp ndp = { .type = ICMP6_ROUTER_SOLICIT, .has_link_address = true,
+				.link_address = { 2, 0, 0, 0, 0, 5 } };
+	uint8_t bytes[32];
+
+	CHECK_EQ(wire_ndp_build(bytes, &ndp), 16);
+	REQUIRE(wire_ndp_parse(bytes, 16, &ndp) == 16);
+	CHECK_EQ(ndp.link_address[5], 5);
+}
+
 TEST(ndp, router_solicitation_parses)
 {
 	static const uint8_t bytes[8] = { 133 };
@@ -160,7 +206,7 @@ TEST(ndp, noise_is_survived)
 		for (size_t at = 0; at < length; at++)
 			bytes[at] = (uint8_t)random_below(&random, at < 2 ? 1 : 6);
 		if (length)
-			bytes[0] = (uint8_t)(133 + random_below(&random, 4));
+			bytes[0] = (uint8_t)(133 + random_below(&random, 5));
 		wire_ndp_parse(bytes, length, &ndp);
 		free(bytes);
 	}

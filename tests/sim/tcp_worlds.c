@@ -8,7 +8,7 @@
  * right and nothing may leak.
  *
  * A failure prints its seed. BERTH_SEED=n or --seed n runs that world alone;
- * BERTH_WORLDS=n sets how many are run.
+ * BERTH_SIM_WORLDS=n sets how many are run.
  */
 #include "tests/sim/world.h"
 
@@ -543,7 +543,7 @@ static bool run_world(uint64_t seed, bool verbose)
 
 int main(int argc, char **argv)
 {
-	const char *seed = getenv("BERTH_SEED"), *worlds = getenv("BERTH_WORLDS");
+	const char *seed = getenv("BERTH_SEED"), *worlds = getenv("BERTH_SIM_WORLDS");
 	unsigned long count = worlds ? strtoul(worlds, NULL, 0) : DEFAULT_WORLDS, failed = 0;
 
 	for (int i = 1; i + 1 < argc; i++)

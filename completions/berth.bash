@@ -39,7 +39,7 @@ _berth() {
 		case $command:$word in
 		*:-*) words=$(_berth_options "$command") ;;
 		ss:*) words=$(_berth_hosts "$(_berth_net)") ;;
-		help:*) words="run ps ss net link partition heal capture version help" ;;
+		help:*) words="run ps ss net link partition heal capture doctor version help" ;;
 		net:*) if [ "$previous" = inspect ]; then words=$(_berth_networks); else words="ls inspect"; fi ;;
 		esac
 	fi

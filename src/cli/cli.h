@@ -39,7 +39,7 @@ struct command {
 };
 
 extern const struct command command_run, command_ps, command_ss, command_net, command_link, command_partition,
-	command_heal, command_capture, command_daemon, command_version, command_help;
+	command_heal, command_capture, command_doctor, command_daemon, command_version, command_help;
 
 /* The one table of commands (main.c); NULL ends. */
 extern const struct command *const commands[];

@@ -113,9 +113,10 @@ static int say_filter(int error)
 {
 	if (error == EBUSY)
 		say("can't run a program here: its system calls are watched by somebody else already "
-		    "(berth run inside berth run, or a container that does so)");
+		    "(berth run inside berth run, or a container that does so; see seccomp in berth doctor)");
 	else
-		say("can't run a program here: the kernel refuses a system call filter: %s", strerror(error));
+		say("can't run a program here: the kernel refuses a system call filter: %s (see seccomp in berth doctor)",
+		    strerror(error));
 	return EXIT_BERTH;
 }
 
@@ -128,7 +129,8 @@ static int take_listener(struct supervisor *supervisor, int number)
 		close(pidfd);
 	if (supervisor->listener >= 0)
 		return 0;
-	say("can't run a program here: pidfd_getfd() is refused (%s); in a container, --cap-add SYS_PTRACE allows it",
+	say("can't run a program here: pidfd_getfd() is refused (%s); in a container, --cap-add SYS_PTRACE allows it "
+	    "(see descriptors in berth doctor)",
 	    strerror(-supervisor->listener));
 	return EXIT_BERTH;
 }

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/doctor.h"
+
+#include "base/bytes.h"
+#include "control/paths.h"
+#include "run/filter.h"
+#include "run/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef void examination(struct doctor_finding *finding); /* a function, not a struct */
+
+__attribute__((format(printf, 2, 3))) static void found(struct doctor_finding *finding, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(finding->found, sizeof(finding->found), format, arguments);
+	va_end(arguments);
+}
+
+__attribute__((format(printf, 3, 4))) static void advise(struct doctor_finding *finding, enum doctor_verdict verdict,
+							 const char *format, ...)
+{
+	va_list arguments;
+
+	finding->verdict = verdict;
+	va_start(arguments, format);
+	vsnprintf(finding->advice, sizeof(finding->advice), format, arguments);
+	va_end(arguments);
+}
+
+/* Run trial in a child; it returns 0 or a negative errno. */
+static int in_child(int (*trial)(void))
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		_exit(-trial());
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EFAULT;
+}
+
+/* The number in a file of the kernel's, or otherwise. */
+static long number_in(const char *path, long otherwise)
+{
+	FILE *file = fopen(path, "re");
+	long number;
+
+	if (!file)
+		return otherwise;
+	if (fscanf(file, "%ld", &number) != 1)
+		number = otherwise;
+	fclose(file);
+	return number;
+}
+
+static void examine_kernel(struct doctor_finding *finding)
+{
+	const char *why = filter_unsupported();
+	struct utsname system;
+	unsigned major = 0, minor = 0;
+
+	finding->name = "kernel";
+	uname(&system);
+	found(finding, "%s %.60s on %.20s", system.sysname, system.release, system.machine);
+	if (why)
+		advise(finding, DOCTOR_BAD, "%s", why);
+	else if (sscanf(system.release, "%u.%u", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 6)))
+		advise(finding, DOCTOR_NOTE, "6.6 and later answer the program's socket calls five times faster");
+}
+
+static int try_filter(void)
+{
+	int fd;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	fd = filter_install();
+	return fd < 0 ? fd : 0;
+}
+
+static void examine_filter(struct doctor_finding *finding)
+{
+	int r = in_child(try_filter);
+
+	finding->name = "seccomp";
+	found(finding, "a filter with a listener %s", r ? "is refused" : "can be installed");
+	if (r == -EBUSY)
+		advise(finding, DOCTOR_BAD,
+		       "a listener is there already (berth run inside berth run, or a container's own): start from outside it");
+	else if (r == -EACCES || r == -EPERM)
+		advise(finding, DOCTOR_BAD, "a container's profile forbids it: allow seccomp(2) there");
+	else if (r)
+		advise(finding, DOCTOR_BAD, "%s: does the kernel have CONFIG_SECCOMP_FILTER?", strerror(-r));
+}
+
+/* A child to be looked at; it ends with us or when it is told to. */
+static pid_t patient_start(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return child;
+}
+
+static void patient_end(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void examine_descriptors(struct doctor_finding *finding)
+{
+	pid_t child = patient_start();
+	int pidfd = child > 0 ? kernel_pidfd_open(child, 0) : -EAGAIN;
+	int copy = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, STDERR_FILENO);
+
+	if (copy == -EBADF)
+		copy = 0; /* it has none, and we were allowed to ask */
+	finding->name = "descriptors";
+	found(finding, "pidfd_getfd() of a child %s", copy < 0 ? "is refused" : "works");
+	if (copy < 0)
+		advise(finding, DOCTOR_BAD, "%s: in a container, add --cap-add SYS_PTRACE; else see ptrace below",
+		       strerror(-copy));
+	if (copy > 0)
+		close(copy);
+	if (pidfd >= 0)
+		close(pidfd);
+	if (child > 0)
+		patient_end(child);
+}
+
+static void examine_memory(struct doctor_finding *finding)
+{
+	static char here = 'x';
+	char there = 0;
+	struct iovec local = { &there, 1 }, remote = { &here, 1 };
+	pid_t child = patient_start();
+	ssize_t n = child > 0 ? process_vm_readv(child, &local, 1, &remote, 1, 0) : -1;
+
+	finding->name = "memory";
+	found(finding, "reading a child's memory %s", n == 1 ? "works" : "is refused");
+	if (n != 1)
+		advise(finding, DOCTOR_BAD, "%s: in a container, add --cap-add SYS_PTRACE; else see ptrace below",
+		       strerror(errno));
+	if (child > 0)
+		patient_end(child);
+}
+
+static void examine_ptrace(struct doctor_finding *finding)
+{
+	long scope = number_in("/proc/sys/kernel/yama/ptrace_scope", -1);
+
+	finding->name = "ptrace";
+	if (scope < 0) {
+		found(finding, "Yama is not there");
+		return;
+	}
+	found(finding, "Yama's ptrace_scope is %ld", scope);
+	if (scope >= 2)
+		advise(finding, scope > 2 || geteuid() ? DOCTOR_BAD : DOCTOR_GOOD,
+		       "a parent may not look into its children: sysctl kernel.yama.ptrace_scope=1");
+}
+
+static void examine_directory(struct doctor_finding *finding)
+{
+	char path[200];
+	int r = network_root(path, sizeof(path));
+
+	finding->name = "directory";
+	found(finding, "networks live below %s", r < 0 ? "?" : path);
+	if (r >= 0 && (r = network_path("berth-doctor", "", 1, path, sizeof(path))) >= 0)
+		rmdir(path);
+	if (r < 0)
+		advise(finding, DOCTOR_BAD, "%s: it has to be yours alone; set XDG_RUNTIME_DIR to another one", strerror(-r));
+}
+
+static void examine_limits(struct doctor_finding *finding)
+{
+	struct rlimit limit = { 0 };
+
+	finding->name = "open files";
+	getrlimit(RLIMIT_NOFILE, &limit);
+	found(finding, "up to %llu in the daemon, two for each conversation", (unsigned long long)limit.rlim_max);
+	if (limit.rlim_max < 4096)
+		advise(finding, DOCTOR_NOTE, "raise the hard limit (ulimit -Hn) for more than %llu conversations",
+		       (unsigned long long)limit.rlim_max / 2);
+}
+
+static void examine_buffers(struct doctor_finding *finding)
+{
+	long size = number_in("/proc/sys/net/core/wmem_max", 0);
+
+	finding->name = "buffers";
+	found(finding, "net.core.wmem_max is %ld", size);
+	if (size && size < 1 << 20)
+		advise(finding, DOCTOR_NOTE, "bulk transfers are faster with 4194304");
+}
+
+static int try_namespace(void)
+{
+	return unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+static void examine_namespaces(struct doctor_finding *finding)
+{
+	finding->name = "namespaces";
+	found(finding, "user namespaces are %s", in_child(try_namespace) ? "refused" : "allowed");
+	advise(finding, DOCTOR_GOOD, "Berth does not need them");
+}
+
+static void examine_tun(struct doctor_finding *finding)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC), error = errno;
+
+	finding->name = "tun";
+	found(finding, "/dev/net/tun %s%s", fd < 0 ? "can't be opened: " : "can be opened", fd < 0 ? strerror(error) : "");
+	advise(finding, DOCTOR_GOOD, "berth run does not need it; libberth's TAP driver does");
+	if (fd >= 0)
+		close(fd);
+}
+
+size_t doctor_examine(struct doctor_finding findings[DOCTOR_FINDINGS])
+{
+	static examination *const examinations[] = {
+		examine_kernel, examine_filter, examine_descriptors, examine_memory,	  examine_ptrace,
+		examine_directory, examine_limits, examine_buffers,  examine_namespaces, examine_tun,
+	};
+
+	for (size_t i = 0; i < COUNT_OF(examinations); i++) {
+		findings[i] = (struct doctor_finding){ .verdict = DOCTOR_GOOD };
+		examinations[i](&findings[i]);
+	}
+	return COUNT_OF(examinations);
+}

@@ -49,8 +49,8 @@ static void report_json(const char *what, const char *unit, struct figure ours, 
 {
 	if (!json)
 		return;
-	fprintf(json, "%s\n  {\"section\": \"%s\", \"what\": \"%s\", \"unit\": \"%s\", \"berth\": %.6g", first_line ? "" : ",",
-		section, what, unit, ours.median);
+	fprintf(json, "%s\n  {\"section\": \"%s\", \"what\": \"%s\", \"unit\": \"%s\", \"berth\": %.6g",
+		first_line ? "" : ",", section, what, unit, ours.median);
 	fprintf(json, ", \"least\": %.6g, \"most\": %.6g", ours.least, ours.most);
 	if (theirs)
 		fprintf(json, ", \"theirs\": %.6g, \"ratio\": %.6g", theirs->median, ours.median / theirs->median);
@@ -92,7 +92,8 @@ bool wanted(const char *part)
 
 static int usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [--seconds S] [--rounds N] [--json FILE] [--only bulk,connects,echo,memory]\n", name);
+	fprintf(stderr, "usage: %s [--seconds S] [--rounds N] [--json FILE] [--only bulk,connects,echo,memory]\n",
+		name);
 	return 1;
 }
 

@@ -44,7 +44,7 @@ struct pair {
 	struct queue {
 		struct berth_packet **packets;
 		size_t head, count, room; /* room is a power of two */
-	} queues[2]; /* by receiver */
+	} queues[2];			  /* by receiver */
 	struct berth_packet_pool *pool;
 	berth_time now;
 	size_t memory; /* bytes allocated by the stacks, if counted */

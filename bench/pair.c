@@ -60,7 +60,9 @@ void pair_init(struct pair *pair, const struct pair_options *options)
 	pair->allocator = (struct berth_allocator){ count_alloc, count_free, pair };
 	pair->pool = berth_packet_pool_new(NULL, 0);
 	for (int side = 0; side < 2; side++) {
-		struct berth_stack_config config = { .seed = (uint64_t)side + 1, .now = pair->now, .packets = pair->pool };
+		struct berth_stack_config config = { .seed = (uint64_t)side + 1,
+						     .now = pair->now,
+						     .packets = pair->pool };
 		struct berth_link_config link = {
 			.name = "cable",
 			.type = BERTH_LINK_IP,
@@ -152,8 +154,8 @@ int pair_connect(struct pair *pair, uint16_t port)
 	struct sockaddr_in name = name_of(port);
 	int fd = berth_socket(pair->stacks[0], AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || (berth_connect(pair->stacks[0], fd, (struct sockaddr *)&name, sizeof(name)) < 0 &&
-		       errno != EINPROGRESS)) {
+	if (fd < 0 ||
+	    (berth_connect(pair->stacks[0], fd, (struct sockaddr *)&name, sizeof(name)) < 0 && errno != EINPROGRESS)) {
 		perror("bench: connect");
 		exit(1);
 	}

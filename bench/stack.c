@@ -335,6 +335,7 @@ void bench_stack(void)
 	if (!wanted("memory"))
 		return;
 	bench_rounds = 1; /* it counts, and the count is the same each time */
-	report("memory of an idle established endpoint (bar: 512)", "bytes", true, figure_of(berth_memory, &crowd), NULL, 0);
+	report("memory of an idle established endpoint (bar: 512)", "bytes", true, figure_of(berth_memory, &crowd),
+	       NULL, 0);
 	bench_rounds = rounds;
 }

@@ -59,8 +59,8 @@ bool test_failed(void); /* the running one, so far */
 	do { \
 		const char *actual_ = (actual), *expected_ = (expected); \
 		if (!actual_ || strcmp(actual_, expected_)) \
-			test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #actual, actual_ ? actual_ : "(null)", \
-				  expected_); \
+			test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #actual, \
+				  actual_ ? actual_ : "(null)", expected_); \
 	} while (0)
 #define CHECK_BYTES(actual, expected, length) \
 	do { \

@@ -18,9 +18,9 @@ typedef uint32_t berth_chance;
 #define BERTH_ALWAYS UINT32_MAX
 
 enum berth_distribution {
-	BERTH_UNIFORM, /* evenly in delay ± jitter */
-	BERTH_NORMAL,  /* jitter is the standard deviation */
-	BERTH_PARETO,  /* shape 3, shifted to mean 0: a long tail to the late side */
+	BERTH_UNIFORM,	    /* evenly in delay ± jitter */
+	BERTH_NORMAL,	    /* jitter is the standard deviation */
+	BERTH_PARETO,	    /* shape 3, shifted to mean 0: a long tail to the late side */
 	BERTH_PARETONORMAL, /* a quarter normal, three quarters pareto */
 };
 

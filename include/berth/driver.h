@@ -20,8 +20,8 @@ struct berth_tap;
  * add it to stack as a link with hardware address mac and mtu bytes. Returns 0
  * or a negative errno: -ENOENT (no /dev/net/tun), -EPERM, -EBUSY, -EINVAL.
  */
-BERTH_EXPORT int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t mac[6],
-				unsigned mtu, struct berth_tap **ret_tap);
+BERTH_EXPORT int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t mac[6], unsigned mtu,
+				struct berth_tap **ret_tap);
 BERTH_EXPORT void berth_tap_close(struct berth_tap *tap);
 /* The kernel's descriptor, for poll(2): readable when frames wait. */
 BERTH_EXPORT int berth_tap_fd(const struct berth_tap *tap);
@@ -35,8 +35,8 @@ BERTH_EXPORT int berth_tap_read(struct berth_tap *tap, int max, berth_time now);
  * seen only if the interface is promiscuous, which this asks for.
  */
 struct berth_afpacket;
-BERTH_EXPORT int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8_t mac[6],
-				     unsigned mtu, struct berth_afpacket **ret_device);
+BERTH_EXPORT int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8_t mac[6], unsigned mtu,
+				     struct berth_afpacket **ret_device);
 BERTH_EXPORT void berth_afpacket_close(struct berth_afpacket *device);
 BERTH_EXPORT int berth_afpacket_fd(const struct berth_afpacket *device);
 BERTH_EXPORT struct berth_link *berth_afpacket_link(struct berth_afpacket *device);

@@ -19,9 +19,9 @@ struct berth_socket_info {
 	int family, type;
 	const char *state; /* ss's words: "LISTEN", "ESTAB", "TIME-WAIT", …; "UNCONN" without a peer */
 	struct berth_endpoint local, remote; /* wildcard: all zero ip */
-	bool ipv6_wildcard;    /* local is :: and not 0.0.0.0 */
-	uint32_t receive_queue; /* bytes not read; a listener: connections not accepted */
-	uint32_t send_queue;	/* bytes not acknowledged; a listener: its backlog */
+	bool ipv6_wildcard;		     /* local is :: and not 0.0.0.0 */
+	uint32_t receive_queue;		     /* bytes not read; a listener: connections not accepted */
+	uint32_t send_queue;		     /* bytes not acknowledged; a listener: its backlog */
 	/* TCP only, else 0 */
 	uint32_t rtt_us, rttvar_us, rto_us;
 	uint32_t cwnd, ssthresh; /* segments; ssthresh 0: not yet set */
@@ -29,8 +29,8 @@ struct berth_socket_info {
 	uint32_t send_window;	 /* bytes the peer takes */
 	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_out, segments_in;
-	uint32_t retransmits;	 /* segments sent again, in all */
-	const char *congestion;	 /* "reno" */
+	uint32_t retransmits;	/* segments sent again, in all */
+	const char *congestion; /* "reno" */
 };
 
 /*
@@ -39,8 +39,7 @@ struct berth_socket_info {
  * not open or close sockets.
  */
 BERTH_EXPORT int berth_socket_each(struct berth_stack *stack,
-				   int (*each)(void *context, const struct berth_socket_info *info),
-				   void *context);
+				   int (*each)(void *context, const struct berth_socket_info *info), void *context);
 /* The same for the one at fd. Returns 0 or -EBADF. */
 BERTH_EXPORT int berth_socket_inspect(struct berth_stack *stack, int fd, struct berth_socket_info *ret_info);
 
@@ -48,8 +47,7 @@ BERTH_EXPORT int berth_socket_inspect(struct berth_stack *stack, int fd, struct 
  * Who holds port: fills ret_fds with up to max descriptors bound to it (-1 for
  * holders without one) and returns how many holders there are.
  */
-BERTH_EXPORT int berth_port_holders(struct berth_stack *stack, uint8_t protocol, uint16_t port, int *ret_fds,
-				    int max);
+BERTH_EXPORT int berth_port_holders(struct berth_stack *stack, uint8_t protocol, uint16_t port, int *ret_fds, int max);
 
 /* The registered name of a port ("http" for 80, IANA), or NULL. protocol: 6 or 17. */
 BERTH_EXPORT const char *berth_service_name(uint8_t protocol, uint16_t port);

@@ -66,8 +66,7 @@ BERTH_EXPORT void berth_link_remove(struct berth_link *link);
  * Give link an address; the prefix becomes a route. Returns 0, -EEXIST,
  * -EINVAL (no unicast address, or length out of range) or -ENOMEM.
  */
-BERTH_EXPORT int berth_link_add_address(struct berth_link *link, struct berth_ip address,
-					unsigned prefix_length);
+BERTH_EXPORT int berth_link_add_address(struct berth_link *link, struct berth_ip address, unsigned prefix_length);
 /* Returns 0 or -EADDRNOTAVAIL. */
 BERTH_EXPORT int berth_link_remove_address(struct berth_link *link, struct berth_ip address);
 

@@ -23,12 +23,12 @@ struct berth_host;
 struct berth_net_config {
 	uint64_t seed;
 	berth_time now;
-	const char *name;	   /* "default" when NULL; copied */
-	struct berth_ip subnet4;   /* all zero: 10.77.0.0 */
-	unsigned subnet4_length;   /* 0: 16 */
-	struct berth_ip subnet6;   /* all zero: fd77::/64 */
-	unsigned mtu;		   /* 0: 1500 */
-	unsigned superframe;	   /* as in berth_link_config; UINT_MAX: none; 0: 64 KiB */
+	const char *name;	 /* "default" when NULL; copied */
+	struct berth_ip subnet4; /* all zero: 10.77.0.0 */
+	unsigned subnet4_length; /* 0: 16 */
+	struct berth_ip subnet6; /* all zero: fd77::/64 */
+	unsigned mtu;		 /* 0: 1500 */
+	unsigned superframe;	 /* as in berth_link_config; UINT_MAX: none; 0: 64 KiB */
 	const struct berth_allocator *allocator;
 	struct berth_limits limits; /* of each host's stack */
 };
@@ -75,8 +75,7 @@ BERTH_EXPORT struct berth_conditions berth_host_conditions(const struct berth_ho
  */
 BERTH_EXPORT int berth_pair_set_conditions(struct berth_host *from, struct berth_host *to,
 					   const struct berth_conditions *conditions);
-BERTH_EXPORT struct berth_conditions berth_pair_conditions(const struct berth_host *from,
-							   const struct berth_host *to);
+BERTH_EXPORT struct berth_conditions berth_pair_conditions(const struct berth_host *from, const struct berth_host *to);
 
 /* What a cable has done so far. */
 struct berth_cable_info {
@@ -91,7 +90,7 @@ BERTH_EXPORT struct berth_cable_info berth_pair_cable(const struct berth_host *f
 /* A frame where it leaves or reaches a host. */
 struct berth_frame {
 	struct berth_host *host;
-	int direction;	     /* BERTH_OUT or BERTH_IN */
+	int direction;	      /* BERTH_OUT or BERTH_IN */
 	const uint8_t *bytes; /* Ethernet, as a cable would carry it: cut to segments, with checksums */
 	size_t length;
 	berth_time time;
@@ -103,8 +102,8 @@ struct berth_frame {
  * that cables drop. NULL ends it. While nobody looks it costs nothing. frame
  * must not call back into the network.
  */
-BERTH_EXPORT void berth_net_observe(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame),
-				    void *context);
+BERTH_EXPORT void berth_net_observe(struct berth_net *net,
+				    void (*frame)(void *context, const struct berth_frame *frame), void *context);
 
 /* Move every frame that is due, run every timer that is due. Call after API calls, too. */
 BERTH_EXPORT void berth_net_advance(struct berth_net *net, berth_time now);

@@ -26,8 +26,7 @@ struct berth_packet_pool;
  * Make a pool that holds at most limit bytes of packet memory (0: no limit).
  * allocator NULL means malloc. Returns NULL when there is no memory.
  */
-BERTH_EXPORT struct berth_packet_pool *berth_packet_pool_new(const struct berth_allocator *allocator,
-							     size_t limit);
+BERTH_EXPORT struct berth_packet_pool *berth_packet_pool_new(const struct berth_allocator *allocator, size_t limit);
 BERTH_EXPORT struct berth_packet_pool *berth_packet_pool_ref(struct berth_packet_pool *pool);
 BERTH_EXPORT void berth_packet_pool_unref(struct berth_packet_pool *pool);
 
@@ -35,11 +34,9 @@ BERTH_EXPORT void berth_packet_pool_unref(struct berth_packet_pool *pool);
  * Make an empty packet with room for headroom bytes in front and size bytes
  * behind. The caller owns the one reference. NULL: no memory, or over the limit.
  */
-BERTH_EXPORT struct berth_packet *berth_packet_new(struct berth_packet_pool *pool, size_t headroom,
-						   size_t size);
+BERTH_EXPORT struct berth_packet *berth_packet_new(struct berth_packet_pool *pool, size_t headroom, size_t size);
 /* Make a packet that holds a copy of size bytes, with default headroom. */
-BERTH_EXPORT struct berth_packet *berth_packet_copy(struct berth_packet_pool *pool, const void *bytes,
-						    size_t size);
+BERTH_EXPORT struct berth_packet *berth_packet_copy(struct berth_packet_pool *pool, const void *bytes, size_t size);
 BERTH_EXPORT struct berth_packet *berth_packet_ref(struct berth_packet *packet);
 BERTH_EXPORT void berth_packet_unref(struct berth_packet *packet);
 

@@ -68,10 +68,10 @@ enum {
 };
 
 struct berth_protocol {
-	const char *name; /* "tcp" */
-	uint8_t number;	  /* IP protocol number */
-	int type;	  /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
-	unsigned flags;	  /* BERTH_PROTOCOL_* */
+	const char *name;  /* "tcp" */
+	uint8_t number;	   /* IP protocol number */
+	int type;	   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+	unsigned flags;	   /* BERTH_PROTOCOL_* */
 	size_t state_size; /* bytes of protocol state behind each socket, zeroed at open */
 
 	/* A stack takes the protocol in or goes away: per-stack state, if any. */
@@ -104,11 +104,10 @@ struct berth_protocol {
 	unsigned (*readiness)(struct berth_socket *socket);
 
 	/* A packet of this protocol; data is at the transport header. Takes ownership. */
-	void (*input)(struct berth_stack *stack, struct berth_packet *packet,
-		      const struct berth_ip_info *info);
+	void (*input)(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info);
 	/* quoted: at least the first 8 bytes of our transport header. */
-	void (*error)(struct berth_stack *stack, const struct berth_ip_error *error,
-		      const uint8_t *quoted, size_t length);
+	void (*error)(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted,
+		      size_t length);
 };
 
 /*
@@ -143,8 +142,7 @@ BERTH_EXPORT int berth_socket_spawn(struct berth_socket *listener, const struct 
  */
 BERTH_EXPORT struct berth_socket *berth_socket_lookup(struct berth_stack *stack, uint8_t protocol,
 						      const struct berth_endpoint *local,
-						      const struct berth_endpoint *remote,
-						      struct berth_link *link);
+						      const struct berth_endpoint *remote, struct berth_link *link);
 
 /*
  * Send packet, whose data begins with the transport header, from the socket's
@@ -152,8 +150,8 @@ BERTH_EXPORT struct berth_socket *berth_socket_lookup(struct berth_stack *stack,
  * Internet checksum with pseudo header goes (field zeroed by the caller), or
  * -1 for none. Returns 0 or a negative errno (-ENETUNREACH, -EMSGSIZE, …).
  */
-BERTH_EXPORT int berth_socket_output(struct berth_socket *socket, struct berth_packet *packet,
-				     struct berth_ip to, int checksum_offset);
+BERTH_EXPORT int berth_socket_output(struct berth_socket *socket, struct berth_packet *packet, struct berth_ip to,
+				     int checksum_offset);
 /* Check a received transport checksum with pseudo header: true if right (or vouched for). */
 BERTH_EXPORT bool berth_checksum_ok(const struct berth_packet *packet, const struct berth_ip_info *info);
 /* Tell the sender of packet (data at transport header) that nobody listens there: ICMP port unreachable. */
@@ -163,10 +161,10 @@ BERTH_EXPORT void berth_refuse(struct berth_stack *stack, const struct berth_pac
 /* Timers for protocols: the caller's memory, armed with a deadline, run once. */
 struct berth_timer {
 	void (*run)(struct berth_timer *timer);
-	berth_time deadline;   /* read only: when it is due */
-	berth_time position_;  /* the heap's own */
+	berth_time deadline;  /* read only: when it is due */
+	berth_time position_; /* the heap's own */
 	uint64_t sequence_;
-	size_t index_;	       /* 0: not armed */
+	size_t index_; /* 0: not armed */
 };
 /* Arm, or move, timer to run at deadline. timer->run is set. Returns 0 or -ENOMEM. */
 BERTH_EXPORT int berth_timer_set(struct berth_stack *stack, struct berth_timer *timer, berth_time deadline);

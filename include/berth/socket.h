@@ -80,8 +80,7 @@ BERTH_EXPORT int berth_socket(struct berth_stack *stack, int domain, int type, i
  * Errors: EBADF, EINVAL (bound already, or length), EADDRINUSE,
  * EADDRNOTAVAIL, EAFNOSUPPORT. POSIX: bind().
  */
-BERTH_EXPORT int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address,
-			    socklen_t length);
+BERTH_EXPORT int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length);
 /* Errors: EBADF, EOPNOTSUPP, EINVAL, EADDRINUSE. POSIX: listen(). */
 BERTH_EXPORT int berth_listen(struct berth_stack *stack, int fd, int backlog);
 /*
@@ -90,23 +89,20 @@ BERTH_EXPORT int berth_listen(struct berth_stack *stack, int fd, int backlog);
  * SOCK_NONBLOCK. Errors: EBADF, EINVAL (not listening), EOPNOTSUPP, EAGAIN,
  * EMFILE. POSIX: accept(); Linux: accept4().
  */
-BERTH_EXPORT int berth_accept(struct berth_stack *stack, int fd, struct sockaddr *address,
-			      socklen_t *length, int flags);
+BERTH_EXPORT int berth_accept(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length,
+			      int flags);
 /*
  * Connect; AF_UNSPEC dissolves. Errors: EBADF, EINPROGRESS, EALREADY, EISCONN,
  * ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL (no port
  * left), EAFNOSUPPORT. POSIX: connect().
  */
-BERTH_EXPORT int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address,
-			       socklen_t length);
+BERTH_EXPORT int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length);
 
 /* Flags: MSG_DONTWAIT MSG_MORE MSG_NOSIGNAL MSG_CONFIRM. Errors as in POSIX: send(), Linux: send(2). */
-BERTH_EXPORT ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size,
-				int flags);
-BERTH_EXPORT ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size,
-				  int flags, const struct sockaddr *address, socklen_t length);
-BERTH_EXPORT ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message,
-				   int flags);
+BERTH_EXPORT ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags);
+BERTH_EXPORT ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
+				  const struct sockaddr *address, socklen_t length);
+BERTH_EXPORT ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message, int flags);
 /*
  * Flags: MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL. 0 is end of stream. POSIX: recv().
  * berth_recvmsg() with MSG_ERRQUEUE reads the errors that IP_RECVERR and
@@ -115,8 +111,8 @@ BERTH_EXPORT ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const stru
  * that was the cause, and whom it was sent to. It never waits: EAGAIN. ip(7).
  */
 BERTH_EXPORT ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags);
-BERTH_EXPORT ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size,
-				    int flags, struct sockaddr *address, socklen_t *length);
+BERTH_EXPORT ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags,
+				    struct sockaddr *address, socklen_t *length);
 BERTH_EXPORT ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message, int flags);
 
 /* how: SHUT_RD, SHUT_WR, SHUT_RDWR. Errors: EBADF, ENOTCONN, EINVAL. */
@@ -129,13 +125,11 @@ BERTH_EXPORT int berth_close(struct berth_stack *stack, int fd);
 /* End a connection with a RST (RFC 9293 §3.10.5) and give the descriptor back. */
 BERTH_EXPORT int berth_abort(struct berth_stack *stack, int fd);
 
-BERTH_EXPORT int berth_getsockname(struct berth_stack *stack, int fd, struct sockaddr *address,
-				   socklen_t *length);
-BERTH_EXPORT int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *address,
-				   socklen_t *length);
+BERTH_EXPORT int berth_getsockname(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length);
+BERTH_EXPORT int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length);
 /* Errors: EBADF, ENOPROTOOPT, EINVAL, EDOM. An option that is not there fails; none is ignored. */
-BERTH_EXPORT int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option,
-				  const void *value, socklen_t length);
+BERTH_EXPORT int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option, const void *value,
+				  socklen_t length);
 BERTH_EXPORT int berth_getsockopt(struct berth_stack *stack, int fd, int level, int option, void *value,
 				  socklen_t *length);
 /* Make calls on fd return at once (true) or wait by the wait hook (false). */

@@ -42,11 +42,9 @@ static inline void list_remove(struct list *node)
 }
 
 #define LIST_ITEM(node, type, member) CONTAINER_OF(node, type, member)
-#define LIST_FIRST(list, type, member) \
-	(list_empty(list) ? NULL : LIST_ITEM((list)->next, type, member))
+#define LIST_FIRST(list, type, member) (list_empty(list) ? NULL : LIST_ITEM((list)->next, type, member))
 /* The parameter is not called list: that would replace the struct's tag as well. */
-#define LIST_EACH(head, node) \
-	for (struct list *node = (head)->next; node != (head); node = node->next)
+#define LIST_EACH(head, node) for (struct list *node = (head)->next; node != (head); node = node->next)
 /* The body may remove node. */
 #define LIST_EACH_SAFE(head, node) \
 	for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \

@@ -82,7 +82,7 @@ struct berth_packet *berth_packet_new(struct berth_packet_pool *pool, size_t hea
 	if (headroom > BERTH_PACKET_MAX || size > BERTH_PACKET_MAX - headroom)
 		return NULL;
 	while (class_room[class] < headroom + size)
-		class++;
+		class ++;
 	if (pool->limit && pool->used + sizeof(*packet) + class_room[class] > pool->limit)
 		return NULL;
 	packet = take_or_make(pool, class);
@@ -93,7 +93,7 @@ struct berth_packet *berth_packet_new(struct berth_packet_pool *pool, size_t hea
 		.data = packet->buffer + headroom,
 		.room = class_room[class],
 		.refs = 1,
-		.size_class = (uint8_t)class,
+		.size_class = (uint8_t) class,
 	};
 	pool->used += packet_truesize(packet);
 	pool->refs++;

@@ -109,7 +109,8 @@ static int stream(struct capture *capture, int fd)
 
 		if (!pass_blocks(capture)) {
 			if (errno != EPIPE)
-				fprintf(stderr, "berth capture: %s: can't be written: %s\n", capture->file, strerror(errno));
+				fprintf(stderr, "berth capture: %s: can't be written: %s\n", capture->file,
+					strerror(errno));
 			return CLI_FAILED;
 		}
 		if (stopped || enough(capture))

@@ -51,7 +51,8 @@ static void other_text(const json_t *link, char *text, size_t size)
 		long long count = api_number(link, keys[i]);
 
 		if (count && used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%lld %s", used ? ", " : "", count, keys[i]);
+			used += (size_t)snprintf(text + used, size - used, "%s%lld %s", used ? ", " : "", count,
+						 keys[i]);
 	}
 }
 
@@ -142,8 +143,8 @@ static bool is_direction(const char *word)
 /* The words that begin conditions; no host should be called so. */
 static bool begins_conditions(const char *word)
 {
-	static const char *const words[] = { "delay", "rtt", "loss", "duplicate", "corrupt", "reorder", "rate", "limit",
-					     "cut", "mend" };
+	static const char *const words[] = { "delay",	"rtt",	"loss",	 "duplicate", "corrupt",
+					     "reorder", "rate", "limit", "cut",	      "mend" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (!strcmp(word, words[i]))
@@ -170,8 +171,8 @@ static int link_set(const struct link_call *call)
 	hosts = take_hosts(call, &at);
 	if (!at || at == call->argc) {
 		json_decref(hosts);
-		return usage_error(call->command, at ? "set: no condition is named (as in delay 40ms loss 1%%)" :
-						       "set: whose cable? A host's name comes first");
+		return usage_error(call->command, at ? "set: no condition is named (as in delay 40ms loss 1%%)"
+						     : "set: whose cable? A host's name comes first");
 	}
 	if (is_direction(call->argv[at]))
 		direction = call->argv[at++];
@@ -190,7 +191,8 @@ static int link_reset(const struct link_call *call)
 	hosts = take_hosts(call, &at);
 	if (at < call->argc) {
 		json_decref(hosts);
-		return usage_error(call->command, "reset: '%s' is not expected; it takes up to two hosts", call->argv[at]);
+		return usage_error(call->command, "reset: '%s' is not expected; it takes up to two hosts",
+				   call->argv[at]);
 	}
 	return changes_make(call, json_pack("[{s:o, s:b}]", "hosts", hosts, "reset", 1));
 }
@@ -288,8 +290,8 @@ static int heal_run(const struct command *command, int argc, char **argv)
 
 		if (strstr(api_string(link, "conditions"), "cut"))
 			json_array_append_new(changes, json_pack("{s:o, s:s, s:[s]}", "hosts",
-								 from && to ? json_pack("[s, s]", from, to) :
-									      json_pack("[s]", from ? from : to),
+								 from && to ? json_pack("[s, s]", from, to)
+									    : json_pack("[s]", from ? from : to),
 								 "direction", from ? "out" : "in", "words", "mend"));
 	}
 	json_decref(links);

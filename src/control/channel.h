@@ -56,17 +56,17 @@ enum channel_type {
 	 * supervisor -> daemon; each is answered by one message of the same type
 	 * and tag unless it says one-way. result: 0 or a count, or -errno.
 	 */
-	CHANNEL_HELLO = 1, /* first on every connection. payload: struct channel_hello;
+	CHANNEL_HELLO = 1,   /* first on every connection. payload: struct channel_hello;
 			      reply payload: struct channel_welcome */
-	CHANNEL_PUBLISH,   /* payload: struct channel_publish. -EADDRINUSE, -EACCES, … */
-	CHANNEL_SOCKET,	   /* one-way. id domain kind protocol; fd: the daemon's end (datagram kinds) */
-	CHANNEL_BIND,	   /* id, address */
-	CHANNEL_LISTEN,	   /* id, value = backlog */
-	CHANNEL_CONNECT,   /* id, address; value = 1 when non-blocking. result 0: established, connect
+	CHANNEL_PUBLISH,     /* payload: struct channel_publish. -EADDRINUSE, -EACCES, … */
+	CHANNEL_SOCKET,	     /* one-way. id domain kind protocol; fd: the daemon's end (datagram kinds) */
+	CHANNEL_BIND,	     /* id, address */
+	CHANNEL_LISTEN,	     /* id, value = backlog */
+	CHANNEL_CONNECT,     /* id, address; value = 1 when non-blocking. result 0: established, connect
 			      the program's socket to ".d" (or to the name in the payload, if any:
 			      express). -EINPROGRESS: a CHANNEL_CONNECTED follows with the same tag.
 			      Datagram and AF_UNSPEC (disconnect): result is all there is */
-	CHANNEL_ATTACH,	   /* one-way, before connecting to ".d": value = count of filler bytes that the
+	CHANNEL_ATTACH,	     /* one-way, before connecting to ".d": value = count of filler bytes that the
 			      program's socket holds; the daemon throws them away once it is established */
 	CHANNEL_GETSOCKNAME, /* id. reply: address */
 	CHANNEL_GETPEERNAME, /* id, flags may have CHANNEL_PEER_ID. reply: address */
@@ -81,11 +81,11 @@ enum channel_type {
 
 	/* daemon -> supervisor, not asked for */
 	CHANNEL_CONNECTED = 64, /* tag of the CHANNEL_CONNECT; result 0 or -errno (payload: express name) */
-	CHANNEL_RESET,	/* id: find the program's socket (it is connected to the daemon), send one byte
+	CHANNEL_RESET,		/* id: find the program's socket (it is connected to the daemon), send one byte
 			   from it with MSG_DONTWAIT, and answer with the same type and id: the
 			   daemon then closes its end with that byte unread, which the program sees
 			   as ECONNRESET */
-	CHANNEL_TELL,	/* payload: text for the user, a line, to print on stderr after "berth: " */
+	CHANNEL_TELL,		/* payload: text for the user, a line, to print on stderr after "berth: " */
 };
 
 enum {
@@ -104,7 +104,7 @@ struct channel_message {
 	uint16_t domain, kind; /* AF_*, SOCK_* without flags */
 	uint16_t protocol;
 	uint16_t address_length;
-	int32_t pid;	       /* thread group that made the call */
+	int32_t pid; /* thread group that made the call */
 	uint32_t control_length;
 	uint32_t payload_length;
 	uint32_t reserved;
@@ -121,10 +121,10 @@ struct channel_hello {
 	uint32_t version;
 	uint32_t flags;
 	uint64_t join_id;
-	char name[64];	   /* host name wanted; empty: made from the program's name */
-	char program[64];  /* basename of argv[0] */
-	uint8_t ip[16];	   /* struct berth_ip; zero: any */
-	int32_t pid;	   /* of the program's first process, or 0 if not started yet */
+	char name[64];	  /* host name wanted; empty: made from the program's name */
+	char program[64]; /* basename of argv[0] */
+	uint8_t ip[16];	  /* struct berth_ip; zero: any */
+	int32_t pid;	  /* of the program's first process, or 0 if not started yet */
 	uint32_t reserved;
 };
 
@@ -132,8 +132,8 @@ struct channel_welcome {
 	uint32_t version;
 	uint32_t reserved;
 	uint64_t join_id;
-	char name[64];	   /* the host's name as it is now */
-	char key[33];	   /* the network's, 32 hex digits */
+	char name[64]; /* the host's name as it is now */
+	char key[33];  /* the network's, 32 hex digits */
 	char network[31];
 	uint8_t ip4[16], ip6[16];
 };
@@ -153,7 +153,7 @@ enum {
 
 struct channel_tag {
 	uint32_t kind;
-	int32_t error;		    /* positive errno */
+	int32_t error; /* positive errno */
 	uint16_t source_length, destination_length;
 	uint32_t link_index;
 	uint32_t ttl, traffic_class;

@@ -71,8 +71,9 @@ static void detach_protocols(struct berth_stack *stack)
 
 static int add_loopback(struct berth_stack *stack)
 {
-	struct berth_link_config config = { .name = "lo", .type = BERTH_LINK_IP, .mtu = 65535,
-					    .flags = BERTH_LINK_NO_CHECKSUMS | BERTH_LINK_NO_DAD };
+	struct berth_link_config config = {
+		.name = "lo", .type = BERTH_LINK_IP, .mtu = 65535, .flags = BERTH_LINK_NO_CHECKSUMS | BERTH_LINK_NO_DAD
+	};
 	struct berth_ip one4 = ip_from_u32(0x7f000001), one6 = { { [15] = 1 } };
 	int r = berth_link_add(stack, &config, &stack->loopback);
 
@@ -120,8 +121,8 @@ struct berth_stack *berth_stack_new(const struct berth_stack_config *config)
 	list_init(&stack->sockets.ready);
 	list_init(&stack->sockets.later);
 	stack->route_generation = 1;
-	stack->packets = config->packets ? berth_packet_pool_ref(config->packets) :
-					   berth_packet_pool_new(stack->allocator, stack->limits.memory);
+	stack->packets = config->packets ? berth_packet_pool_ref(config->packets)
+					 : berth_packet_pool_new(stack->allocator, stack->limits.memory);
 	if (stack_init(stack) < 0) {
 		berth_stack_free(stack);
 		return NULL;
@@ -165,8 +166,7 @@ static void receive(struct berth_stack *stack, struct berth_link *link, struct b
 		ip_input(stack, link, packet);
 }
 
-void berth_stack_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet,
-		       berth_time now)
+void berth_stack_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet, berth_time now)
 {
 	clock_set(stack, now);
 	receive(stack, link, packet);

@@ -21,16 +21,13 @@ enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30, BODY_MAX = 1 << 18, LAST_WORDS =
 
 static const struct resource {
 	const char *path;
-	json_t *(*report)(struct daemon *daemon);				       /* GET */
+	json_t *(*report)(struct daemon *daemon);					    /* GET */
 	json_t *(*change)(struct daemon *daemon, const json_t *body, unsigned *ret_status); /* PUT, or NULL */
 	int (*stream)(struct daemon *daemon, struct MHD_Connection *connection);	    /* GET, instead of report */
 } resources[] = {
-	{ "/v1/network", report_network, NULL, NULL },
-	{ "/v1/hosts", report_hosts, NULL, NULL },
-	{ "/v1/sockets", report_sockets, NULL, NULL },
-	{ "/v1/events", report_events, NULL, NULL },
-	{ "/v1/links", report_links, links_change, NULL },
-	{ "/v1/capture", NULL, NULL, capture_start },
+	{ "/v1/network", report_network, NULL, NULL },	   { "/v1/hosts", report_hosts, NULL, NULL },
+	{ "/v1/sockets", report_sockets, NULL, NULL },	   { "/v1/events", report_events, NULL, NULL },
+	{ "/v1/links", report_links, links_change, NULL }, { "/v1/capture", NULL, NULL, capture_start },
 };
 
 /* A request's body while it comes in. */
@@ -96,8 +93,8 @@ static enum MHD_Result answer(struct daemon *daemon, struct MHD_Connection *conn
 		if (!strcmp(method, "PUT") && resources[i].change)
 			return change(daemon, connection, &resources[i], upload);
 		return respond_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				     resources[i].change ? "this can be read (GET) or changed (PUT)" :
-							   "this can only be read (GET)");
+				     resources[i].change ? "this can be read (GET) or changed (PUT)"
+							 : "this can only be read (GET)");
 	}
 	return respond_error(connection, MHD_HTTP_NOT_FOUND, "there is no such path");
 }
@@ -163,8 +160,9 @@ static void events_ready(struct loop_watch *watch, uint32_t events)
 
 int api_open(struct daemon *daemon, int listener)
 {
-	daemon->api = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, daemon,
-				       MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	daemon->api = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+				       NULL, handle, daemon, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+				       MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 				       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 	const union MHD_DaemonInfo *info =
 		daemon->api ? MHD_get_daemon_info(daemon->api, MHD_DAEMON_INFO_EPOLL_FD) : NULL;

@@ -36,8 +36,8 @@ static void sweep_sometimes(struct request *request)
 		return;
 	plugs_sweep(request->host);
 	LIST_EACH(&daemon->hosts, node)
-	LIST_EACH(&LIST_ITEM(node, struct host, node)->plugs, inner)
-	idle++;
+		LIST_EACH(&LIST_ITEM(node, struct host, node)->plugs, inner)
+			idle++;
 	daemon->idle_plugs = 0;
 	daemon->sweep_at = MAX(idle, 256);
 }

@@ -60,9 +60,9 @@ static long interface_of(struct capture *capture, struct berth_host *host)
 	for (size_t i = 0; i < capture->interface_count; i++)
 		if (!strcmp(capture->interfaces[i].name, name))
 			return (long)i;
-	grown = capture->interface_count < HOSTS_MAX ?
-			realloc(capture->interfaces, (capture->interface_count + 1) * sizeof(*grown)) :
-			NULL;
+	grown = capture->interface_count < HOSTS_MAX
+			? realloc(capture->interfaces, (capture->interface_count + 1) * sizeof(*grown))
+			: NULL;
 	if (!grown)
 		return -1;
 	capture->interfaces = grown;
@@ -193,8 +193,7 @@ int capture_start(struct daemon *daemon, struct MHD_Connection *connection)
 
 void captures_end(struct daemon *daemon)
 {
-	LIST_EACH(&daemon->captures, node)
-	{
+	LIST_EACH(&daemon->captures, node) {
 		struct capture *capture = LIST_ITEM(node, struct capture, node);
 
 		capture->ended = true;

@@ -50,8 +50,7 @@ void channel_accept(struct loop_watch *watch, uint32_t events)
 
 static void forget_connects(struct channel *channel)
 {
-	LIST_EACH(&channel->host->plugs, node)
-	{
+	LIST_EACH(&channel->host->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
 		if (plug->connect_channel == channel)
 			plug->connect_channel = NULL;
@@ -68,7 +67,7 @@ void channel_free(struct channel *channel)
 		close(fd);
 	}
 	LIST_EACH_SAFE(&channel->outgoing, node)
-	free(LIST_ITEM(node, struct outgoing, node));
+		free(LIST_ITEM(node, struct outgoing, node));
 	list_remove(&channel->node);
 	if (host)
 		forget_connects(channel);

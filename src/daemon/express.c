@@ -28,8 +28,7 @@ static bool listens_at(struct plug *plug, const struct berth_endpoint *wanted)
 
 static struct plug *find_listener(struct host *host, const struct berth_endpoint *wanted)
 {
-	LIST_EACH(&host->plugs, node)
-	{
+	LIST_EACH(&host->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
 		if (listens_at(plug, wanted) && plug_is_alive(plug))
 			return plug;

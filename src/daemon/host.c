@@ -35,8 +35,7 @@ static void hook_ready(void *context, int fd, unsigned events)
 
 static struct host *find_by_join(struct daemon *daemon, uint64_t join_id)
 {
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->join_id == join_id && !host->leaving && !host->gateway)
 			return host;
@@ -46,8 +45,7 @@ static struct host *find_by_join(struct daemon *daemon, uint64_t join_id)
 
 struct host *host_of_ip(struct daemon *daemon, struct berth_ip ip)
 {
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (ip_equal(berth_host_ip4(host->host), ip) || ip_equal(berth_host_ip6(host->host), ip))
 			return host;
@@ -94,8 +92,7 @@ static struct host *find_by_name(struct daemon *daemon, const char *name)
 {
 	struct berth_host *found = berth_net_find_host(daemon->net, name);
 
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (found && host->host == found)
 			return host;
@@ -202,7 +199,7 @@ void host_leave(struct host *host)
 	host->leaving = true;
 	host_touch(host);
 	LIST_EACH_SAFE(&host->published, node)
-	publish_free(LIST_ITEM(node, struct publish, node));
+		publish_free(LIST_ITEM(node, struct publish, node));
 	/* Ends of ours tell by themselves when the program's last byte was taken. */
 	for (struct list *node = host->plugs.next; node != &host->plugs;) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
@@ -222,7 +219,7 @@ void host_free(struct host *host)
 		return;
 	struct daemon *daemon = host->daemon;
 	LIST_EACH_SAFE(&host->published, node)
-	publish_free(LIST_ITEM(node, struct publish, node));
+		publish_free(LIST_ITEM(node, struct publish, node));
 	while (!list_empty(&host->plugs))
 		plug_abort(LIST_FIRST(&host->plugs, struct plug, node));
 	berth_net_advance(daemon->net, daemon->loop.now); /* the resets are to be heard */
@@ -252,8 +249,8 @@ static bool has_left(struct host *host)
 static bool any_published(const struct daemon *daemon)
 {
 	LIST_EACH((struct list *)&daemon->hosts, node)
-	if (!list_empty(&LIST_ITEM(node, struct host, node)->published))
-		return true;
+		if (!list_empty(&LIST_ITEM(node, struct host, node)->published))
+			return true;
 	return false;
 }
 
@@ -276,8 +273,7 @@ void hosts_reap(struct daemon *daemon)
 {
 	size_t staying = 0;
 
-	LIST_EACH_SAFE(&daemon->hosts, node)
-	{
+	LIST_EACH_SAFE(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->gateway)
 			continue;

@@ -13,8 +13,7 @@
 
 static struct berth_link *link_named(struct berth_stack *stack, const char *name)
 {
-	LIST_EACH(&stack->links, node)
-	{
+	LIST_EACH(&stack->links, node) {
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
 		if (!strncmp(link->name, name, IFNAMSIZ))
 			return link;
@@ -24,8 +23,7 @@ static struct berth_link *link_named(struct berth_stack *stack, const char *name
 
 static struct berth_link *link_numbered(struct berth_stack *stack, int index)
 {
-	LIST_EACH(&stack->links, node)
-	{
+	LIST_EACH(&stack->links, node) {
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
 		if ((int)link->index == index)
 			return link;
@@ -35,8 +33,7 @@ static struct berth_link *link_numbered(struct berth_stack *stack, int index)
 
 static struct link_address *address4_of(struct berth_link *link)
 {
-	LIST_EACH(&link->addresses, node)
-	{
+	LIST_EACH(&link->addresses, node) {
 		struct link_address *address = LIST_ITEM(node, struct link_address, node);
 		if (ip_is4(address->ip))
 			return address;
@@ -108,8 +105,7 @@ static int32_t get_list(struct request *request)
 {
 	size_t room = request->payload_length, used = 0, needed = 0;
 
-	LIST_EACH(&request->host->stack->links, node)
-	{
+	LIST_EACH(&request->host->stack->links, node) {
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
 		struct link_address *address = address4_of(link);
 		struct ifreq entry = { 0 };

@@ -46,8 +46,7 @@ __attribute__((format(printf, 3, 4))) static bool refuse(struct refusal *refusal
 
 static struct host *host_by_name(struct daemon *daemon, const char *name)
 {
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 
 		if (!host->leaving && !strcmp(berth_host_name(host->host), name))
@@ -67,10 +66,12 @@ static bool read_hosts(struct daemon *daemon, const json_t *names, struct change
 
 		*hosts[i] = name ? host_by_name(daemon, name) : NULL;
 		if (!*hosts[i])
-			return refuse(refusal, STATUS_BAD, "there is no host '%.70s' (berth ps lists them)", name ? name : "");
+			return refuse(refusal, STATUS_BAD, "there is no host '%.70s' (berth ps lists them)",
+				      name ? name : "");
 	}
 	if (change->a && change->a == change->b)
-		return refuse(refusal, STATUS_BAD, "'%s' twice: loopback has no cable", berth_host_name(change->a->host));
+		return refuse(refusal, STATUS_BAD, "'%s' twice: loopback has no cable",
+			      berth_host_name(change->a->host));
 	return true;
 }
 
@@ -78,11 +79,12 @@ static bool read_direction(const json_t *json, struct change *change, struct ref
 {
 	const char *direction = json_get_text(json, "direction", "both");
 
-	change->direction = !strcmp(direction, "out")  ? BERTH_OUT :
-			    !strcmp(direction, "in")   ? BERTH_IN :
-			    !strcmp(direction, "both") ? BERTH_BOTH :
-							 0;
-	return change->direction || refuse(refusal, STATUS_BAD, "direction: '%.20s' is none of in, out, both", direction);
+	change->direction = !strcmp(direction, "out")	 ? BERTH_OUT
+			    : !strcmp(direction, "in")	 ? BERTH_IN
+			    : !strcmp(direction, "both") ? BERTH_BOTH
+							 : 0;
+	return change->direction ||
+	       refuse(refusal, STATUS_BAD, "direction: '%.20s' is none of in, out, both", direction);
 }
 
 static bool read_words(const json_t *words, struct change *change, struct refusal *refusal)
@@ -102,8 +104,7 @@ static bool read_words(const json_t *words, struct change *change, struct refusa
 /* Is any express conversation of a (with b, unless NULL) alive? The kernel carries it past every cable. */
 static bool express_lives(struct host *a, struct host *b)
 {
-	LIST_EACH(&a->plugs, node)
-	{
+	LIST_EACH(&a->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
 		struct host *other;
 
@@ -132,8 +133,8 @@ static bool reachable(const struct change *change, struct refusal *refusal)
 
 	if (change->reset)
 		return true;
-	express = change->b ? express_lives(change->a, change->b) || express_lives(change->b, change->a) :
-			      express_touches(change->a);
+	express = change->b ? express_lives(change->a, change->b) || express_lives(change->b, change->a)
+			    : express_touches(change->a);
 	if (!express)
 		return true;
 	return refuse(refusal, STATUS_CONFLICT,
@@ -149,8 +150,8 @@ static bool words_make_sense(const struct change *change, struct refusal *refusa
 		return true;
 	if (!change->a)
 		return refuse(refusal, STATUS_BAD, "hosts: at least one name is needed");
-	trial = change->b ? berth_pair_conditions(change->a->host, change->b->host) :
-			    berth_host_conditions(change->a->host, change->direction);
+	trial = change->b ? berth_pair_conditions(change->a->host, change->b->host)
+			  : berth_host_conditions(change->a->host, change->direction);
 	refusal->status = STATUS_BAD;
 	return berth_conditions_parse(&trial, change->words, change->word_count, refusal->text,
 				      sizeof(refusal->text)) == 0;
@@ -223,8 +224,7 @@ static int make_change(struct daemon *daemon, const struct change *change)
 		change_cable(change, change->a);
 		return change->reset ? reset_pairs_of(change, change->a) : 0;
 	}
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 
 		change_cable(change, host);
@@ -256,9 +256,9 @@ json_t *links_change(struct daemon *daemon, const json_t *body, unsigned *ret_st
 int links_conditioned(struct host *a, struct host *b)
 {
 	struct berth_conditions all[] = {
-		berth_host_conditions(a->host, BERTH_OUT),   berth_host_conditions(a->host, BERTH_IN),
-		berth_host_conditions(b->host, BERTH_OUT),   berth_host_conditions(b->host, BERTH_IN),
-		berth_pair_conditions(a->host, b->host),     berth_pair_conditions(b->host, a->host),
+		berth_host_conditions(a->host, BERTH_OUT), berth_host_conditions(a->host, BERTH_IN),
+		berth_host_conditions(b->host, BERTH_OUT), berth_host_conditions(b->host, BERTH_IN),
+		berth_pair_conditions(a->host, b->host),   berth_pair_conditions(b->host, a->host),
 	};
 
 	for (size_t i = 0; a != b && i < COUNT_OF(all); i++)
@@ -272,8 +272,8 @@ static json_t *link_of(const char *from, const char *to, const struct berth_cond
 {
 	char text[BERTH_CONDITIONS_STRLEN];
 
-	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I}", "from", from, "to",
-			 to, "conditions", berth_conditions_format(conditions, text), "packets_in",
+	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I}", "from",
+			 from, "to", to, "conditions", berth_conditions_format(conditions, text), "packets_in",
 			 (json_int_t)info->packets_in, "bytes_in", (json_int_t)info->bytes_in, "packets_out",
 			 (json_int_t)info->packets_out, "bytes_out", (json_int_t)info->bytes_out, "dropped", "loss",
 			 (json_int_t)info->lost, "limit", (json_int_t)info->over_limit, "cut", (json_int_t)info->cut,
@@ -303,8 +303,8 @@ static void add_pairs(json_t *list, struct host *host)
 		struct berth_cable_info info = berth_pair_cable(host->host, to);
 
 		if (to != host->host && (info.packets_in || !conditions_are_none(&conditions)))
-			json_array_append_new(list, link_of(berth_host_name(host->host), berth_host_name(to), &conditions,
-							    &info));
+			json_array_append_new(
+				list, link_of(berth_host_name(host->host), berth_host_name(to), &conditions, &info));
 	}
 }
 
@@ -312,15 +312,13 @@ json_t *report_links(struct daemon *daemon)
 {
 	json_t *list = json_array();
 
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 
 		if (!host->leaving)
 			add_host(list, host);
 	}
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 
 		if (!host->leaving)

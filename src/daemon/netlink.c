@@ -189,16 +189,14 @@ static void put_route(struct reply *reply, const struct route *route)
 static void dump_links(struct reply *reply, int family)
 {
 	LIST_EACH(&reply->plug->host->stack->links, node)
-	put_link(reply, LIST_ITEM(node, struct berth_link, node));
+		put_link(reply, LIST_ITEM(node, struct berth_link, node));
 }
 
 static void dump_addresses(struct reply *reply, int family)
 {
-	LIST_EACH(&reply->plug->host->stack->links, node)
-	{
+	LIST_EACH(&reply->plug->host->stack->links, node) {
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
-		LIST_EACH(&link->addresses, inner)
-		{
+		LIST_EACH(&link->addresses, inner) {
 			struct link_address *address = LIST_ITEM(inner, struct link_address, node);
 			if (!family || (family == AF_INET) == ip_is4(address->ip))
 				put_address(reply, link, address);
@@ -211,8 +209,7 @@ static void dump_routes(struct reply *reply, int family)
 	struct berth_host *host = reply->plug->host->host;
 
 	for (int f = AF_INET; f; f = f == AF_INET ? AF_INET6 : 0) {
-		LIST_EACH(&host->link->addresses, node)
-		{
+		LIST_EACH(&host->link->addresses, node) {
 			struct link_address *address = LIST_ITEM(node, struct link_address, node);
 			if (ip_is4(address->ip) != (f == AF_INET) || (family && family != f))
 				continue;
@@ -249,8 +246,7 @@ static int get_link(struct reply *reply)
 
 	if (request->nlmsg_len < NLMSG_LENGTH(sizeof(*wanted)))
 		return -EINVAL;
-	LIST_EACH(&reply->plug->host->stack->links, node)
-	{
+	LIST_EACH(&reply->plug->host->stack->links, node) {
 		struct berth_link *link = LIST_ITEM(node, struct berth_link, node);
 		bool named = name && !strncmp(RTA_DATA(name), link->name, RTA_PAYLOAD(name));
 		if (wanted->ifi_index > 0 ? (unsigned)wanted->ifi_index != link->index : !named)
@@ -331,8 +327,7 @@ static uint32_t choose_port(struct plug *plug)
 {
 	uint32_t port = (uint32_t)plug->pid;
 
-	LIST_EACH(&plug->host->plugs, node)
-	{
+	LIST_EACH(&plug->host->plugs, node) {
 		struct plug *other = LIST_ITEM(node, struct plug, node);
 		if (other != plug && other->netlink_port == port)
 			return (uint32_t)plug->id | 0x80000000; /* Linux: a negative one, when the pid is taken */

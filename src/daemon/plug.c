@@ -170,8 +170,7 @@ bool plug_is_alive(struct plug *plug)
 
 void plugs_sweep(struct host *host)
 {
-	LIST_EACH_SAFE(&host->plugs, node)
-	{
+	LIST_EACH_SAFE(&host->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
 		if (plug_is_alive(plug))
 			continue;

@@ -84,9 +84,9 @@ static int listen_outside(struct berth_ip ip, uint16_t port, int type, uint16_t 
 	if (fd < 0)
 		return -errno;
 	if (type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* past connections' TIME_WAIT is no obstacle */
-	if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
-	    (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) ||
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+			   sizeof(one)); /* past connections' TIME_WAIT is no obstacle */
+	if (bind(fd, (struct sockaddr *)&address, length) < 0 || (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) ||
 	    getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
 		int error = errno;
 		close(fd);

@@ -133,7 +133,7 @@ static struct flow *flow_new(struct publish *publish, const struct msghdr *messa
 	size_t count = 0;
 
 	LIST_EACH(&publish->flows, node)
-	count++;
+		count++;
 	if (count >= FLOWS_MAX)
 		plug_free(LIST_ITEM(publish->flows.prev, struct flow, node)->plug);
 	flow = calloc(1, sizeof(*flow));
@@ -157,8 +157,7 @@ static struct flow *flow_new(struct publish *publish, const struct msghdr *messa
 
 static struct flow *flow_find(struct publish *publish, const struct msghdr *message)
 {
-	LIST_EACH(&publish->flows, node)
-	{
+	LIST_EACH(&publish->flows, node) {
 		struct flow *flow = LIST_ITEM(node, struct flow, node);
 		if (flow->client_length == message->msg_namelen &&
 		    !memcmp(&flow->client, message->msg_name, message->msg_namelen))

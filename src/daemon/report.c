@@ -43,8 +43,7 @@ json_t *report_network(struct daemon *daemon)
 {
 	json_int_t hosts = 0;
 
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		hosts += !host->gateway && !host->leaving;
 	}
@@ -63,8 +62,7 @@ static json_t *published_of(const struct host *host)
 {
 	json_t *list = json_array();
 
-	LIST_EACH((struct list *)&host->published, node)
-	{
+	LIST_EACH((struct list *)&host->published, node) {
 		struct publish *publish = LIST_ITEM(node, struct publish, node);
 		json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s}", "address", ip_of(publish->real_ip),
 						      "real_port", publish->real_port, "port", publish->port,
@@ -77,8 +75,7 @@ json_t *report_hosts(struct daemon *daemon)
 {
 	json_t *list = json_array();
 
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->gateway || host->leaving)
 			continue;
@@ -201,8 +198,7 @@ json_t *report_sockets(struct daemon *daemon)
 {
 	struct walk walk = { .list = json_array() };
 
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		walk.host = LIST_ITEM(node, struct host, node);
 		plugs_sweep(walk.host);
 		berth_socket_each(walk.host->stack, add_socket, &walk);
@@ -214,8 +210,7 @@ json_t *report_events(struct daemon *daemon)
 {
 	json_t *list = json_array();
 
-	LIST_EACH(&daemon->hosts, node)
-	{
+	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 		json_t *events = json_object();
 		for (unsigned event = 0; berth_event_name(event); event++) {

@@ -41,7 +41,7 @@ struct daemon {
 	berth_time started;
 	struct list hosts;		  /* struct host, gateway included */
 	struct list channels;		  /* that said no HELLO yet */
-	struct list captures; /* struct capture */
+	struct list captures;		  /* struct capture */
 	struct list work;		  /* plugs whose stack socket wants to be looked at */
 	struct plug *plugs[PLUG_BUCKETS]; /* by id */
 	size_t idle_plugs, sweep_at;	  /* stream plugs with no end of ours, and when to look which are dead */

@@ -433,7 +433,7 @@ static struct plug *plug_of_end(struct daemon *daemon, int end)
 static void hear_first(struct host *host)
 {
 	LIST_EACH(&host->channels, node)
-	channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
+		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
 }
 
 void stream_accept(struct loop_watch *watch, uint32_t events)

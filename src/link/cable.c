@@ -104,7 +104,8 @@ static bool late_push(struct cable *cable, struct berth_packet *packet)
 
 	if (at == cable->late_room) {
 		size_t room = at ? at * 2 : 64;
-		struct late *heap = memory_grow(cable->allocator, cable->heap, at * sizeof(*heap), room * sizeof(*heap));
+		struct late *heap =
+			memory_grow(cable->allocator, cable->heap, at * sizeof(*heap), room * sizeof(*heap));
 
 		if (!heap)
 			return false;
@@ -189,8 +190,8 @@ static berth_time serialized(struct cable *cable, const struct berth_packet *pac
 
 	if (!rate)
 		return now;
-	cable->busy_until = MAX(cable->busy_until, now) +
-			    (berth_time)((unsigned __int128)packet->length * 8 * 1000000000 / rate);
+	cable->busy_until =
+		MAX(cable->busy_until, now) + (berth_time)((unsigned __int128)packet->length * 8 * 1000000000 / rate);
 	return cable->busy_until;
 }
 

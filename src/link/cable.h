@@ -21,13 +21,7 @@
 #include <berth/conditions.h>
 
 /* Why a packet did not arrive. */
-enum cable_drop {
-	CABLE_DROP_LOSS,
-	CABLE_DROP_LIMIT,
-	CABLE_DROP_CUT,
-	CABLE_DROP_MEMORY,
-	CABLE_DROPS
-};
+enum cable_drop { CABLE_DROP_LOSS, CABLE_DROP_LIMIT, CABLE_DROP_CUT, CABLE_DROP_MEMORY, CABLE_DROPS };
 
 struct cable_counters {
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;

@@ -34,8 +34,8 @@ struct unit {
 
 static const struct unit times[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
 static const struct unit rates[] = {
-	{ "bit", 1 },	   { "kbit", 1000 },  { "mbit", 1000000 }, { "gbit", 1000000000 },
-	{ "bps", 8 },	   { "kbps", 8000 },  { "mbps", 8000000 }, { "gbps", UINT64_C(8000000000) },
+	{ "bit", 1 }, { "kbit", 1000 }, { "mbit", 1000000 }, { "gbit", 1000000000 },
+	{ "bps", 8 }, { "kbps", 8000 }, { "mbps", 8000000 }, { "gbps", UINT64_C(8000000000) },
 };
 
 /* A decimal number of up to 9 digits before and after the point, times 10^9; *rest is what follows it. */
@@ -167,7 +167,8 @@ static int take_distribution(struct reader *reader, struct berth_conditions *to)
 		to->distribution = (enum berth_distribution)i;
 		return 0;
 	}
-	return complain(reader, "distribution: '%s' is none of uniform, normal, pareto, paretonormal", word ? word : "");
+	return complain(reader, "distribution: '%s' is none of uniform, normal, pareto, paretonormal",
+			word ? word : "");
 }
 
 static int take_delay(struct reader *reader, struct berth_conditions *to)
@@ -247,8 +248,10 @@ static int take_rate(struct reader *reader, struct berth_conditions *to)
 	if (!word)
 		return complain(reader, "rate: a rate is missing (as in rate 10mbit)");
 	if (!read_unit(word, rates, COUNT_OF(rates), &to->rate) || (to->rate && to->rate < 8))
-		return complain(reader, "rate: '%s' is not a rate (as in 10mbit; bit, kbit, mbit, gbit, or bps, kbps, mbps, "
-					"gbps for bytes)", word);
+		return complain(reader,
+				"rate: '%s' is not a rate (as in 10mbit; bit, kbit, mbit, gbit, or bps, kbps, mbps, "
+				"gbps for bytes)",
+				word);
 	return 0;
 }
 
@@ -274,7 +277,8 @@ static int take_one(struct reader *reader, const char *word, struct berth_condit
 		return to->cut = true, 0;
 	if (!strcmp(word, "mend"))
 		return to->cut = false, 0;
-	return complain(reader, "'%s' is no condition (delay, rtt, loss, duplicate, corrupt, reorder, rate, limit, cut, mend)",
+	return complain(reader,
+			"'%s' is no condition (delay, rtt, loss, duplicate, corrupt, reorder, rate, limit, cut, mend)",
 			word);
 }
 

@@ -103,8 +103,8 @@ static void fill_checksum(struct berth_packet *packet, const struct frame *frame
 	if (!place || frame->fragment)
 		return;
 	put_be16(packet->data + place, 0);
-	value = checksum_finish(checksum_add(pseudo_sum(frame), packet->data + frame->transport,
-					     frame->end - frame->transport));
+	value = checksum_finish(
+		checksum_add(pseudo_sum(frame), packet->data + frame->transport, frame->end - frame->transport));
 	put_be16(packet->data + place, value || frame->protocol != PROTOCOL_UDP ? value : 0xffff);
 }
 
@@ -150,7 +150,7 @@ static void patch_transport(struct berth_packet *part, const struct cut *cut, si
 
 	put_be32(transport + 4, get_be32(transport + 4) + (uint32_t)offset);
 	if (!last)
-		transport[13] &= (uint8_t)~(WIRE_TCP_FIN | WIRE_TCP_PSH);
+		transport[13] &= (uint8_t) ~(WIRE_TCP_FIN | WIRE_TCP_PSH);
 	if (offset)
 		transport[13] &= (uint8_t)~WIRE_TCP_CWR;
 }

@@ -233,8 +233,7 @@ void berth_net_remove_host(struct berth_host *host)
 
 struct berth_host *berth_net_find_host(struct berth_net *net, const char *name)
 {
-	LIST_EACH(&net->hosts, node)
-	{
+	LIST_EACH(&net->hosts, node) {
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		if (!strcasecmp(host->name, name))
 			return host;

@@ -72,7 +72,7 @@ void berth_net_free(struct berth_net *net)
 	if (!net)
 		return;
 	LIST_EACH_SAFE(&net->hosts, node)
-	berth_net_remove_host(LIST_ITEM(node, struct berth_host, node));
+		berth_net_remove_host(LIST_ITEM(node, struct berth_host, node));
 	switch_fini(&net->sw);
 	timers_fini(&net->wires);
 	if (net->packets)
@@ -84,8 +84,7 @@ static bool run_stacks(struct berth_net *net, berth_time now)
 {
 	bool ran = false;
 
-	LIST_EACH(&net->hosts, node)
-	{
+	LIST_EACH(&net->hosts, node) {
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		if (berth_stack_deadline(host->stack) > now)
 			continue;
@@ -140,8 +139,7 @@ berth_time berth_net_deadline(const struct berth_net *net)
 
 	if (!list_empty(&net->resolvers))
 		return net->now;
-	LIST_EACH((struct list *)&net->hosts, node)
-	{
+	LIST_EACH((struct list *)&net->hosts, node) {
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		deadline = MIN(deadline, berth_stack_deadline(host->stack));
 	}
@@ -157,8 +155,7 @@ struct berth_host *berth_net_next_host(struct berth_net *net, struct berth_host 
 
 struct berth_host *net_host_by_ip(struct berth_net *net, struct berth_ip ip)
 {
-	LIST_EACH(&net->hosts, node)
-	{
+	LIST_EACH(&net->hosts, node) {
 		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
 		if (ip_equal(host->ip4, ip) || ip_equal(host->ip6, ip))
 			return host;

@@ -135,8 +135,7 @@ static void flood(struct net_switch *sw, struct switch_port *from, struct berth_
 	struct switch_port *last = NULL;
 
 	sw->floods++;
-	LIST_EACH(&sw->ports, node)
-	{
+	LIST_EACH(&sw->ports, node) {
 		struct switch_port *port = LIST_ITEM(node, struct switch_port, node);
 		if (port == from)
 			continue;

@@ -84,7 +84,8 @@ void wire_put(struct wire *wire, struct berth_packet *packet, berth_time now)
 	arm(wire);
 }
 
-void berth_net_observe(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame), void *context)
+void berth_net_observe(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame),
+		       void *context)
 {
 	net->observe = frame;
 	net->observe_context = context;
@@ -172,8 +173,7 @@ void wires_fini(struct berth_host *host)
 {
 	LIST_EACH_SAFE(&host->pairs, node)
 		pair_free(LIST_ITEM(node, struct pair, node));
-	LIST_EACH(&host->net->hosts, node)
-	{
+	LIST_EACH(&host->net->hosts, node) {
 		struct pair *pair = pair_find(LIST_ITEM(node, struct berth_host, node), host);
 
 		if (pair)
@@ -211,8 +211,7 @@ static struct pair *pair_new(struct berth_host *from, struct berth_host *to)
 	return pair;
 }
 
-int berth_pair_set_conditions(struct berth_host *from, struct berth_host *to,
-			      const struct berth_conditions *conditions)
+int berth_pair_set_conditions(struct berth_host *from, struct berth_host *to, const struct berth_conditions *conditions)
 {
 	struct pair *pair;
 

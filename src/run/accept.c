@@ -131,8 +131,7 @@ static void put_back(const struct call *call, int fd)
 	pthread_mutex_lock(&accept_lock);
 	stash_sweep();
 	if (stash_count < COUNT_OF(stash))
-		stash[stash_count++] =
-			(struct stashed){ call->descriptor.id, fd, mark_make(call->descriptor.fd) };
+		stash[stash_count++] = (struct stashed){ call->descriptor.id, fd, mark_make(call->descriptor.fd) };
 	else
 		close(fd);
 	pthread_mutex_unlock(&accept_lock);

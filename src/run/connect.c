@@ -146,8 +146,7 @@ static void attach_filler(struct supervisor *supervisor, struct connecting *entr
 /* supervisor->lock is held. */
 static struct connecting *connecting_find(struct supervisor *supervisor, uint64_t tag, uint64_t id)
 {
-	LIST_EACH(&supervisor->connecting, node)
-	{
+	LIST_EACH(&supervisor->connecting, node) {
 		struct connecting *entry = LIST_ITEM(node, struct connecting, node);
 
 		if (tag ? entry->tag == tag : entry->id == id && !entry->asking)
@@ -342,8 +341,7 @@ static struct call *waiter_find(struct supervisor *supervisor, uint64_t id)
 	struct call *found = NULL;
 
 	pthread_mutex_lock(&supervisor->lock);
-	LIST_EACH(&supervisor->pending, node)
-	{
+	LIST_EACH(&supervisor->pending, node) {
 		struct call *call = LIST_ITEM(node, struct call, node);
 
 		if (call->connect_id == id) {

@@ -66,11 +66,10 @@ static void block_end(struct builder *builder, uint32_t verdict)
 	builder->code[builder->patch].jf = (uint8_t)(builder->count - builder->patch - 1);
 }
 
-/* Always notified: what they do depends on whose descriptor it is. */
+/* Always notified: what they do depends on whose descriptor it is. io_uring_setup() is to be refused with a word. */
 static const uint32_t notified[] = {
-	SYS_bind,	 SYS_listen,   SYS_connect, SYS_accept,	 SYS_accept4,  SYS_getsockname,
-	SYS_getpeername, SYS_shutdown, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg,
-	SYS_io_uring_setup, /* to be refused with a word */
+	SYS_bind,     SYS_listen,  SYS_connect, SYS_accept,   SYS_accept4,  SYS_getsockname,	SYS_getpeername,
+	SYS_shutdown, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
 };
 
 /* A ring would do socket calls behind the filter's back. */

@@ -12,15 +12,15 @@
 
 /* Exit codes, as Docker has them. */
 enum {
-	EXIT_BERTH = 125,	 /* Berth itself failed: options, network, name, permission */
+	EXIT_BERTH = 125, /* Berth itself failed: options, network, name, permission */
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,
 	/* 128 + n: the program died of signal n; else the program's own code */
 };
 
 struct run_options {
-	const char *network; /* valid name */
-	const char *name;    /* NULL: made from the program's */
+	const char *network;	    /* valid name */
+	const char *name;	    /* NULL: made from the program's */
 	struct channel_hello hello; /* ip, flags; the rest is filled in by run */
 	const struct channel_publish *publish;
 	size_t publish_count;

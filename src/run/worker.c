@@ -99,8 +99,7 @@ static struct call *call_find(struct supervisor *supervisor, uint64_t serial)
 	struct call *found = NULL;
 
 	pthread_mutex_lock(&supervisor->lock);
-	LIST_EACH(&supervisor->pending, node)
-	{
+	LIST_EACH(&supervisor->pending, node) {
 		struct call *call = LIST_ITEM(node, struct call, node);
 
 		if (call->serial == serial) {
@@ -199,8 +198,7 @@ static void tick(struct supervisor *supervisor, uint8_t *scratch)
 		struct call *next = NULL;
 
 		pthread_mutex_lock(&supervisor->lock);
-		LIST_EACH(&supervisor->pending, node)
-		{
+		LIST_EACH(&supervisor->pending, node) {
 			struct call *call = LIST_ITEM(node, struct call, node);
 
 			if (call->serial > last) {

@@ -191,8 +191,8 @@ int wire_group_record_parse(const uint8_t *bytes, size_t length, bool v4, struct
 	size = wire_group_record_length(v4, record.source_count) + bytes[1] * 4u;
 	if (size > length)
 		return -EMSGSIZE;
-	if (get_group(bytes + 4, v4, &record.group) < 0 || ip_is_any(record.group) ||
-	    record.type < RECORD_IS_INCLUDE || record.type > RECORD_BLOCK)
+	if (get_group(bytes + 4, v4, &record.group) < 0 || ip_is_any(record.group) || record.type < RECORD_IS_INCLUDE ||
+	    record.type > RECORD_BLOCK)
 		return -EPROTO;
 	*ret_record = record;
 	return (int)size;

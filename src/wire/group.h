@@ -20,22 +20,22 @@ enum {
 	IGMP_REPORT3 = 0x22,
 };
 enum { /* ICMPv6 types */
-	MLD_QUERY = 130,
-	MLD_REPORT1 = 131,
-	MLD_DONE = 132,
-	MLD_REPORT2 = 143,
+       MLD_QUERY = 130,
+       MLD_REPORT1 = 131,
+       MLD_DONE = 132,
+       MLD_REPORT2 = 143,
 };
 enum {
-	WIRE_IGMP_LENGTH = 8,	    /* of versions 1 and 2, and of a report's header */
-	WIRE_MLD_LENGTH = 24,	    /* of version 1 */
+	WIRE_IGMP_LENGTH = 8,	      /* of versions 1 and 2, and of a report's header */
+	WIRE_MLD_LENGTH = 24,	      /* of version 1 */
 	WIRE_GROUP_REPORT_LENGTH = 8, /* before the first record, both families */
 };
 
 struct wire_group_query {
-	uint8_t version;      /* IGMP: 1 to 3; MLD: 1 or 2 */
+	uint8_t version;       /* IGMP: 1 to 3; MLD: 1 or 2 */
 	struct berth_ip group; /* any: a general query */
-	uint32_t response_ms; /* answer within */
-	uint8_t robustness;   /* 0: not said */
+	uint32_t response_ms;  /* answer within */
+	uint8_t robustness;    /* 0: not said */
 	uint16_t source_count;
 	const uint8_t *sources; /* in the message; wire_group_source() reads them */
 };

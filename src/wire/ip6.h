@@ -65,8 +65,8 @@ enum wire_option_action {
 };
 struct wire_options {
 	uint8_t next_header;
-	uint8_t action;	  /* enum wire_option_action, of the first option that is not to be skipped */
-	uint16_t pointer; /* where that option is, from the header's first byte */
+	uint8_t action;	   /* enum wire_option_action, of the first option that is not to be skipped */
+	uint16_t pointer;  /* where that option is, from the header's first byte */
 	bool router_alert; /* with the value for MLD, 0. RFC 2711 */
 };
 /* Write a hop-by-hop header of WIRE_ALERT_LENGTH bytes that alerts routers to MLD. RFC 2711, RFC 3810 §5. */

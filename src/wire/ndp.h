@@ -23,9 +23,9 @@ struct wire_ndp_prefix {
 };
 
 struct wire_ndp {
-	uint8_t type; /* ICMP6_ROUTER_SOLICIT … ICMP6_REDIRECT */
-	struct berth_ip target; /* NS, NA, redirect */
-	struct berth_ip destination; /* redirect */
+	uint8_t type;			  /* ICMP6_ROUTER_SOLICIT … ICMP6_REDIRECT */
+	struct berth_ip target;		  /* NS, NA, redirect */
+	struct berth_ip destination;	  /* redirect */
 	bool router, solicited, override; /* NA */
 	bool has_link_address;		  /* source's (RS, RA, NS) or target's (NA, redirect) */
 	uint8_t link_address[6];

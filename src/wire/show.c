@@ -108,9 +108,9 @@ struct icmp_name {
 	const char *name;
 };
 static const struct icmp_name icmp4_names[] = {
-	{ ICMP4_ECHO_REPLY, "echo reply" },	{ ICMP4_UNREACHABLE, "unreachable" },
+	{ ICMP4_ECHO_REPLY, "echo reply" },	  { ICMP4_UNREACHABLE, "unreachable" },
 	{ ICMP4_SOURCE_QUENCH, "source quench" }, { ICMP4_REDIRECT, "redirect" },
-	{ ICMP4_ECHO, "echo request" },		{ ICMP4_TIME_EXCEEDED, "time exceeded" },
+	{ ICMP4_ECHO, "echo request" },		  { ICMP4_TIME_EXCEEDED, "time exceeded" },
 	{ ICMP4_PARAMETER, "parameter problem" },
 };
 static const struct icmp_name icmp6_names[] = {
@@ -169,7 +169,9 @@ static bool show_group(struct text *text, const uint8_t *p, size_t length, bool 
 		say(text, " {%u}", query.source_count);
 	} else if ((v4 ? wire_igmp_old_parse : wire_mld_old_parse)(p, length, &type, &group) >= 0) {
 		say(text, "%s %s ", v4 ? "IGMP" : "MLD",
-		    type == IGMP_LEAVE || type == MLD_DONE ? "leave" : type == IGMP_REPORT1 ? "report v1" : "report");
+		    type == IGMP_LEAVE || type == MLD_DONE ? "leave"
+		    : type == IGMP_REPORT1		   ? "report v1"
+							   : "report");
 		say_ip(text, group);
 	} else if (wire_group_report_parse(p, length, v4, &count) >= 0) {
 		say(text, v4 ? "IGMP " : "MLD ");

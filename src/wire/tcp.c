@@ -20,8 +20,7 @@ static void parse_sack(const uint8_t *value, size_t length, struct wire_tcp *tcp
 	if (length % 8)
 		return;
 	for (size_t at = 0; at < length && tcp->sack_count < WIRE_TCP_SACK_MAX; at += 8)
-		tcp->sack[tcp->sack_count++] =
-			(struct wire_tcp_sack){ get_be32(value + at), get_be32(value + at + 4) };
+		tcp->sack[tcp->sack_count++] = (struct wire_tcp_sack){ get_be32(value + at), get_be32(value + at + 4) };
 }
 
 /* One option with its value; a wrong length for its kind means it is not there. */
@@ -99,7 +98,9 @@ int wire_tcp_parse(const uint8_t *bytes, size_t length, struct wire_tcp *ret_tcp
 static size_t options_size(const struct wire_tcp *tcp)
 {
 	return (tcp->has_mss ? 4u : 0u) + (tcp->has_scale ? 4u : 0u) +
-	       (tcp->has_timestamps ? WIRE_TCP_TIMESTAMPS_SIZE : tcp->has_sack_permitted ? 4u : 0u);
+	       (tcp->has_timestamps	  ? WIRE_TCP_TIMESTAMPS_SIZE
+		: tcp->has_sack_permitted ? 4u
+					  : 0u);
 }
 
 static size_t sack_blocks_that_fit(const struct wire_tcp *tcp)

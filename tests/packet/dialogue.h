@@ -57,7 +57,7 @@ void ignore_sent(void);
 
 /* Calls on dialogue.fd or a child. */
 int open_listener(int backlog); /* on OUR_PORT */
-int begin_connect(void);	 /* to PEER_PORT; the SYN is left to be looked at */
+int begin_connect(void);	/* to PEER_PORT; the SYN is left to be looked at */
 int accept_child(void);
 int64_t write_bytes(int fd, size_t size, int flags);
 int64_t read_bytes(int fd, size_t size);

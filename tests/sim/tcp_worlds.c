@@ -68,8 +68,7 @@ static void carry(struct world *world, struct berth_packet *packet, int to)
 		berth_packet_unref(packet); /* a full queue is a loss */
 		return;
 	}
-	world->frames[world->frame_count++] =
-		(struct frame){ world->now + world->cable.delay + extra, packet, to };
+	world->frames[world->frame_count++] = (struct frame){ world->now + world->cable.delay + extra, packet, to };
 }
 
 static void transmit(void *context, struct berth_packet *packet)
@@ -119,8 +118,7 @@ static void deliver(struct world *world)
 		if (best == world->frame_count)
 			return;
 		frame = world->frames[best];
-		memmove(&world->frames[best], &world->frames[best + 1],
-			(--world->frame_count - best) * sizeof(frame));
+		memmove(&world->frames[best], &world->frames[best + 1], (--world->frame_count - best) * sizeof(frame));
 		berth_stack_input(world->stacks[frame.to], world->links[frame.to], frame.packet, world->now);
 	}
 }
@@ -314,9 +312,8 @@ static bool could_act(struct world *world, struct flow *flow, int side)
 		return !flow->closed[side] && side != flow->initiator && flow->listener >= 0 &&
 		       (berth_readiness(world->stacks[side], flow->listener) & BERTH_POLLIN);
 	readiness = berth_readiness(world->stacks[side], flow->fd[side]);
-	return ((readiness & BERTH_POLLIN) && !flow->end[side]) ||
-	       ((readiness & BERTH_POLLOUT) && !flow->shut[side]) || (readiness & BERTH_POLLERR) ||
-	       may_close(world, flow, side);
+	return ((readiness & BERTH_POLLIN) && !flow->end[side]) || ((readiness & BERTH_POLLOUT) && !flow->shut[side]) ||
+	       (readiness & BERTH_POLLERR) || may_close(world, flow, side);
 }
 
 static bool act_all(struct world *world)
@@ -526,9 +523,9 @@ static bool run_world(uint64_t seed, bool verbose)
 	build(world);
 	if (verbose)
 		printf("# loss %u/1000 repeat %u damage %u delay %lld us jitter %lld us flows %d%s%s\n",
-		       world->cable.loss, world->cable.repeat, world->cable.damage, (long long)(world->cable.delay / BERTH_USEC),
-		       (long long)(world->cable.jitter / BERTH_USEC), world->flow_count, world->ip6 ? " ip6" : "",
-		       world->rough ? " rough" : "");
+		       world->cable.loss, world->cable.repeat, world->cable.damage,
+		       (long long)(world->cable.delay / BERTH_USEC), (long long)(world->cable.jitter / BERTH_USEC),
+		       world->flow_count, world->ip6 ? " ip6" : "", world->rough ? " rough" : "");
 	run(world);
 	sum_up(world);
 	tear_down(world);

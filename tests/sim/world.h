@@ -20,7 +20,7 @@ struct frame {
 
 struct flow {
 	int initiator;
-	int listener, fd[2]; /* -1: not open */
+	int listener, fd[2];			 /* -1: not open */
 	size_t to_send[2], sent[2], received[2]; /* by side */
 	bool shut[2], end[2], closed[2], dead;
 };

@@ -51,8 +51,7 @@ void datagram_error(struct berth_socket *socket, const struct berth_ip_error *er
 void datagram_too_big(struct berth_socket *socket, const struct berth_endpoint *remote, unsigned mtu);
 
 /* Ancillary data; in udp/control.c. Writes what message->control has room for; MSG_CTRUNC if that is not all. */
-void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet,
-		       struct berth_message *message);
+void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet, struct berth_message *message);
 /* What a sender asked for by ancillary data; fields not asked for keep their values. */
 struct udp_control {
 	struct berth_ip source;

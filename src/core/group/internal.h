@@ -31,8 +31,8 @@ struct link_group {
 	struct filter filter;
 	/* Changes are told robustness times (RFC 3376 §5.1): of the mode, or of single sources. */
 	uint8_t mode_left;
-	struct filter changed;	/* sources whose change is to be told */
-	uint8_t sources_left;	/* how often yet */
+	struct filter changed; /* sources whose change is to be told */
+	uint8_t sources_left;  /* how often yet */
 	struct berth_timer change_timer;
 	/* A query about this group, to be answered when the timer runs (§5.2). */
 	struct filter asked; /* about these sources; none: about all */
@@ -44,7 +44,7 @@ struct querier {
 	struct groups *groups;
 	bool v4;
 	uint8_t robustness;
-	berth_time old_until[2];   /* how long a querier of version 1, 2 counts as there. RFC 3376 §7.2.1 */
+	berth_time old_until[2];  /* how long a querier of version 1, 2 counts as there. RFC 3376 §7.2.1 */
 	struct berth_timer timer; /* a general query, to be answered */
 };
 

@@ -232,8 +232,8 @@ static void put_filter_head(uint8_t *bytes, int option, const struct filter *fil
 	uint32_t mode = filter->exclude ? MCAST_EXCLUDE : MCAST_INCLUDE, count = (uint32_t)filter->count;
 	bool old = option == IP_MSFILTER;
 
-	memcpy(bytes + (old ? offsetof(struct ip_msfilter, imsf_fmode) : offsetof(struct group_filter, gf_fmode)), &mode,
-	       sizeof(mode));
+	memcpy(bytes + (old ? offsetof(struct ip_msfilter, imsf_fmode) : offsetof(struct group_filter, gf_fmode)),
+	       &mode, sizeof(mode));
 	memcpy(bytes + (old ? offsetof(struct ip_msfilter, imsf_numsrc) : offsetof(struct group_filter, gf_numsrc)),
 	       &count, sizeof(count));
 }

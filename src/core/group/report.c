@@ -10,12 +10,12 @@
  */
 #include "core/group/internal.h"
 
-enum { ROBUSTNESS = 2 };	/* §8.1 */
-enum { ASKED_MAX = 1024 }; /* sources that questions may name before all are told */
-#define UNSOLICITED_INTERVAL (1 * BERTH_SEC)  /* §8.11 */
-#define UNSOLICITED_OLD (10 * BERTH_SEC)      /* RFC 2236 §8.10, RFC 2710 §7.10 */
-#define OLD_PRESENT (400 * BERTH_SEC)	      /* RFC 2236 §4: version 1's; RFC 3376 §8.12 comes to less */
-#define FIRST_DELAY (1 * BERTH_SEC)	      /* MAX_RTR_SOLICITATION_DELAY. RFC 4862 §5.4.2 */
+enum { ROBUSTNESS = 2 };		     /* §8.1 */
+enum { ASKED_MAX = 1024 };		     /* sources that questions may name before all are told */
+#define UNSOLICITED_INTERVAL (1 * BERTH_SEC) /* §8.11 */
+#define UNSOLICITED_OLD (10 * BERTH_SEC)     /* RFC 2236 §8.10, RFC 2710 §7.10 */
+#define OLD_PRESENT (400 * BERTH_SEC)	     /* RFC 2236 §4: version 1's; RFC 3376 §8.12 comes to less */
+#define FIRST_DELAY (1 * BERTH_SEC)	     /* MAX_RTR_SOLICITATION_DELAY. RFC 4862 §5.4.2 */
 
 static struct berth_stack *stack_of(const struct link_group *group)
 {
@@ -313,8 +313,9 @@ void report_fini(struct link_group *group)
 
 void querier_init(struct querier *querier, struct groups *groups, bool v4)
 {
-	*querier = (struct querier){ .groups = groups, .v4 = v4, .robustness = ROBUSTNESS,
-				     .timer = { .run = general_timer } };
+	*querier = (struct querier){
+		.groups = groups, .v4 = v4, .robustness = ROBUSTNESS, .timer = { .run = general_timer }
+	};
 }
 
 void querier_fini(struct querier *querier)

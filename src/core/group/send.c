@@ -18,7 +18,8 @@ static struct berth_ip source_of(const struct berth_link *link, bool v4)
 	LIST_EACH(&link->addresses, node) {
 		const struct link_address *address = LIST_ITEM(node, struct link_address, node);
 
-		if (v4 ? ip_is4(address->ip) : !address->tentative && ip_is_link_local(address->ip) && ip_is6(address->ip))
+		if (v4 ? ip_is4(address->ip)
+		       : !address->tentative && ip_is_link_local(address->ip) && ip_is6(address->ip))
 			return address->ip;
 	}
 	return v4 ? ip_from_u32(0) : ip_any; /* RFC 3376 §4.2.13; RFC 3590 */
@@ -26,8 +27,9 @@ static struct berth_ip source_of(const struct berth_link *link, bool v4)
 
 static void send4(struct berth_link *link, struct berth_packet *packet, struct berth_ip to)
 {
-	struct wire_ip4 ip4 = { .ttl = 1, .protocol = PROTOCOL_IGMP, .traffic_class = TRAFFIC_CLASS,
-				.destination = to };
+	struct wire_ip4 ip4 = {
+		.ttl = 1, .protocol = PROTOCOL_IGMP, .traffic_class = TRAFFIC_CLASS, .destination = to
+	};
 	uint8_t *message = packet->data;
 
 	put_be16(message + 2, 0);

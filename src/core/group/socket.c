@@ -63,8 +63,9 @@ static int membership_new(struct berth_socket *socket, struct berth_ip ip, struc
 	membership = stack_alloc(socket->stack, sizeof(*membership));
 	if (!membership)
 		return -ENOMEM;
-	*membership = (struct membership){ .socket = socket, .ip = ip, .link_index = link->index,
-					   .filter = { .exclude = exclude } };
+	*membership = (struct membership){
+		.socket = socket, .ip = ip, .link_index = link->index, .filter = { .exclude = exclude }
+	};
 	list_init(&membership->group_node);
 	list_append(&socket->memberships, &membership->socket_node);
 	if ((source && filter_add(&membership->filter, socket->stack->allocator, *source) < 0) ||

@@ -106,7 +106,7 @@ static void echo(struct berth_stack *stack, const struct ip_arrival *arrival, st
 /* The packet that an error quotes. */
 struct quote {
 	const uint8_t *transport;
-	size_t length;	   /* of transport */
+	size_t length;	    /* of transport */
 	unsigned ip_length; /* what its IP header said the whole was */
 	struct berth_ip_error error;
 };
@@ -146,8 +146,8 @@ static void learn_mtu(struct berth_stack *stack, struct quote *quote, const stru
 {
 	bool v4 = quote->error.icmp_version == 4;
 
-	quote->error.mtu = pmtu_learn(stack, quote->error.destination, v4 ? icmp->value & 0xffff : icmp->value,
-				      quote->ip_length);
+	quote->error.mtu =
+		pmtu_learn(stack, quote->error.destination, v4 ? icmp->value & 0xffff : icmp->value, quote->ip_length);
 }
 
 static void error_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct wire_icmp *icmp)
@@ -205,7 +205,8 @@ static bool message_ok(struct berth_stack *stack, const struct ip_arrival *arriv
 		stack_drop(stack, packet, BERTH_EVENT_ICMP_DROP_MALFORMED);
 		return false;
 	}
-	if (!ip_trusted(arrival->link, packet) && checksum_finish(checksum_add(sum, packet->data, packet->length)) != 0) {
+	if (!ip_trusted(arrival->link, packet) &&
+	    checksum_finish(checksum_add(sum, packet->data, packet->length)) != 0) {
 		stack_drop(stack, packet, BERTH_EVENT_ICMP_DROP_CHECKSUM);
 		return false;
 	}

@@ -80,8 +80,7 @@ void ip_path_confirm(const struct ip_path *path);
  * router, on link, says that packets to destination had better go to gateway
  * (destination itself: it is on the link). Heeded if it may say so. Says if it was.
  */
-bool ip_redirect(struct berth_link *link, struct berth_ip router, struct berth_ip destination,
-		 struct berth_ip gateway);
+bool ip_redirect(struct berth_link *link, struct berth_ip router, struct berth_ip destination, struct berth_ip gateway);
 /* gateway does not answer: redirects to it count no more. */
 void ip_redirect_failed(struct berth_link *link, struct berth_ip gateway);
 

@@ -36,12 +36,12 @@ struct datagram {
 	uint32_t id;
 	uint8_t protocol; /* v4: part of the name; v6: what the first fragment's header says comes next */
 	bool given_up;
-	bool trusted;	     /* every fragment's checksum is vouched for */
-	bool congestion;     /* a router marked a fragment. RFC 3168 §5.3 */
+	bool trusted;		 /* every fragment's checksum is vouched for */
+	bool congestion;	 /* a router marked a fragment. RFC 3168 §5.3 */
 	struct ip_arrival whole; /* of the first fragment, offset 0 */
 	unsigned count;
-	size_t bytes;		/* of memory */
-	uint32_t have, total;	/* bytes of payload; total 0: the last has not come */
+	size_t bytes;	      /* of memory */
+	uint32_t have, total; /* bytes of payload; total 0: the last has not come */
 	struct piece *first, *last;
 	struct berth_timer timer;
 };
@@ -366,7 +366,7 @@ int reassembly_add(struct berth_stack *stack, struct ip_arrival *arrival, const 
 		datagram = datagram_new(reassembly, arrival, fragment->id);
 	r = datagram ? datagram_add(datagram, arrival, fragment) : -BERTH_EVENT_LINK_DROP_NO_MEMORY;
 	if (r < 0) {
-		stack_drop(stack, arrival->packet, (enum berth_event)-r);
+		stack_drop(stack, arrival->packet, (enum berth_event) - r);
 		return 0;
 	}
 	if (!datagram->total || datagram->have != datagram->total)

@@ -197,8 +197,14 @@ static void take_on_link(struct autoconf *autoconf, const struct wire_ndp_prefix
 /* prefix and the modified EUI-64 of the hardware address. RFC 2464 §4 */
 static struct berth_ip address_in(const struct berth_link *link, struct berth_ip prefix)
 {
-	const uint8_t id[8] = { (uint8_t)(link->mac[0] ^ 2), link->mac[1], link->mac[2], 0xff, 0xfe,
-				link->mac[3], link->mac[4], link->mac[5] };
+	const uint8_t id[8] = { (uint8_t)(link->mac[0] ^ 2),
+				link->mac[1],
+				link->mac[2],
+				0xff,
+				0xfe,
+				link->mac[3],
+				link->mac[4],
+				link->mac[5] };
 
 	memcpy(prefix.bytes + 8, id, sizeof(id));
 	return prefix;
@@ -266,7 +272,8 @@ void autoconf_advert(struct berth_link *link, const struct wire_ndp *ndp, struct
 	for (size_t i = 0; i < ndp->prefix_count; i++) {
 		const struct wire_ndp_prefix *prefix = &ndp->prefixes[i];
 
-		if (prefix->on_link && prefix->length && !ip_is_link_local(prefix->prefix) && !ip_is_multicast(prefix->prefix))
+		if (prefix->on_link && prefix->length && !ip_is_link_local(prefix->prefix) &&
+		    !ip_is_multicast(prefix->prefix))
 			take_on_link(autoconf, prefix);
 		if (prefix->autonomous)
 			take_address(autoconf, prefix);

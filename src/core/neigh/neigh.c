@@ -110,8 +110,7 @@ static void wait_for(struct neigh *neigh, struct berth_packet *packet)
 	struct packet_queue *waiting = &neigh->waiting;
 
 	while (waiting->count && (waiting->count >= WAITING_PACKETS || waiting->bytes + packet->length > WAITING_BYTES))
-		stack_drop(neigh->table->link->stack, packet_queue_pop(waiting),
-			   BERTH_EVENT_NEIGH_DROP_QUEUE_FULL);
+		stack_drop(neigh->table->link->stack, packet_queue_pop(waiting), BERTH_EVENT_NEIGH_DROP_QUEUE_FULL);
 	packet_queue_push(waiting, packet);
 }
 

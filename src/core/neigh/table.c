@@ -53,7 +53,7 @@ static void class_leave(struct neigh *neigh)
 
 static void class_enter(struct neigh *neigh, enum neigh_class class)
 {
-	neigh->class = (uint8_t)class;
+	neigh->class = (uint8_t) class;
 	neigh->table->counts[class]++;
 	list_append(&neigh->table->classes[class], &neigh->node);
 }

@@ -7,11 +7,11 @@
 #include "wire/ndp.h"
 
 enum neigh_state { /* RFC 4861 §7.3.2 */
-	NEIGH_INCOMPLETE,
-	NEIGH_REACHABLE,
-	NEIGH_STALE,
-	NEIGH_DELAY,
-	NEIGH_PROBE,
+		   NEIGH_INCOMPLETE,
+		   NEIGH_REACHABLE,
+		   NEIGH_STALE,
+		   NEIGH_DELAY,
+		   NEIGH_PROBE,
 };
 
 /*
@@ -32,11 +32,11 @@ struct neigh {
 	struct neigh_table *table;
 	struct berth_ip ip;
 	uint8_t mac[6];
-	uint8_t state; /* enum neigh_state */
-	uint8_t class; /* enum neigh_class */
+	uint8_t state;	  /* enum neigh_state */
+	uint8_t class;	  /* enum neigh_class */
 	uint8_t solicits; /* sent since the timer began */
 	berth_time reachable_until;
-	struct berth_timer timer; /* INCOMPLETE, DELAY, PROBE */
+	struct berth_timer timer;    /* INCOMPLETE, DELAY, PROBE */
 	struct packet_queue waiting; /* INCOMPLETE only */
 };
 
@@ -46,9 +46,9 @@ struct neigh_table {
 	struct berth_link *link;
 	size_t count, counts[NEIGH_CLASSES];
 	struct list classes[NEIGH_CLASSES];
-	struct list dads; /* dad.c's */
+	struct list dads;			    /* dad.c's */
 	berth_time reachable_time, retransmit_time; /* RFC 4861 §10, or as routers say */
-	struct autoconf *autoconf; /* autoconf.c's; NULL: off */
+	struct autoconf *autoconf;		    /* autoconf.c's; NULL: off */
 	struct neigh *buckets[NEIGH_BUCKETS];
 };
 

@@ -75,8 +75,8 @@ static struct berth_socket *find(struct berth_stack *stack, uint8_t protocol, st
 
 void ping_input(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info)
 {
-	struct berth_socket *socket =
-		find(stack, info->protocol, info->destination, get_be16(packet->data + ID_AT), info->source, info->link);
+	struct berth_socket *socket = find(stack, info->protocol, info->destination, get_be16(packet->data + ID_AT),
+					   info->source, info->link);
 
 	if (!socket || (info->multicast && ip_is_multicast(info->destination) &&
 			!group_wanted(socket, info->link, info->destination, info->source))) {

@@ -12,20 +12,20 @@
 enum { CLAIM_IP4 = 1, CLAIM_IP6 = 2 };
 
 struct port_claim {
-	struct list node;	/* in its bucket; self-linked: no claim */
-	struct berth_ip ip;	/* any: wildcard */
-	uint16_t port;		/* 0: none */
+	struct list node;   /* in its bucket; self-linked: no claim */
+	struct berth_ip ip; /* any: wildcard */
+	uint16_t port;	    /* 0: none */
 	uint8_t protocol;
-	uint8_t families;	/* CLAIM_*: which versions a wildcard speaks for */
-	bool reuse_address;	/* SO_REUSEADDR */
-	bool reuse_port;	/* SO_REUSEPORT */
-	bool listening;		/* TCP LISTEN: then SO_REUSEADDR does not help */
-	bool datagram;		/* UDP's rule: both must have reuse */
-	bool chosen;		/* port was chosen by us, not asked for */
-	bool shared;		/* joined without a check (below); never waits for a peer */
-	bool divert;		/* BERTH_DIVERT: last resort, conflicts with no one */
+	uint8_t families;	     /* CLAIM_*: which versions a wildcard speaks for */
+	bool reuse_address;	     /* SO_REUSEADDR */
+	bool reuse_port;	     /* SO_REUSEPORT */
+	bool listening;		     /* TCP LISTEN: then SO_REUSEADDR does not help */
+	bool datagram;		     /* UDP's rule: both must have reuse */
+	bool chosen;		     /* port was chosen by us, not asked for */
+	bool shared;		     /* joined without a check (below); never waits for a peer */
+	bool divert;		     /* BERTH_DIVERT: last resort, conflicts with no one */
 	struct berth_socket *socket; /* NULL: TIME-WAIT */
-	unsigned link_index;	/* SO_BINDTODEVICE; 0: any */
+	unsigned link_index;	     /* SO_BINDTODEVICE; 0: any */
 };
 
 /*
@@ -42,8 +42,7 @@ int port_may_listen(struct berth_stack *stack, const struct port_claim *claim);
  * new; ports of other connections may be shared when the remote end differs.
  * claim->ip is the local address. Returns 0, -EADDRNOTAVAIL or -ENOMEM.
  */
-int port_claim_connect(struct berth_stack *stack, struct port_claim *claim,
-		       const struct berth_endpoint *remote);
+int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, const struct berth_endpoint *remote);
 /* Join the bucket of parent's port without a check: an accepted connection, a TIME-WAIT. */
 int port_claim_share(struct berth_stack *stack, struct port_claim *claim);
 
@@ -65,19 +64,18 @@ struct demux_node {
 /* Connected conversations, by four-tuple. add: 0, -EADDRINUSE (tuple taken) or -ENOMEM. */
 int demux_add(struct berth_stack *stack, struct demux_node *node);
 void demux_remove(struct berth_stack *stack, struct demux_node *node);
-struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol,
-			      const struct berth_endpoint *local, const struct berth_endpoint *remote);
+struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
+			      const struct berth_endpoint *remote);
 /* Walk all of protocol's nodes that are not sockets; each may not add or remove. */
-void demux_each(struct berth_stack *stack, uint8_t protocol,
-		void (*each)(void *context, struct demux_node *node), void *context);
+void demux_each(struct berth_stack *stack, uint8_t protocol, void (*each)(void *context, struct demux_node *node),
+		void *context);
 
 /*
  * Sockets waiting at a port without a peer: listeners, unconnected datagram
  * sockets. Best match first: exact address over wildcard, own family over
  * dual-stack; among SO_REUSEPORT equals by hash of the four-tuple.
  */
-struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol,
-				     const struct berth_endpoint *local,
+struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 				     const struct berth_endpoint *remote, struct berth_link *link);
 
 /* Call each for every socket that a broadcast datagram to local is for. */

@@ -16,7 +16,9 @@ static const struct service {
 	uint16_t port;
 	uint8_t protocols;
 	const char *name;
-} services[] = { /* in order of port */
+} services[] = {
+	/* in order of port */
+	/* clang-format off */
 	{ 7, TU, "echo" }, { 9, TU, "discard" }, { 13, TU, "daytime" }, { 19, TU, "chargen" },
 	{ 20, T, "ftp-data" }, { 21, T, "ftp" }, { 22, T, "ssh" }, { 23, T, "telnet" },
 	{ 25, T, "smtp" }, { 37, TU, "time" }, { 43, T, "whois" }, { 49, TU, "tacacs" },
@@ -41,6 +43,7 @@ static const struct service {
 	{ 5683, U, "coap" }, { 6000, T, "x11" }, { 6379, T, "redis" }, 	{ 6667, T, "ircd" }, { 8080, T, "http-alt" }, { 8883, T, "secure-mqtt" },
 	{ 9042, T, "cassandra" }, 	{ 9418, T, "git" }, { 10050, T, "zabbix-agent" }, { 10051, T, "zabbix-trapper" },
 	{ 11211, TU, "memcache" }, { 27017, T, "mongodb" },
+	/* clang-format on */
 };
 
 static unsigned protocol_bit(uint8_t protocol)

@@ -11,9 +11,9 @@ struct raw_socket {
 	struct list node; /* in stack->raws */
 	struct berth_socket *socket;
 	bool header_included;
-	int checksum_at;	/* IPV6_CHECKSUM: bytes into the payload; -1: none */
-	uint32_t filter4;	/* ICMP_FILTER: types that are not wanted */
-	uint32_t filter6[8];	/* ICMP6_FILTER: the same */
+	int checksum_at;     /* IPV6_CHECKSUM: bytes into the payload; -1: none */
+	uint32_t filter4;    /* ICMP_FILTER: types that are not wanted */
+	uint32_t filter6[8]; /* ICMP6_FILTER: the same */
 };
 
 static inline struct raw_socket *raw_of(struct berth_socket *socket)

@@ -13,9 +13,9 @@ struct route {
 	struct berth_ip prefix;
 	struct berth_ip gateway; /* any: the destination is on the link */
 	struct berth_link *link;
-	uint8_t bits;	   /* of prefix, counted over all 128 */
-	unsigned uses;	   /* automatic: how many addresses want it */
-	bool configured;   /* by berth_route_add() */
+	uint8_t bits;	 /* of prefix, counted over all 128 */
+	unsigned uses;	 /* automatic: how many addresses want it */
+	bool configured; /* by berth_route_add() */
 };
 
 int route_table_init(struct berth_stack *stack);

@@ -19,8 +19,9 @@ int berth_protocol_register(struct berth_stack *stack, const struct berth_protoc
 		return -EINVAL;
 	/* What the network layer itself answers to: ICMP, ICMPv6, IGMP and IPv6's extension headers. */
 	if (protocol->number == IPPROTO_ICMP || protocol->number == IPPROTO_ICMPV6 ||
-	    protocol->number == IPPROTO_IGMP || protocol->number == IPPROTO_ROUTING || protocol->number == IPPROTO_FRAGMENT ||
-	    protocol->number == IPPROTO_NONE || protocol->number == IPPROTO_DSTOPTS)
+	    protocol->number == IPPROTO_IGMP || protocol->number == IPPROTO_ROUTING ||
+	    protocol->number == IPPROTO_FRAGMENT || protocol->number == IPPROTO_NONE ||
+	    protocol->number == IPPROTO_DSTOPTS)
 		return -EINVAL;
 	if (stack->protocols[protocol->number])
 		return -EEXIST;

@@ -29,7 +29,8 @@ static int from_inet6(const struct berth_socket *socket, const struct sockaddr *
 {
 	struct sockaddr_in6 in6;
 
-	if (length < offsetof(struct sockaddr_in6, sin6_scope_id)) /* RFC 2133's shorter form. Linux: SIN6_LEN_RFC2133 */
+	if (length <
+	    offsetof(struct sockaddr_in6, sin6_scope_id)) /* RFC 2133's shorter form. Linux: SIN6_LEN_RFC2133 */
 		return -EINVAL;
 	memcpy(&in6, address, MIN(length, sizeof(in6)));
 	ret_endpoint->port = ntohs(in6.sin6_port);
@@ -61,8 +62,7 @@ static void to_inet(const struct berth_endpoint *endpoint, struct sockaddr_in *i
 		in->sin_addr.s_addr = htonl(ip_u32(endpoint->ip));
 }
 
-static void to_inet6(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
-		     struct sockaddr_in6 *in6)
+static void to_inet6(const struct berth_socket *socket, const struct berth_endpoint *endpoint, struct sockaddr_in6 *in6)
 {
 	*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(endpoint->port) };
 	memcpy(in6->sin6_addr.s6_addr, endpoint->ip.bytes, 16);
@@ -206,8 +206,11 @@ int socket_route(struct berth_socket *socket, const struct berth_endpoint *remot
 		source = main_address(stack, ip_is4(remote->ip));
 	if (ip_is_any(source))
 		return r;
-	*ret_path = (struct ip_path){ .link = loopback, .source = source, .next_hop = remote->ip,
-				      .mtu = loopback->mtu, .generation = stack->route_generation };
+	*ret_path = (struct ip_path){ .link = loopback,
+				      .source = source,
+				      .next_hop = remote->ip,
+				      .mtu = loopback->mtu,
+				      .generation = stack->route_generation };
 	return 0;
 }
 

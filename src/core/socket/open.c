@@ -263,8 +263,7 @@ static int connect_check(struct berth_socket *socket, struct berth_endpoint *rem
 	if (!socket_connectionless(socket) &&
 	    (ip_is_multicast(remote->ip) || ip_is_broadcast(socket->stack, remote->ip)))
 		return -ENETUNREACH;
-	if (socket_connectionless(socket) && !socket->options.broadcast &&
-	    ip_is_broadcast(socket->stack, remote->ip))
+	if (socket_connectionless(socket) && !socket->options.broadcast && ip_is_broadcast(socket->stack, remote->ip))
 		return -EACCES;
 	return 0;
 }
@@ -431,7 +430,8 @@ int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option, c
 {
 	struct berth_socket *socket = socket_enter(stack, fd);
 
-	return answer(socket ? (int)socket_leave(socket, socket_set_option(socket, level, option, value, length)) : -EBADF);
+	return answer(socket ? (int)socket_leave(socket, socket_set_option(socket, level, option, value, length))
+			     : -EBADF);
 }
 
 int berth_getsockopt(struct berth_stack *stack, int fd, int level, int option, void *value, socklen_t *length)

@@ -24,8 +24,10 @@ static const struct plain_option {
 	size_t offset;
 	int min, max;
 } plain_options[] = {
+/* clang-format off */
 #define OPTION(level, option, kind, field, min, max) \
 	{ level, option, kind, offsetof(struct socket_options, field), min, max }
+/* clang-format on */
 #define FLAG(level, option, field) OPTION(level, option, KIND_BOOL, field, 0, 0)
 	FLAG(SOL_SOCKET, SO_REUSEADDR, reuse_address),
 	FLAG(SOL_SOCKET, SO_REUSEPORT, reuse_port),
@@ -230,9 +232,8 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 	    (r = raw_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
 	if (level == socket->protocol->number && level != IPPROTO_IP)
-		return socket->protocol->setsockopt ?
-			       socket->protocol->setsockopt(socket, option, value, length) :
-			       -ENOPROTOOPT;
+		return socket->protocol->setsockopt ? socket->protocol->setsockopt(socket, option, value, length)
+						    : -ENOPROTOOPT;
 	if (level == SOL_SOCKET && !plain)
 		return socket_level_set(socket, option, value, length);
 	if (!plain && (r = group_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
@@ -347,9 +348,8 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 	    (r = raw_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
 	if (level == socket->protocol->number && level != IPPROTO_IP)
-		return socket->protocol->getsockopt ?
-			       socket->protocol->getsockopt(socket, option, value, length) :
-			       -ENOPROTOOPT;
+		return socket->protocol->getsockopt ? socket->protocol->getsockopt(socket, option, value, length)
+						    : -ENOPROTOOPT;
 	if (!plain && (r = group_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
 	if (plain)

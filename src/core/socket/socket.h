@@ -19,16 +19,16 @@
 #include <berth/socket.h>
 
 struct socket_options {
-	uint32_t send_buffer;	 /* bytes of payload */
-	uint32_t receive_buffer; /* bytes of payload */
-	int32_t linger_seconds;	 /* -1: off */
+	uint32_t send_buffer;			  /* bytes of payload */
+	uint32_t receive_buffer;		  /* bytes of payload */
+	int32_t linger_seconds;			  /* -1: off */
 	berth_time receive_timeout, send_timeout; /* 0: none */
 	uint32_t receive_low_water;
-	uint8_t ttl;	       /* 0: default. Unicast, both versions */
+	uint8_t ttl; /* 0: default. Unicast, both versions */
 	uint8_t traffic_class;
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;
 	bool receive_packet_info, receive_ttl, receive_traffic_class; /* cmsg wanted */
-	bool receive_errors; /* IP_RECVERR: errors reach unconnected sockets, soft ones too */
+	bool receive_errors;  /* IP_RECVERR: errors reach unconnected sockets, soft ones too */
 	uint8_t mtu_discover; /* IP_PMTUDISC_* */
 	/* IP_MULTICAST_* and IPV6_MULTICAST_*; group/option.c's */
 	uint8_t multicast_ttl4, multicast_ttl6;
@@ -50,23 +50,23 @@ struct berth_socket {
 	struct port_claim claim;
 	struct berth_stack *stack;
 	const struct berth_protocol *protocol;
-	struct list node;	/* in stack->sockets.all */
-	struct list ready_node; /* in stack->sockets.ready */
-	struct list later_node; /* in stack->sockets.later */
+	struct list node;	 /* in stack->sockets.all */
+	struct list ready_node;	 /* in stack->sockets.ready */
+	struct list later_node;	 /* in stack->sockets.later */
 	struct list memberships; /* group/'s */
-	struct ip_path path;	/* last found way to remote */
+	struct ip_path path;	 /* last found way to remote */
 	struct socket_options options;
 	struct berth_link *bound_link; /* SO_BINDTODEVICE */
 	struct berth_ip bound_ip;      /* what bind() was given; local.ip may be narrower while connected */
-	int fd;		   /* -1: none */
-	int error;	   /* positive errno for SO_ERROR */
-	uint16_t reported; /* readiness that hook and berth_poll() know of */
-	uint8_t family;	   /* AF_INET or AF_INET6, as asked for in berth_socket() */
-	uint8_t state;	   /* enum socket_state; protocols move it */
+	int fd;			       /* -1: none */
+	int error;		       /* positive errno for SO_ERROR */
+	uint16_t reported;	       /* readiness that hook and berth_poll() know of */
+	uint8_t family;		       /* AF_INET or AF_INET6, as asked for in berth_socket() */
+	uint8_t state;		       /* enum socket_state; protocols move it */
 	bool nonblocking;
-	bool doomed;	  /* berth_socket_done() was called inside a call: the memory goes when that ends */
-	uint16_t calls;	  /* API calls that are inside this socket now */
-	bool bound;	  /* bind() chose the port; else it goes with the connection */
+	bool doomed;	/* berth_socket_done() was called inside a call: the memory goes when that ends */
+	uint16_t calls; /* API calls that are inside this socket now */
+	bool bound;	/* bind() chose the port; else it goes with the connection */
 	_Alignas(16) uint8_t protocol_state[];
 };
 
@@ -102,8 +102,7 @@ int socket_path(struct berth_socket *socket, struct ip_path **ret_path);
  * protocols have one; TCP's also reports requests and TIME-WAITs, which are no sockets. */
 struct socket_inspector {
 	void (*socket)(struct berth_socket *socket, struct berth_socket_info *info);
-	int (*others)(struct berth_stack *stack, int (*each)(void *, const struct berth_socket_info *),
-		      void *context);
+	int (*others)(struct berth_stack *stack, int (*each)(void *, const struct berth_socket_info *), void *context);
 };
 extern const struct socket_inspector tcp_inspector, datagram_inspector;
 

@@ -76,8 +76,8 @@ struct berth_socket *socket_get(struct berth_stack *stack, int fd)
 static int table_grow(struct socket_table *table, struct berth_stack *stack)
 {
 	size_t room = table->room ? table->room * 2 : 16;
-	struct berth_socket **slots = memory_grow(stack->allocator, table->slots, table->room * sizeof(*slots),
-						  room * sizeof(*slots));
+	struct berth_socket **slots =
+		memory_grow(stack->allocator, table->slots, table->room * sizeof(*slots), room * sizeof(*slots));
 
 	if (!slots)
 		return -ENOMEM;

@@ -77,8 +77,8 @@ static ssize_t send_all(struct berth_socket *socket, struct berth_message *messa
 			break;
 		done += (size_t)r;
 		parts_advance(message, (size_t)r);
-	} while (r > 0 && done < total && socket_open(socket) && streams(socket) &&
-		 !(message->flags & MSG_DONTWAIT) && !socket->nonblocking && socket->stack->hooks.wait);
+	} while (r > 0 && done < total && socket_open(socket) && streams(socket) && !(message->flags & MSG_DONTWAIT) &&
+		 !socket->nonblocking && socket->stack->hooks.wait);
 	socket_settle(socket);
 	return done || r >= 0 ? (ssize_t)done : r;
 }
@@ -174,8 +174,8 @@ static ssize_t receive_some(struct berth_socket *socket, struct berth_message *m
 
 static bool wants_all(const struct berth_socket *socket, int flags)
 {
-	return streams(socket) && flags & MSG_WAITALL && !(flags & (MSG_DONTWAIT | MSG_PEEK)) &&
-	       !socket->nonblocking && socket->stack->hooks.wait;
+	return streams(socket) && flags & MSG_WAITALL && !(flags & (MSG_DONTWAIT | MSG_PEEK)) && !socket->nonblocking &&
+	       socket->stack->hooks.wait;
 }
 
 static ssize_t receive_all(struct berth_socket *socket, struct berth_message *message)
@@ -218,7 +218,8 @@ static ssize_t socket_receive(struct berth_socket *socket, struct msghdr *to, in
 	}
 	if (r < 0)
 		return r;
-	to->msg_flags = message.flags & (streams(socket) ? MSG_CTRUNC | MSG_OOB : MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE);
+	to->msg_flags = message.flags &
+			(streams(socket) ? MSG_CTRUNC | MSG_OOB : MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE);
 	to->msg_controllen = to->msg_control ? message.control_length : 0;
 	if (streams(socket))
 		to->msg_namelen = 0;
@@ -234,8 +235,8 @@ ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message,
 	return answer(socket ? socket_leave(socket, socket_receive(socket, message, flags)) : -EBADF);
 }
 
-ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags,
-		       struct sockaddr *address, socklen_t *length)
+ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags, struct sockaddr *address,
+		       socklen_t *length)
 {
 	struct iovec part = { bytes, size };
 	struct msghdr message = {

@@ -80,8 +80,7 @@ static bool acceptable(const struct tcp_conn *conn, const struct tcp_segment *se
 /* A shut window takes no text, but ACK and RST count. §3.10.7.4, first step. */
 static void strip_text_for_shut_window(struct tcp_conn *conn, struct tcp_segment *segment)
 {
-	if (seq_gt(conn->rcv_adv, conn->rcv_nxt) || seq_lt(segment->seq, conn->rcv_nxt) ||
-	    !tcp_segment_length(segment))
+	if (seq_gt(conn->rcv_adv, conn->rcv_nxt) || seq_lt(segment->seq, conn->rcv_nxt) || !tcp_segment_length(segment))
 		return;
 	segment->length = 0;
 	segment->flags &= (uint8_t)~WIRE_TCP_FIN;

@@ -100,8 +100,7 @@ static void conn_error(struct tcp_conn *conn, const struct berth_ip_error *error
 	tcp_leave(conn);
 }
 
-void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted,
-	       size_t length)
+void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted, size_t length)
 {
 	struct berth_endpoint local = { error->source, 0 }, remote = { error->destination, 0 };
 	struct demux_node *node;

@@ -6,8 +6,7 @@
  */
 #include "core/tcp/tcp.h"
 
-static uint64_t tuple_hash(struct hash_key key, const struct berth_endpoint *local,
-			   const struct berth_endpoint *remote)
+static uint64_t tuple_hash(struct hash_key key, const struct berth_endpoint *local, const struct berth_endpoint *remote)
 {
 	uint64_t words[5];
 

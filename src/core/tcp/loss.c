@@ -53,7 +53,8 @@ static void reduce(struct tcp_conn *conn, const struct delivery *delivery, bool 
 
 	reduction->delivered += delivery->bytes;
 	if (pipe > conn->ssthresh) {
-		uint64_t target = ((uint64_t)reduction->delivered * conn->ssthresh + reduction->cwnd - 1) / reduction->cwnd;
+		uint64_t target =
+			((uint64_t)reduction->delivered * conn->ssthresh + reduction->cwnd - 1) / reduction->cwnd;
 
 		send = target > reduction->out ? (uint32_t)MIN(target - reduction->out, UINT32_MAX / 2) : 0;
 	} else {

@@ -60,7 +60,8 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 
 	conn->counters.segments_out++;
 	conn->last_sent = socket->stack->now;
-	if ((header->flags & WIRE_TCP_ACK) && tell_blocks(conn, header, length)) { /* every segment is an ACK: what was owed is paid */
+	if ((header->flags & WIRE_TCP_ACK) &&
+	    tell_blocks(conn, header, length)) { /* every segment is an ACK: what was owed is paid */
 		conn->last_ack_sent = conn->rcv_nxt;
 		conn->unacked_bytes = 0;
 		conn->ack_now = false;
@@ -182,8 +183,7 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 	struct berth_stack *stack = tcp_stack_of(conn);
 	uint32_t offset = seq - conn->snd_una, end = seq + length + fin;
 	struct wire_tcp header = header_for(conn, fin ? WIRE_TCP_ACK | WIRE_TCP_FIN : WIRE_TCP_ACK, seq);
-	struct berth_packet *packet =
-		berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, length);
+	struct berth_packet *packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, length);
 
 	if (!packet)
 		return false;

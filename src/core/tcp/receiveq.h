@@ -15,8 +15,8 @@
 #include <berth/protocol.h>
 
 struct receiveq {
-	struct packet_queue ready; /* ready.bytes: what a reader may have */
-	struct berth_packet *last; /* of ready; NULL when that is empty */
+	struct packet_queue ready;	 /* ready.bytes: what a reader may have */
+	struct berth_packet *last;	 /* of ready; NULL when that is empty */
 	struct berth_packet *early;	 /* by packet->mark, the sequence number */
 	struct berth_packet *early_last; /* meaningless while early is NULL */
 	size_t early_memory;

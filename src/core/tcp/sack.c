@@ -55,7 +55,8 @@ static struct delivery delivery_of(struct tcp_conn *conn, const struct tcp_segme
 	};
 
 	if (conn->timestamps && segment->header.has_timestamps)
-		delivery.echo_age_ms = tcp_timestamp_now(stack, conn->timestamp_offset) - segment->header.timestamp_echo;
+		delivery.echo_age_ms =
+			tcp_timestamp_now(stack, conn->timestamp_offset) - segment->header.timestamp_echo;
 	return delivery;
 }
 

@@ -53,7 +53,7 @@ struct scoreboard {
 	struct flight *root;
 	struct list order, sent, lost;
 	uint64_t serial;
-	uint32_t pipe;		 /* bytes SENT. RFC 6675's pipe */
+	uint32_t pipe; /* bytes SENT. RFC 6675's pipe */
 	uint32_t lost_bytes, sacked_bytes;
 	uint32_t highest_sacked; /* end of the highest SACK; meaningless while sacked_bytes is 0 */
 };

@@ -15,18 +15,18 @@ static const uint16_t edges[TCP_STATES] = {
 		       | TO(SYN_SENT)	  /* tcp_connect() */
 		       | TO(ESTABLISHED), /* tcp_request_arrive(): the child of a request */
 	[TCP_LISTEN] = TO(CLOSED),
-	[TCP_SYN_SENT] = TO(CLOSED) | TO(SYN_RECEIVED) /* tcp_arrive_syn_sent(): simultaneous open */
-			 | TO(ESTABLISHED),	       /* tcp_become_established() */
+	[TCP_SYN_SENT] = TO(CLOSED) | TO(SYN_RECEIVED)	   /* tcp_arrive_syn_sent(): simultaneous open */
+			 | TO(ESTABLISHED),		   /* tcp_become_established() */
 	[TCP_SYN_RECEIVED] = TO(CLOSED) | TO(ESTABLISHED), /* tcp_become_established() */
 	[TCP_ESTABLISHED] = TO(CLOSED) | TO(FIN_WAIT_1)	   /* tcp_shutdown(), tcp_release() */
 			    | TO(CLOSE_WAIT),		   /* tcp_take_fin() */
-	[TCP_FIN_WAIT_1] = TO(CLOSED) | TO(FIN_WAIT_2) /* tcp_take_ack() */
-			   | TO(CLOSING),	       /* tcp_take_fin() */
-	[TCP_FIN_WAIT_2] = TO(CLOSED) | TO(TIME_WAIT), /* tcp_take_fin() */
-	[TCP_CLOSE_WAIT] = TO(CLOSED) | TO(LAST_ACK),  /* tcp_shutdown(), tcp_release() */
-	[TCP_CLOSING] = TO(CLOSED) | TO(TIME_WAIT),    /* tcp_take_ack() */
-	[TCP_LAST_ACK] = TO(CLOSED),		       /* tcp_take_ack() */
-	[TCP_TIME_WAIT] = TO(CLOSED),		       /* tcp_timewait_begin() */
+	[TCP_FIN_WAIT_1] = TO(CLOSED) | TO(FIN_WAIT_2)	   /* tcp_take_ack() */
+			   | TO(CLOSING),		   /* tcp_take_fin() */
+	[TCP_FIN_WAIT_2] = TO(CLOSED) | TO(TIME_WAIT),	   /* tcp_take_fin() */
+	[TCP_CLOSE_WAIT] = TO(CLOSED) | TO(LAST_ACK),	   /* tcp_shutdown(), tcp_release() */
+	[TCP_CLOSING] = TO(CLOSED) | TO(TIME_WAIT),	   /* tcp_take_ack() */
+	[TCP_LAST_ACK] = TO(CLOSED),			   /* tcp_take_ack() */
+	[TCP_TIME_WAIT] = TO(CLOSED),			   /* tcp_timewait_begin() */
 };
 
 bool tcp_edge_legal(enum tcp_state from, enum tcp_state to)

@@ -140,8 +140,8 @@ static void keepalive_timeout(struct tcp_conn *conn)
 		tcp_timer_keepalive(conn);
 		return;
 	}
-	if (settings->user_timeout_ms ? conn->keepalives && user_timeout_over(conn, conn->last_heard, stack->now) :
-					conn->keepalives >= settings->keepalive_probes) {
+	if (settings->user_timeout_ms ? conn->keepalives && user_timeout_over(conn, conn->last_heard, stack->now)
+				      : conn->keepalives >= settings->keepalive_probes) {
 		give_up(conn);
 		return;
 	}
@@ -181,8 +181,8 @@ static void orphan_timeout(struct tcp_conn *conn)
 }
 
 static void (*const handlers[TCP_TIMERS])(struct tcp_conn *conn) = {
-	[TCP_TIMER_PROBE] = tcp_probe_timeout,	     [TCP_TIMER_REORDER] = tcp_loss_reorder_timeout,
-	[TCP_TIMER_RETRANSMIT] = retransmit_timeout, [TCP_TIMER_PERSIST] = persist_timeout,
+	[TCP_TIMER_PROBE] = tcp_probe_timeout,	       [TCP_TIMER_REORDER] = tcp_loss_reorder_timeout,
+	[TCP_TIMER_RETRANSMIT] = retransmit_timeout,   [TCP_TIMER_PERSIST] = persist_timeout,
 	[TCP_TIMER_DELAYED_ACK] = delayed_ack_timeout, [TCP_TIMER_KEEPALIVE] = keepalive_timeout,
 	[TCP_TIMER_ORPHAN] = orphan_timeout,
 };

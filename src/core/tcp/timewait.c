@@ -132,8 +132,7 @@ static bool is_new_syn(const struct tcp_timewait *timewait, const struct tcp_seg
 {
 	if ((segment->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST)) != WIRE_TCP_SYN)
 		return false;
-	if (timewait->timestamps && segment->header.has_timestamps &&
-	    segment->header.timestamp != timewait->ts_recent)
+	if (timewait->timestamps && segment->header.has_timestamps && segment->header.timestamp != timewait->ts_recent)
 		return seq_gt(segment->header.timestamp, timewait->ts_recent);
 	return seq_gt(segment->seq, timewait->rcv_nxt);
 }

@@ -64,7 +64,7 @@ uint32_t tcp_receive_space(struct tcp_conn *conn)
 /* Is the step from old to new worth telling? RFC 1122 §4.2.3.3: min(half the buffer, MSS). */
 static bool window_step(struct tcp_conn *conn, uint32_t old, uint32_t new)
 {
-	return new > old && new - old >= MIN(receive_buffer(conn) / 2, (uint32_t)conn->receive_mss);
+	return new > old &&new - old >= MIN(receive_buffer(conn) / 2, (uint32_t)conn->receive_mss);
 }
 
 uint16_t tcp_window_to_offer(struct tcp_conn *conn)

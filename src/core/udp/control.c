@@ -41,8 +41,7 @@ static void put_packet_info(struct berth_socket *socket, const struct berth_pack
 	put(message, used, IPPROTO_IP, IP_PKTINFO, &info4, sizeof(info4));
 }
 
-void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet,
-		       struct berth_message *message)
+void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet, struct berth_message *message)
 {
 	const struct socket_options *options = &socket->options;
 	bool six = socket->family == AF_INET6;

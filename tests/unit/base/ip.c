@@ -45,6 +45,8 @@ TEST(ip, kinds_are_told_apart)
 {
 	CHECK(ip_is_loopback(ip("127.9.9.9")) && ip_is_loopback(ip("::1")) && !ip_is_loopback(ip("128.0.0.1")));
 	CHECK(ip_is_multicast(ip("224.0.0.1")) && ip_is_multicast(ip("ff02::1")) && !ip_is_multicast(ip("10.0.0.1")));
-	CHECK(ip_is_link_local(ip("fe80::1")) && ip_is_link_local(ip("169.254.1.1")) && !ip_is_link_local(ip("fd77::1")));
-	CHECK(ip_is4(ip("1.2.3.4")) && !ip_is6(ip("1.2.3.4")) && ip_is6(ip("::1")) && !ip_is4(ip_any) && !ip_is6(ip_any));
+	CHECK(ip_is_link_local(ip("fe80::1")) && ip_is_link_local(ip("169.254.1.1")) &&
+	      !ip_is_link_local(ip("fd77::1")));
+	CHECK(ip_is4(ip("1.2.3.4")) && !ip_is6(ip("1.2.3.4")) && ip_is6(ip("::1")) && !ip_is4(ip_any) &&
+	      !ip_is6(ip_any));
 }

@@ -44,7 +44,8 @@ static void wait_for(berth_time duration)
 static void say6(const char *router, const char *to, uint8_t *message, size_t length, uint8_t hop_limit)
 {
 	struct wire_ethernet ethernet = { .destination = { 2, 0, 0, 0, 0, 1 }, .type = ETHERTYPE_IP6 };
-	struct wire_ip6 ip6 = { .hop_limit = hop_limit, .next_header = PROTOCOL_ICMP6,
+	struct wire_ip6 ip6 = { .hop_limit = hop_limit,
+				.next_header = PROTOCOL_ICMP6,
 				.payload_length = (uint16_t)length };
 	uint8_t bytes[512];
 
@@ -55,8 +56,8 @@ static void say6(const char *router, const char *to, uint8_t *message, size_t le
 	wire_ip6_build(bytes + 14, &ip6);
 	put_be16(message + 2, 0);
 	put_be16(message + 2,
-		 checksum_finish(checksum_add(ip_pseudo_sum(ip6.source, ip6.destination, PROTOCOL_ICMP6, length), message,
-					      length)));
+		 checksum_finish(checksum_add(ip_pseudo_sum(ip6.source, ip6.destination, PROTOCOL_ICMP6, length),
+					      message, length)));
 	memcpy(bytes + 54, message, length);
 	rig_inject(&rig, &rig.a, bytes, 54 + length);
 }
@@ -284,9 +285,15 @@ TEST(redirect, the_router_in_use_may_redirect)
 static void redirect4(uint32_t router, uint32_t gateway, uint32_t source, uint32_t destination)
 {
 	struct wire_ethernet ethernet = { .destination = { 2, 0, 0, 0, 0, 1 }, .type = ETHERTYPE_IP4 };
-	struct wire_ip4 ip4 = { .ttl = 64, .protocol = PROTOCOL_ICMP4, .total_length = 20 + 36,
-				.source = ip_from_u32(router), .destination = ip_from_u32(0x0a000001) };
-	struct wire_ip4 inner = { .ttl = 64, .protocol = 17, .total_length = 100, .source = ip_from_u32(source),
+	struct wire_ip4 ip4 = { .ttl = 64,
+				.protocol = PROTOCOL_ICMP4,
+				.total_length = 20 + 36,
+				.source = ip_from_u32(router),
+				.destination = ip_from_u32(0x0a000001) };
+	struct wire_ip4 inner = { .ttl = 64,
+				  .protocol = 17,
+				  .total_length = 100,
+				  .source = ip_from_u32(source),
 				  .destination = ip_from_u32(destination) };
 	struct wire_icmp icmp = { .type = ICMP4_REDIRECT, .code = 1, .value = gateway };
 	uint8_t bytes[14 + 20 + 36] = { 0 };

@@ -45,8 +45,8 @@ static int do_socket(struct place place, int domain, int type)
 
 static int do_set(struct place place, int fd, int level, int option, int value)
 {
-	return place.stack ? berth_setsockopt(place.stack, fd, level, option, &value, sizeof(value)) :
-			     setsockopt(fd, level, option, &value, sizeof(value));
+	return place.stack ? berth_setsockopt(place.stack, fd, level, option, &value, sizeof(value))
+			   : setsockopt(fd, level, option, &value, sizeof(value));
 }
 
 static int do_bind(struct place place, int fd, const struct sockaddr *address, socklen_t length)
@@ -156,10 +156,11 @@ static void compare_all(int type)
 			expected = verdict(kernel, &first, &second, type);
 		tried++;
 		if (expected != actual)
-			test_fail(__FILE__, __LINE__, "first f%d a%d ra%d rp%d l%d, second f%d a%d ra%d rp%d l%d: %d, Linux %d",
+			test_fail(__FILE__, __LINE__,
+				  "first f%d a%d ra%d rp%d l%d, second f%d a%d ra%d rp%d l%d: %d, Linux %d",
 				  first.family, first.address, first.reuse_address, first.reuse_port, first.listens,
-				  second.family, second.address, second.reuse_address, second.reuse_port, second.listens,
-				  actual, expected);
+				  second.family, second.address, second.reuse_address, second.reuse_port,
+				  second.listens, actual, expected);
 	}
 	CHECK(tried > 500);
 	berth_stack_free(stack.stack);

@@ -38,8 +38,12 @@ static bool next_error(int fd)
 {
 	uint8_t control[256];
 	struct iovec part = { got.data, sizeof(got.data) };
-	struct msghdr message = { .msg_name = &got.name, .msg_namelen = sizeof(got.name), .msg_iov = &part,
-				  .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_name = &got.name,
+				  .msg_namelen = sizeof(got.name),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *header;
 
 	memset(&got, 0, sizeof(got));

@@ -20,12 +20,19 @@ static void up(unsigned mtu, unsigned reassemblies)
 /* A fragment arrives at a: its bytes continue the pattern of rig_send(). */
 static void arrive(bool v4, uint32_t id, unsigned offset, unsigned length, bool more)
 {
-	struct wire_ip4 ip4 = { .ttl = 64, .protocol = RIG_PROTOCOL, .id = (uint16_t)id, .offset = (uint16_t)offset,
-				.more_fragments = more, .total_length = (uint16_t)(20 + length),
-				.source = ip_from_u32(0x0a000002), .destination = ip_from_u32(0x0a000001) };
-	struct wire_ip6 ip6 = { .next_header = PROTOCOL_FRAGMENT, .hop_limit = 64,
+	struct wire_ip4 ip4 = { .ttl = 64,
+				.protocol = RIG_PROTOCOL,
+				.id = (uint16_t)id,
+				.offset = (uint16_t)offset,
+				.more_fragments = more,
+				.total_length = (uint16_t)(20 + length),
+				.source = ip_from_u32(0x0a000002),
+				.destination = ip_from_u32(0x0a000001) };
+	struct wire_ip6 ip6 = { .next_header = PROTOCOL_FRAGMENT,
+				.hop_limit = 64,
 				.payload_length = (uint16_t)(8 + length),
-				.source = rig_ip("fd00::2"), .destination = rig_ip("fd00::1") };
+				.source = rig_ip("fd00::2"),
+				.destination = rig_ip("fd00::1") };
 	struct wire_fragment fragment = { RIG_PROTOCOL, (uint16_t)offset, more, id };
 	size_t header = v4 ? 20 : 48;
 	uint8_t bytes[2048];

@@ -367,7 +367,9 @@ TEST(group, a_links_filter_is_the_sum_of_its_sockets)
 static void query4(uint8_t code, uint32_t group, size_t length)
 {
 	uint8_t bytes[20 + 12] = { 0 };
-	struct wire_ip4 ip4 = { .ttl = 1, .protocol = PROTOCOL_IGMP, .total_length = (uint16_t)(20 + length),
+	struct wire_ip4 ip4 = { .ttl = 1,
+				.protocol = PROTOCOL_IGMP,
+				.total_length = (uint16_t)(20 + length),
 				.source = rig_ip("10.0.0.2"),
 				.destination = group ? ip_from_u32(group) : rig_ip("224.0.0.1") };
 
@@ -429,7 +431,8 @@ TEST(group, old_routers_hear_their_own_version)
 static void query6(bool alert, uint8_t hop_limit)
 {
 	struct berth_ip from = rig_ip("fe80::2"), to = rig_ip("ff02::1");
-	struct wire_ip6 ip6 = { .next_header = alert ? PROTOCOL_HOP_BY_HOP : PROTOCOL_ICMP6, .hop_limit = hop_limit,
+	struct wire_ip6 ip6 = { .next_header = alert ? PROTOCOL_HOP_BY_HOP : PROTOCOL_ICMP6,
+				.hop_limit = hop_limit,
 				.payload_length = alert ? 36 : 28 };
 	uint8_t bytes[40 + 36] = { 0 }, *message = bytes + (alert ? 48 : 40);
 
@@ -493,12 +496,13 @@ TEST(group, random_calls_and_frames_are_survived)
 		static const int options[] = { IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE,
 					       IP_UNBLOCK_SOURCE };
 		size_t which = (size_t)random_below(&random, COUNT_OF(fds));
-		uint32_t group = GROUP + (uint32_t)random_below(&random, 5), source = (uint32_t)random_below(&random, 9);
+		uint32_t group = GROUP + (uint32_t)random_below(&random, 5),
+			 source = (uint32_t)random_below(&random, 9);
 
 		switch (random_below(&random, 6)) {
 		case 0:
-			membership(&rig.a, fds[which], random_below(&random, 2) ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP,
-				   group);
+			membership(&rig.a, fds[which],
+				   random_below(&random, 2) ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, group);
 			break;
 		case 1:
 			query4((uint8_t)random_below(&random, 30), random_below(&random, 2) ? group : 0,

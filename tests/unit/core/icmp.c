@@ -62,11 +62,16 @@ static void error_about(const char *source, const char *destination, uint8_t typ
 
 	put_be32(message + 4, value);
 	if (v4)
-		wire_ip4_build(message + 8, &(struct wire_ip4){ .total_length = 1500, .ttl = 3, .source = from,
-								.protocol = RIG_PROTOCOL, .destination = to });
+		wire_ip4_build(message + 8, &(struct wire_ip4){ .total_length = 1500,
+								.ttl = 3,
+								.source = from,
+								.protocol = RIG_PROTOCOL,
+								.destination = to });
 	else
-		wire_ip6_build(message + 8, &(struct wire_ip6){ .payload_length = 1460, .next_header = RIG_PROTOCOL,
-								.source = from, .destination = to });
+		wire_ip6_build(message + 8, &(struct wire_ip6){ .payload_length = 1460,
+								.next_header = RIG_PROTOCOL,
+								.source = from,
+								.destination = to });
 	memset(message + 8 + header, 0x77, 8);
 	arrive(v4 ? "10.0.0.2" : "fd00::2", v4 ? "10.0.0.1" : "fd00::1", v4 ? PROTOCOL_ICMP4 : PROTOCOL_ICMP6, message,
 	       8 + header + 8);
@@ -86,7 +91,8 @@ TEST(echo, requests_are_answered)
 	arrive("fd00::2", "fd00::1", PROTOCOL_ICMP6, six, sizeof(six));
 	CHECK_STR(answer(), "IP6 fd00::1 > fd00::2: ICMP6 echo reply id 7 seq 1 length 12");
 	CHECK_EQ(checksum_finish(checksum_add(ip_pseudo_sum(rig_ip("fd00::1"), rig_ip("fd00::2"), PROTOCOL_ICMP6, 12),
-					      rig.a.sent.head->data + 40, 12)), 0);
+					      rig.a.sent.head->data + 40, 12)),
+		 0);
 	CHECK_EQ(COUNT(&rig.a, ICMP_ECHO_ANSWERED), 2);
 	rig_down(&rig);
 }
@@ -106,8 +112,11 @@ TEST(icmp, damaged_messages_are_dropped)
 	uint8_t bytes[28] = { 0 }, cut[4] = { ICMP4_ECHO };
 
 	up();
-	wire_ip4_build(bytes, &(struct wire_ip4){ .total_length = 28, .ttl = 64, .protocol = PROTOCOL_ICMP4,
-						  .source = rig_ip("10.0.0.2"), .destination = rig_ip("10.0.0.1") });
+	wire_ip4_build(bytes, &(struct wire_ip4){ .total_length = 28,
+						  .ttl = 64,
+						  .protocol = PROTOCOL_ICMP4,
+						  .source = rig_ip("10.0.0.2"),
+						  .destination = rig_ip("10.0.0.1") });
 	bytes[20] = ICMP4_ECHO;
 	rig_inject(&rig, &rig.a, bytes, sizeof(bytes));
 	CHECK_EQ(COUNT(&rig.a, ICMP_DROP_CHECKSUM), 1);
@@ -140,7 +149,7 @@ TEST(icmp, silence_where_the_rfcs_want_it)
 	arrive("10.0.0.2", "10.0.0.255", 132, payload, sizeof(payload)); /* to all */
 	arrive("10.0.0.2", "224.0.0.1", 132, payload, sizeof(payload));
 	arrive("0.0.0.0", "224.0.0.1", 132, payload, sizeof(payload));
-	arrive("240.0.0.1", "10.0.0.1", 132, payload, sizeof(payload)); /* from nobody */
+	arrive("240.0.0.1", "10.0.0.1", 132, payload, sizeof(payload));	      /* from nobody */
 	arrive("10.0.0.2", "10.0.0.1", PROTOCOL_ICMP4, error, sizeof(error)); /* an error, and a bad one */
 	CHECK_STR(answer(), "nothing");
 	CHECK_EQ(COUNT(&rig.a, ICMP_ERROR_SENT), 0);
@@ -191,13 +200,13 @@ static void check_mapping(const char *own, const char *other, const struct mappi
 TEST(icmp, errors_reach_their_transport_as_linux_maps_them)
 {
 	static const struct mapping four[] = {
-		{ 3, 0, ENETUNREACH, false }, { 3, 1, EHOSTUNREACH, false }, { 3, 2, ENOPROTOOPT, true },
-		{ 3, 3, ECONNREFUSED, true }, { 3, 4, EMSGSIZE, false },     { 3, 13, EHOSTUNREACH, true },
+		{ 3, 0, ENETUNREACH, false },	{ 3, 1, EHOSTUNREACH, false }, { 3, 2, ENOPROTOOPT, true },
+		{ 3, 3, ECONNREFUSED, true },	{ 3, 4, EMSGSIZE, false },     { 3, 13, EHOSTUNREACH, true },
 		{ 11, 0, EHOSTUNREACH, false }, { 12, 0, EPROTO, true },
 	};
 	static const struct mapping six[] = {
-		{ 1, 0, ENETUNREACH, false }, { 1, 1, EACCES, true },	     { 1, 3, EHOSTUNREACH, false },
-		{ 1, 4, ECONNREFUSED, true }, { 2, 0, EMSGSIZE, false },     { 3, 0, EHOSTUNREACH, false },
+		{ 1, 0, ENETUNREACH, false }, { 1, 1, EACCES, true },	 { 1, 3, EHOSTUNREACH, false },
+		{ 1, 4, ECONNREFUSED, true }, { 2, 0, EMSGSIZE, false }, { 3, 0, EHOSTUNREACH, false },
 		{ 4, 0, EPROTO, true },
 	};
 

@@ -31,7 +31,9 @@ static const char *answer(void)
 /* A v4 packet from 10.0.0.2 to 10.0.0.1 arrives at a; the caller changed what it wants changed. */
 static struct wire_ip4 from_b(void)
 {
-	return (struct wire_ip4){ .ttl = 64, .protocol = RIG_PROTOCOL, .source = ip_from_u32(0x0a000002),
+	return (struct wire_ip4){ .ttl = 64,
+				  .protocol = RIG_PROTOCOL,
+				  .source = ip_from_u32(0x0a000002),
 				  .destination = ip_from_u32(0x0a000001) };
 }
 
@@ -47,8 +49,11 @@ static void arrive4(struct wire_ip4 ip4, const void *payload, size_t length)
 
 static void arrive6(uint8_t next_header, const void *payload, size_t length)
 {
-	struct wire_ip6 ip6 = { .next_header = next_header, .hop_limit = 64, .payload_length = (uint16_t)length,
-				.source = rig_ip("fd00::2"), .destination = rig_ip("fd00::1") };
+	struct wire_ip6 ip6 = { .next_header = next_header,
+				.hop_limit = 64,
+				.payload_length = (uint16_t)length,
+				.source = rig_ip("fd00::2"),
+				.destination = rig_ip("fd00::1") };
 	uint8_t bytes[2048];
 
 	wire_ip6_build(bytes, &ip6);
@@ -107,7 +112,8 @@ TEST(ip, what_is_too_big_and_not_to_be_fragmented_fails)
 
 TEST(ip, a_packet_without_headroom_or_shared_is_copied)
 {
-	struct ip_send send = { .source = ip_from_u32(0x0a000001), .destination = ip_from_u32(0x0a000002),
+	struct ip_send send = { .source = ip_from_u32(0x0a000001),
+				.destination = ip_from_u32(0x0a000002),
 				.protocol = RIG_PROTOCOL };
 	struct berth_packet *packet;
 	struct ip_path path;
@@ -129,8 +135,10 @@ TEST(ip, a_packet_without_headroom_or_shared_is_copied)
 
 TEST(ip, a_superframe_passes_whole_where_the_link_takes_it)
 {
-	struct ip_send send = { .source = ip_from_u32(0x0a000001), .destination = ip_from_u32(0x0a000002),
-				.protocol = RIG_PROTOCOL, .dont_fragment = true };
+	struct ip_send send = { .source = ip_from_u32(0x0a000001),
+				.destination = ip_from_u32(0x0a000002),
+				.protocol = RIG_PROTOCOL,
+				.dont_fragment = true };
 	struct ip_path path;
 
 	up(BERTH_LINK_IP);

@@ -148,15 +148,19 @@ TEST(demux, finds_each_of_many_and_nothing_else)
 	struct berth_endpoint local = { ip_from_u32(0x0a000001), 80 };
 
 	for (unsigned i = 0; i < COUNT; i++) {
-		nodes[i] = (struct demux_node){ .kind = DEMUX_TIMEWAIT, .protocol = 6, .local = local,
-						.remote = { ip_from_u32(0x0a000100 + i / 100), (uint16_t)(1000 + i % 100) } };
+		nodes[i] = (struct demux_node){ .kind = DEMUX_TIMEWAIT,
+						.protocol = 6,
+						.local = local,
+						.remote = { ip_from_u32(0x0a000100 + i / 100),
+							    (uint16_t)(1000 + i % 100) } };
 		CHECK_EQ(demux_add(stack, &nodes[i]), 0);
 	}
 	for (unsigned i = 0; i < COUNT; i++) {
 		CHECK(demux_find(stack, 6, &local, &nodes[i].remote) == &nodes[i]);
 		CHECK(!demux_find(stack, 17, &local, &nodes[i].remote));
-		CHECK_EQ(demux_add(stack, &(struct demux_node){ .protocol = 6, .local = local,
-							       .remote = nodes[i].remote }), -EADDRINUSE);
+		CHECK_EQ(demux_add(stack,
+				   &(struct demux_node){ .protocol = 6, .local = local, .remote = nodes[i].remote }),
+			 -EADDRINUSE);
 	}
 	for (unsigned i = 0; i < COUNT; i += 2)
 		demux_remove(stack, &nodes[i]);

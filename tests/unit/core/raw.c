@@ -118,7 +118,10 @@ TEST(raw, filters_hide_types)
 
 TEST(raw, the_writer_may_give_the_header)
 {
-	struct wire_ip4 ip4 = { .ttl = 3, .protocol = 99, .total_length = 24, .source = ip_from_u32(0),
+	struct wire_ip4 ip4 = { .ttl = 3,
+				.protocol = 99,
+				.total_length = 24,
+				.source = ip_from_u32(0),
 				.destination = ip_from_u32(0x0a000002) };
 	uint8_t bytes[2000] = { 0 };
 	int fd;
@@ -161,7 +164,8 @@ TEST(raw, a_checksum_is_put_where_it_is_asked_for)
 	CHECK_EQ(send6(fd, "fd00::2", payload, 8), 8);
 	REQUIRE(rig.a.sent.head);
 	CHECK_EQ(checksum_finish(checksum_add(ip_pseudo_sum(rig_ip("fd00::1"), rig_ip("fd00::2"), 99, 8),
-					      rig.a.sent.head->data + 40, 8)), 0);
+					      rig.a.sent.head->data + 40, 8)),
+		 0);
 	CHECK_EQ(send6(fd, "fd00::2", payload, 7), -1);
 	CHECK_EQ(errno, EINVAL);
 	rig_down(&rig);

@@ -47,7 +47,9 @@ struct berth_ip rig_ip(const char *text)
 
 static void end_up(struct rig *rig, struct end *end, uint8_t number)
 {
-	struct berth_stack_config config = { .seed = number, .now = rig->now, .limits = rig->limits,
+	struct berth_stack_config config = { .seed = number,
+					     .now = rig->now,
+					     .limits = rig->limits,
 					     .allocator = rig->allocator,
 					     .hooks = { .context = end } };
 	struct berth_link_config link = { .name = "eth0",
@@ -126,7 +128,8 @@ void rig_inject(struct rig *rig, struct end *end, const void *bytes, size_t leng
 int rig_send(struct end *end, const char *destination, size_t size, bool dont_fragment)
 {
 	struct berth_packet *packet = berth_packet_new(end->stack->packets, PACKET_HEADROOM, size);
-	struct ip_send send = { .destination = rig_ip(destination), .protocol = RIG_PROTOCOL,
+	struct ip_send send = { .destination = rig_ip(destination),
+				.protocol = RIG_PROTOCOL,
 				.dont_fragment = dont_fragment };
 	struct ip_path path;
 	uint8_t *bytes;

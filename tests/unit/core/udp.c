@@ -160,8 +160,9 @@ TEST(udp, packet_info_says_where_a_datagram_went)
 	struct sockaddr_in name = at(INADDR_LOOPBACK + 7, 2000);
 	char text[16], control[64];
 	struct iovec part = { text, sizeof(text) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
-				  .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	struct in_pktinfo info;
 
 	CHECK_EQ(berth_setsockopt(stack, b, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);

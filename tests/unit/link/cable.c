@@ -68,8 +68,11 @@ TEST(cable, with_every_loss_lets_nothing_through)
 /* In the bad state (a tenth of the time) half are lost: 5% in all, and in runs. */
 TEST(cable, bursts_come_in_runs)
 {
-	struct berth_conditions conditions = { .bursts = true, .to_bad = BERTH_ALWAYS / 90, .to_good = BERTH_ALWAYS / 10,
-					       .loss_in_bad = BERTH_ALWAYS / 2, .limit = 1000000 };
+	struct berth_conditions conditions = { .bursts = true,
+					       .to_bad = BERTH_ALWAYS / 90,
+					       .to_good = BERTH_ALWAYS / 10,
+					       .loss_in_bad = BERTH_ALWAYS / 2,
+					       .limit = 1000000 };
 	struct cable cable = cable_with(&conditions, 1);
 	struct berth_packet *packet;
 	uint32_t next = 0, gaps = 0, lost = 0;
@@ -91,8 +94,9 @@ TEST(cable, bursts_come_in_runs)
 
 TEST(cable, delay_and_jitter_are_where_they_should_be)
 {
-	struct berth_conditions conditions = { .delay = 40 * BERTH_MSEC, .jitter = 5 * BERTH_MSEC,
-					       .distribution = BERTH_NORMAL, .limit = 1000000 };
+	struct berth_conditions conditions = {
+		.delay = 40 * BERTH_MSEC, .jitter = 5 * BERTH_MSEC, .distribution = BERTH_NORMAL, .limit = 1000000
+	};
 	struct cable cable = cable_with(&conditions, 1);
 	double sum = 0, squares = 0;
 	unsigned count = 20000;
@@ -133,8 +137,8 @@ TEST(cable, without_jitter_keeps_the_order)
 
 TEST(cable, comes_out_in_order_of_time_whatever_the_jitter)
 {
-	struct cable cable = cable_with(&(struct berth_conditions){ .delay = BERTH_SEC, .jitter = BERTH_SEC,
-								   .limit = 10000 }, 3);
+	struct cable cable =
+		cable_with(&(struct berth_conditions){ .delay = BERTH_SEC, .jitter = BERTH_SEC, .limit = 10000 }, 3);
 	struct berth_packet *packet;
 	berth_time last = 0, due;
 	unsigned out_of_order = 0, count = 0;
@@ -180,8 +184,9 @@ TEST(cable, rate_spaces_packets_and_the_limit_drops)
 
 TEST(cable, duplicates_and_reorders_by_chance)
 {
-	struct berth_conditions conditions = { .delay = 10 * BERTH_MSEC, .duplicate = BERTH_ALWAYS / 10,
-					       .reorder = BERTH_ALWAYS / 4, .limit = 1000000 };
+	struct berth_conditions conditions = {
+		.delay = 10 * BERTH_MSEC, .duplicate = BERTH_ALWAYS / 10, .reorder = BERTH_ALWAYS / 4, .limit = 1000000
+	};
 	struct cable cable = cable_with(&conditions, 1);
 	unsigned came = pass(&cable, 10000);
 
@@ -204,8 +209,11 @@ TEST(cable, cut_and_mended)
 
 static uint64_t fates(uint64_t seed)
 {
-	struct berth_conditions conditions = { .delay = BERTH_MSEC, .jitter = BERTH_MSEC, .loss = BERTH_ALWAYS / 5,
-					       .duplicate = BERTH_ALWAYS / 5, .limit = 100000 };
+	struct berth_conditions conditions = { .delay = BERTH_MSEC,
+					       .jitter = BERTH_MSEC,
+					       .loss = BERTH_ALWAYS / 5,
+					       .duplicate = BERTH_ALWAYS / 5,
+					       .limit = 100000 };
 	struct cable cable = cable_with(&conditions, seed);
 	struct berth_packet *packet;
 	uint64_t hash = 0;

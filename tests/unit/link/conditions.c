@@ -142,9 +142,11 @@ TEST(conditions, reordering_needs_a_delay)
 /* Words at random: whatever they are, reading them ends well, and what was accepted can be written and read again. */
 TEST(conditions, survive_any_words)
 {
-	static const char *const vocabulary[] = { "delay", "loss", "rate", "1ms", "5%", "10mbit", "gemodel", "gap", "3", "cut",
-						  "reorder", "distribution", "normal", "%", ".", "1.", "999999999s", "limit",
-						  "corrupt", "duplicate", "rtt", "random", "1e9", "" };
+	static const char *const vocabulary[] = { "delay",   "loss",	     "rate",   "1ms",	  "5%",
+						  "10mbit",  "gemodel",	     "gap",    "3",	  "cut",
+						  "reorder", "distribution", "normal", "%",	  ".",
+						  "1.",	     "999999999s",   "limit",  "corrupt", "duplicate",
+						  "rtt",     "random",	     "1e9",    "" };
 	struct random random;
 	int accepted = 0;
 

@@ -20,12 +20,21 @@ static struct berth_ip address(const char *text)
 
 static struct berth_packet *superframe(struct berth_packet_pool *pool, size_t payload, bool six)
 {
-	struct wire_tcp tcp = { .source_port = 1, .destination_port = 2, .seq = 0xfffffff0, .ack = 5, .window = 100,
-				.flags = WIRE_TCP_ACK | WIRE_TCP_PSH | WIRE_TCP_FIN | WIRE_TCP_CWR, .has_timestamps = true };
-	struct wire_ip4 ip4 = { .ttl = 64, .protocol = 6, .id = 0xffff, .source = address("10.0.0.1"),
+	struct wire_tcp tcp = { .source_port = 1,
+				.destination_port = 2,
+				.seq = 0xfffffff0,
+				.ack = 5,
+				.window = 100,
+				.flags = WIRE_TCP_ACK | WIRE_TCP_PSH | WIRE_TCP_FIN | WIRE_TCP_CWR,
+				.has_timestamps = true };
+	struct wire_ip4 ip4 = { .ttl = 64,
+				.protocol = 6,
+				.id = 0xffff,
+				.source = address("10.0.0.1"),
 				.destination = address("10.0.0.2") };
-	struct wire_ip6 ip6 = { .hop_limit = 64, .next_header = 6, .source = address("fd00::1"),
-				.destination = address("fd00::2") };
+	struct wire_ip6 ip6 = {
+		.hop_limit = 64, .next_header = 6, .source = address("fd00::1"), .destination = address("fd00::2")
+	};
 	struct wire_ethernet ethernet = { .type = six ? ETHERTYPE_IP6 : ETHERTYPE_IP4 };
 	size_t header = wire_tcp_size(&tcp);
 	struct berth_packet *packet = berth_packet_new(pool, 128, header + payload);

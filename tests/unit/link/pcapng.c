@@ -19,8 +19,8 @@ static int blocks(const struct pcapng *pcapng, uint32_t *types, int max)
 	for (size_t at = 0; at < pcapng->length;) {
 		uint32_t length = u32(pcapng, at + 4);
 
-		if (length % 4 || length < 12 || length > pcapng->length - at || u32(pcapng, at + length - 4) != length ||
-		    count == max)
+		if (length % 4 || length < 12 || length > pcapng->length - at ||
+		    u32(pcapng, at + length - 4) != length || count == max)
 			return -1;
 		types[count++] = u32(pcapng, at);
 		at += length;
@@ -31,8 +31,12 @@ static int blocks(const struct pcapng *pcapng, uint32_t *types, int max)
 TEST(pcapng, is_made_of_whole_blocks)
 {
 	struct pcapng pcapng;
-	struct pcapng_packet packet = { .time = INT64_C(1700000000123456789), .bytes = (const uint8_t *)"abcde", .length = 9,
-					.captured = 5, .direction = PCAPNG_OUTBOUND, .comment = "dropped" };
+	struct pcapng_packet packet = { .time = INT64_C(1700000000123456789),
+					.bytes = (const uint8_t *)"abcde",
+					.length = 9,
+					.captured = 5,
+					.direction = PCAPNG_OUTBOUND,
+					.comment = "dropped" };
 	struct berth_ip ip;
 	uint32_t types[8];
 
@@ -51,8 +55,11 @@ TEST(pcapng, is_made_of_whole_blocks)
 TEST(pcapng, packets_say_time_lengths_and_bytes)
 {
 	struct pcapng pcapng;
-	struct pcapng_packet packet = { .interface = 7, .time = INT64_C(0x123456789abcdef0),
-					.bytes = (const uint8_t *)"abcde", .length = 9, .captured = 5 };
+	struct pcapng_packet packet = { .interface = 7,
+					.time = INT64_C(0x123456789abcdef0),
+					.bytes = (const uint8_t *)"abcde",
+					.length = 9,
+					.captured = 5 };
 
 	pcapng_init(&pcapng, 1 << 20);
 	CHECK(pcapng_packet(&pcapng, &packet));

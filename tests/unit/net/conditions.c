@@ -96,7 +96,8 @@ static void check_delivery(const char *text)
 	open_talk(&talk, net, a, b);
 	run(&talk, 600);
 	if (talk.received != TOTAL || talk.wrong)
-		test_fail(__FILE__, __LINE__, "%s: %zu bytes came%s", text, talk.received, talk.wrong ? ", and wrong" : "");
+		test_fail(__FILE__, __LINE__, "%s: %zu bytes came%s", text, talk.received,
+			  talk.wrong ? ", and wrong" : "");
 	berth_net_free(net);
 }
 

@@ -69,8 +69,8 @@ TEST(wire_tcp, unknown_options_are_skipped)
 TEST(wire_tcp, options_that_are_cut_off_or_of_wrong_length_are_not_there)
 {
 	static const uint8_t scripts[][8] = {
-		{ 2, 0, 5, 180 }, { 2, 1, 5, 180 }, { 2, 40, 5, 180 }, { 2, 3, 5, 1 }, { 1, 1, 1, 2 }, { 8, 4, 0, 0 },
-		{ 0, 2, 4, 5, 180 }, { 2, 4, 0, 0 },
+		{ 2, 0, 5, 180 }, { 2, 1, 5, 180 }, { 2, 40, 5, 180 },	 { 2, 3, 5, 1 },
+		{ 1, 1, 1, 2 },	  { 8, 4, 0, 0 },   { 0, 2, 4, 5, 180 }, { 2, 4, 0, 0 },
 	};
 	struct wire_tcp tcp;
 	uint8_t bytes[60];

@@ -41,7 +41,10 @@ TEST(udp, builds_what_it_parses)
 
 static size_t neighbour(uint8_t bytes[32], uint8_t type)
 {
-	struct wire_ndp ndp = { .type = type, .solicited = true, .override = true, .has_link_address = true,
+	struct wire_ndp ndp = { .type = type,
+				.solicited = true,
+				.override = true,
+				.has_link_address = true,
 				.link_address = { 2, 0, 0, 0, 0, 9 } };
 
 	if (type != ICMP6_NEIGHBOUR_ADVERT)
@@ -113,10 +116,10 @@ TEST(ndp, what_rfc_4861_forbids_is_refused)
 TEST(ndp, router_advertisement_parses)
 {
 	static const uint8_t bytes[] = {
-		134, 0, 0, 0, 64, 0xc0, 0x07, 0x08, 0, 0, 0x75, 0x30, 0, 0, 0x03, 0xe8, /* header */
-		1, 1, 2, 0, 0, 0, 0, 1, 5, 1, 0, 0, 0, 0, 0x05, 0xdc,			/* link address, MTU */
-		3, 4, 64, 0xc0, 0, 1, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		0, 0, 0, /* prefix fd77::/64 */
+		134,  0,    0,	0,    64, 0xc0, 0x07, 0x08, 0, 0, 0x75, 0x30, 0, 0, 0x03, 0xe8, /* header */
+		1,    1,    2,	0,    0,  0,	0,    1,    5, 1, 0,	0,    0, 0, 0x05, 0xdc, /* link address, MTU */
+		3,    4,    64, 0xc0, 0,  1,	0,    0,    0, 0, 0x80, 0,    0, 0, 0,	  0,
+		0xfd, 0x77, 0,	0,    0,  0,	0,    0,    0, 0, 0,	0,    0, 0, 0,	  0, /* prefix fd77::/64 */
 	};
 	struct wire_ndp ndp;
 
@@ -140,8 +143,8 @@ TEST(ndp, router_advertisement_parses)
 
 TEST(ndp, redirects_parse)
 {
-	uint8_t bytes[48] = { ICMP6_REDIRECT, [8] = 0xfe, [9] = 0x80, [23] = 1, [24] = 0xfd, [39] = 9,
-			      [40] = 2, [41] = 1, [42] = 2, [47] = 7 };
+	uint8_t bytes[48] = { ICMP6_REDIRECT, [8] = 0xfe, [9] = 0x80, [23] = 1, [24] = 0xfd,
+			      [39] = 9,	      [40] = 2,	  [41] = 1,   [42] = 2, [47] = 7 };
 	struct wire_ndp ndp;
 
 	REQUIRE(wire_ndp_parse(bytes, sizeof(bytes), &ndp) == 48);
@@ -160,8 +163,9 @@ TEST(ndp, redirects_parse)
 
 TEST(ndp, dns_servers_parse)
 {
-	uint8_t bytes[16 + 40] = { ICMP6_ROUTER_ADVERT, [16] = 25, [17] = 5, [22] = 4, [24] = 0xfd, [39] = 1,
-				   [40] = 0xfd, [55] = 2 };
+	uint8_t bytes[16 + 40] = {
+		ICMP6_ROUTER_ADVERT, [16] = 25, [17] = 5, [22] = 4, [24] = 0xfd, [39] = 1, [40] = 0xfd, [55] = 2
+	};
 	struct wire_ndp ndp;
 
 	REQUIRE(wire_ndp_parse(bytes, sizeof(bytes), &ndp) == sizeof(bytes));
@@ -175,7 +179,8 @@ TEST(ndp, dns_servers_parse)
 
 TEST(ndp, router_solicitation_is_built)
 {
-	struct wire_ndp ndp = { .type = ICMP6_ROUTER_SOLICIT, .has_link_address = true,
+	struct wire_ndp ndp = { .type = ICMP6_ROUTER_SOLICIT,
+				.has_link_address = true,
 				.link_address = { 2, 0, 0, 0, 0, 5 } };
 	uint8_t bytes[32];
 

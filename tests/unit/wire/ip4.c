@@ -97,8 +97,8 @@ static int options(const uint8_t *list, size_t length)
 TEST(ip4, options_are_looked_at)
 {
 	CHECK_EQ(options((const uint8_t[]){ 1, 1, 1, 0 }, 4), 0);
-	CHECK_EQ(options((const uint8_t[]){ 148, 4, 0, 0 }, 4), 0);	   /* router alert */
-	CHECK_EQ(options((const uint8_t[]){ 0, 131, 0, 0 }, 4), 0);	   /* behind the end */
+	CHECK_EQ(options((const uint8_t[]){ 148, 4, 0, 0 }, 4), 0);	  /* router alert */
+	CHECK_EQ(options((const uint8_t[]){ 0, 131, 0, 0 }, 4), 0);	  /* behind the end */
 	CHECK_EQ(options((const uint8_t[]){ 131, 3, 4, 1 }, 4), -EACCES); /* source routes */
 	CHECK_EQ(options((const uint8_t[]){ 1, 137, 3, 4 }, 4), -EACCES);
 	CHECK_EQ(options((const uint8_t[]){ 7, 5, 0, 0 }, 4), -EPROTO); /* over the end */

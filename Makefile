@@ -75,7 +75,7 @@ uninstall:
 	@ninja -C build uninstall
 
 clean: ## remove what was built
-	@rm -rf build build-asan build-release
+	@rm -rf build build-asan build-release build-fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-22s %s\n", $$1, $$2 }'

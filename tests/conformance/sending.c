@@ -89,6 +89,20 @@ TEST(timing, does_not_measure_what_was_sent_twice)
 	dialogue_end();
 }
 
+/* A forged segment that fails the ACK check must not make the peer's own timestamps look old. */
+TEST(timing, keeps_no_timestamp_of_a_segment_with_an_impossible_ack)
+{
+	dialogue_begin(NULL);
+	int fd = given_accepted("win 65535 <mss 1000, ts 1000>");
+
+	arrives("F. 1:1(0) ack 9999 <ts 200000>");
+	sends(". 1:1(0) ack 1 <ts 1000>");
+	arrives("P. 1:101(100) ack 1 <ts 1010>");
+	sends(". 1:1(0) ack 101 <ts 1010>");
+	CHECK_EQ(read_bytes(fd, 1000), 100);
+	dialogue_end();
+}
+
 /* MUST-25, MUST-26, MUST-28, SHLD-12 */
 TEST(keepalive, is_off_until_asked_for_and_then_waits_two_idle_hours)
 {

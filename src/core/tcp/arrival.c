@@ -163,7 +163,11 @@ static bool check_syn(struct tcp_conn *conn, struct tcp_segment *segment)
 	return false;
 }
 
-/* RFC 7323 §4.3: remember the timestamp that our next ACK is to echo. */
+/*
+ * RFC 7323 §4.3: remember the timestamp that our next ACK is to echo. Once the
+ * ACK field was good: a forged segment must not leave one that makes the
+ * peer's own look old.
+ */
 static bool note_timestamp(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	const struct wire_tcp *header = &segment->header;
@@ -177,7 +181,7 @@ static bool note_timestamp(struct tcp_conn *conn, struct tcp_segment *segment)
 }
 
 static tcp_step *const steps[] = {
-	check_sequence, check_reset, check_syn, note_timestamp, tcp_take_ack, tcp_take_text, tcp_take_fin,
+	check_sequence, check_reset, check_syn, tcp_take_ack, note_timestamp, tcp_take_text, tcp_take_fin,
 };
 
 void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment)

@@ -164,9 +164,23 @@ TEST(close, data_after_close_is_answered_with_a_reset)
 	berth_close(dialogue.stack, fd);
 	sends("F. 1:1(0) ack 1");
 	arrives("P. 1:101(100) ack 2");
-	sends("R. 2:2(0) ack 1");
+	sends("R 2:2(0)");
 	CHECK_EQ(events(BERTH_EVENT_TCP_DROP_AFTER_CLOSE), 1);
 	CHECK_EQ(count_state("FIN-WAIT-1") + count_state("FIN-WAIT-2"), 0);
+	dialogue_end();
+}
+
+/* It would be challenged at any other number than the one that the peer waits for. */
+TEST(close, data_after_a_lost_fin_is_reset_where_the_peer_is)
+{
+	dialogue_begin(NULL);
+	int fd = given_accepted("win 65535 <mss 1000>");
+
+	berth_close(dialogue.stack, fd);
+	sends("F. 1:1(0) ack 1");
+	arrives("P. 1:101(100) ack 1");
+	sends("R 1:1(0)");
+	silent(10000);
 	dialogue_end();
 }
 

@@ -106,8 +106,13 @@ bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (!segment->length)
 		return true;
 	if (conn->released && seq_gt(segment->seq + segment->length, conn->rcv_nxt)) {
-		/* Nobody will read it: say so. RFC 9293 §3.6 (half-closed); Linux: tcp_rcv_state_process() */
-		tcp_abort(conn, 0);
+		/*
+		 * Nobody will read it: say so. RFC 9293 §3.6 (half-closed); Linux: tcp_rcv_state_process().
+		 * In answer to the segment: our FIN may not have come through, and only at the number
+		 * that the peer waits for is a RST believed (RFC 5961 §3.2).
+		 */
+		tcp_reply_reset(stack, segment);
+		tcp_finish(conn, 0);
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_AFTER_CLOSE);
 		return false;
 	}

@@ -193,7 +193,8 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 	}
 	sendq_copy(&conn->sendq, offset, berth_packet_put(packet, length), length);
 	packet->segment_size = length > conn->mss ? conn->mss : 0;
-	if (length && offset + length == conn->sendq.bytes)
+	/* A run pushes itself out of the receiver's offload. Linux: __tcp_transmit_skb() */
+	if (length && (offset + length == conn->sendq.bytes || packet->segment_size))
 		header.flags |= WIRE_TCP_PSH;
 	if (conn->unacked_bytes) { /* data answers data */
 		conn->interactive = true;

@@ -17,10 +17,10 @@ try --version
 like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
 try help
 is "$code" 0 "berth help"
-for command in run ps ss net version help; do
+for command in run ps ss net link partition heal capture doctor version help; do
 	like "$out" "^  $command " "… lists $command"
 done
-for command in run ps ss net; do
+for command in run ps ss net link partition heal capture doctor; do
 	try "$command" --help
 	help=$out
 	try help "$command"

@@ -271,10 +271,17 @@ static int32_t call_setsockopt(struct request *request)
 		return 0; /* over, or express: nothing that it could change */
 	if (datagram_setsockopt(request) == 0)
 		return 0;
-	return berth_setsockopt(plug->host->stack, plug->fd, message->level, message->option, request->payload,
-				(socklen_t)request->payload_length)
-		       ? -errno
-		       : 0;
+	if (berth_setsockopt(plug->host->stack, plug->fd, message->level, message->option, request->payload,
+			     (socklen_t)request->payload_length) < 0)
+		return -errno;
+	/* What is received waits in the program's own socket last: the limit holds there, too. */
+	if (message->level == SOL_SOCKET && message->option == SO_RCVBUF && plug->kind == SOCK_STREAM) {
+		memcpy(&plug->receive_buffer, request->payload, sizeof(int));
+		plug->receive_buffer = MAX(plug->receive_buffer, 1);
+		if (plug->end >= 0)
+			plug_tune_end(plug, plug->end);
+	}
+	return 0;
 }
 
 static int32_t get_own_error(struct request *request, struct plug *plug)

@@ -83,6 +83,7 @@ static struct plug *accept_one(struct plug *listener)
 	child->protocol = listener->protocol;
 	child->pid = listener->pid;
 	memcpy(child->command, listener->command, sizeof(child->command));
+	child->receive_buffer = listener->receive_buffer; /* Linux: is inherited */
 	child->established = true;
 	child->end = open_end(child, &peer, length);
 	if (child->end >= 0)

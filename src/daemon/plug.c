@@ -184,10 +184,10 @@ void plugs_sweep(struct host *host)
 void plug_tune_end(struct plug *plug, int end)
 {
 	struct daemon *daemon = plug->host->daemon;
-	int one = 1;
+	int one = 1, size = plug->receive_buffer ? plug->receive_buffer : daemon->send_buffer;
 
 	if (!plug->real)
-		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &daemon->send_buffer, sizeof(daemon->send_buffer));
+		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	/* Differs: the stack has no urgent data. What was sent as such travels in its place, instead of nowhere. */
 	if (plug->kind == SOCK_STREAM)
 		setsockopt(end, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));

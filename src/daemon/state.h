@@ -114,6 +114,7 @@ struct plug {
 	int error;		 /* for SO_ERROR: positive errno */
 	/* stream */
 	struct held to_core, to_program;
+	int receive_buffer;	 /* what the program's SO_RCVBUF said; 0: nothing */
 	uint64_t filler;	 /* bytes to throw away first */
 	bool connect_told_later; /* the supervisor was answered -EINPROGRESS */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;

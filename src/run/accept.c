@@ -201,7 +201,7 @@ static int64_t attempt_accept(struct call *call)
 		close(fd);
 		return r;
 	}
-	descriptor_grow_buffer(fd);
+	descriptor_inherit_buffer(fd, call->descriptor.fd);
 	spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	number = call_finish_fd(call, fd, cloexec);
 	if (number >= 0) {

@@ -97,18 +97,31 @@ void peers_fini(struct peers *peers)
  *	own .s, peer .s		express: one end made it, one accepted it
  *	own .s, peer .c		accepted (its own name is the listener's)
  *
- * Who made an express connection set SO_RCVBUF on its end to EXPRESS_MARK: the
- * option does nothing on these sockets, is not inherited by accepted ones, and
- * the program can't reach it.
+ * Two things more are kept in SO_RCVBUF of the socket itself, an option that
+ * does nothing on these, is not inherited by accepted ones, and that the
+ * program can't reach: whether it made an express connection, and the SO_SNDBUF
+ * that the program has set, in KiB.
  */
-#define EXPRESS_MARK 5120
+enum { MARK_BASE = 8192, MARK_EXPRESS = 1, MARK_BUFFER_SHIFT = 1, MARK_MAX = 4095 };
 
-static bool express_made(int fd)
+static int mark_get(int fd)
 {
 	int value = 0;
 
-	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &(socklen_t){ sizeof(value) }) == 0 &&
-	       value == 2 * EXPRESS_MARK;
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &(socklen_t){ sizeof(value) }))
+		return 0;
+	value = value / 2 - MARK_BASE; /* the kernel doubles it */
+	return value < 0 || value > MARK_MAX ? 0 : value;
+}
+
+static void mark_set(int fd, int mark)
+{
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ MARK_BASE + mark }, sizeof(int));
+}
+
+static bool express_made(int fd)
+{
+	return mark_get(fd) & MARK_EXPRESS;
 }
 
 static void identify_connected(struct descriptor *descriptor, int fd)
@@ -165,8 +178,27 @@ bool descriptor_nonblocking(const struct descriptor *descriptor)
 
 void descriptor_grow_buffer(int fd)
 {
+	int kibibytes = mark_get(fd) >> MARK_BUFFER_SHIFT, size = kibibytes ? kibibytes * 1024 : BUFFER_BYTES;
+
 	/* Besides, this wakes whoever polls for EPOLLOUT. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ BUFFER_BYTES }, sizeof(int));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+void descriptor_limit_buffer(int fd, int size)
+{
+	int kibibytes = MIN(MAX(size / 1024, 1), MARK_MAX >> MARK_BUFFER_SHIFT);
+
+	mark_set(fd, (mark_get(fd) & MARK_EXPRESS) | kibibytes << MARK_BUFFER_SHIFT);
+	descriptor_grow_buffer(fd);
+}
+
+void descriptor_inherit_buffer(int fd, int listener)
+{
+	int mark = mark_get(listener) & ~MARK_EXPRESS;
+
+	if (mark)
+		mark_set(fd, mark);
+	descriptor_grow_buffer(fd);
 }
 
 /* Is number of process pid the socket id? Returns a copy or -ENOENT. */
@@ -223,5 +255,5 @@ int descriptor_find(struct supervisor *supervisor, uint64_t id)
 
 void descriptor_mark_express(int fd)
 {
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ EXPRESS_MARK }, sizeof(int));
+	mark_set(fd, mark_get(fd) | MARK_EXPRESS);
 }

@@ -95,6 +95,16 @@ static int64_t say_option(struct call *call, const char *name, int64_t result)
 	return result;
 }
 
+/* What the program sends waits in the kernel's socket first, so its limit holds there, too. */
+static void limit_buffer(struct call *call, const uint8_t *value, size_t length)
+{
+	int size = 0;
+
+	memcpy(&size, value, MIN(length, sizeof(size)));
+	if (call->descriptor.type == SOCK_STREAM)
+		descriptor_limit_buffer(call->descriptor.fd, size);
+}
+
 int64_t handle_setsockopt(struct call *call)
 {
 	int level = (int)call->args[1], option = (int)call->args[2], length = (int)call->args[4];
@@ -119,6 +129,8 @@ int64_t handle_setsockopt(struct call *call)
 	r = call_ask(call, &message, value, (size_t)length, NULL, 0);
 	if (!r)
 		note_wants(call, level, option, value, (size_t)length);
+	if (!r && level == SOL_SOCKET && option == SO_SNDBUF)
+		limit_buffer(call, value, (size_t)length);
 	return say_option(call, "setsockopt", r);
 }
 

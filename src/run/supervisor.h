@@ -216,7 +216,12 @@ bool descriptor_identify(struct supervisor *supervisor, int fd, struct descripto
 bool descriptor_nonblocking(const struct descriptor *descriptor);
 /* Find a socket by its id in the program's processes. Returns a copy or -ENOENT. */
 int descriptor_find(struct supervisor *supervisor, uint64_t id);
+/* As much to send as there can be, or as the program has set. */
 void descriptor_grow_buffer(int fd);
+/* The program has set SO_SNDBUF. */
+void descriptor_limit_buffer(int fd, int size);
+/* fd was accepted from listener. Linux: what was set there holds for it, too. */
+void descriptor_inherit_buffer(int fd, int listener);
 /* fd makes an express connection (see descriptor.c). */
 void descriptor_mark_express(int fd);
 

@@ -219,7 +219,7 @@ static bool same_line(FILE *table, const char *line)
 
 int main(int argc, char **argv)
 {
-	static const char *const controls[] = { "reno" };
+	static const char *const controls[] = { "cubic", "reno" };
 	static const unsigned losses[] = { 0, 10, 100, 500 }, rtts[] = { 0, 5, 50 }, buffers[] = { 64u << 10, 16u << 20 };
 	FILE *table = argc > 1 ? fopen(argv[1], "r") : NULL;
 	unsigned different = 0, lines = 1;

@@ -2,7 +2,7 @@
 /* What congestion controls share: the table of them, the first window and the window after a pause. */
 #include "core/tcp/tcp.h"
 
-static const struct tcp_congestion *const table[] = { &tcp_newreno };
+static const struct tcp_congestion *const table[] = { &tcp_cubic, &tcp_newreno };
 
 const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length)
 {
@@ -26,11 +26,24 @@ void tcp_congestion_init(struct tcp_conn *conn)
 		conn->cwnd = conn->mss;
 	conn->ssthresh = UINT32_MAX;
 	conn->recover = conn->iss;
+	conn->cubic = (struct tcp_cubic){ .before_loss = 0 };
 }
 
-/* RFC 5681 §4.1: after a pause the old window says nothing of the path. */
+/*
+ * RFC 5681 §4.1: after a pause the old window says little of the path. As RFC
+ * 2861 and Linux (tcp_cwnd_restart()) have it: half of it for each timeout that
+ * passed, and slow start leads back to three quarters.
+ */
 void tcp_congestion_idle(struct tcp_conn *conn)
 {
-	if (tcp_stack_of(conn)->now - conn->last_sent > tcp_rtt_timeout(&conn->rtt))
-		conn->cwnd = MIN(conn->cwnd, tcp_initial_window(conn->mss));
+	berth_time timeout = tcp_rtt_timeout(&conn->rtt), idle = tcp_stack_of(conn)->now - conn->last_sent;
+	uint32_t least = MIN(conn->cwnd, tcp_initial_window(conn->mss));
+
+	if (idle <= timeout)
+		return;
+	if (conn->ssthresh != UINT32_MAX)
+		conn->ssthresh = MAX(conn->ssthresh, conn->cwnd / 4 * 3);
+	for (; idle > timeout && conn->cwnd > least; idle -= timeout)
+		conn->cwnd /= 2;
+	conn->cwnd = MAX(conn->cwnd, least);
 }

@@ -2,19 +2,17 @@
 /* Reno's growth, RFC 5681 §3.1; what NewReno adds is in recovery.c. */
 #include "core/tcp/tcp.h"
 
-#define CWND_MAX (1u << 30) /* what a scaled window can hold */
-
 static void on_ack(struct tcp_conn *conn, uint32_t acked)
 {
 	if (conn->cwnd < conn->ssthresh) {
 		/* Slow start by bytes: one ACK may stand for many segments (RFC 3465; Linux: tcp_slow_start()). */
-		conn->cwnd += MIN(acked, CWND_MAX - conn->cwnd);
+		conn->cwnd += MIN(acked, TCP_CWND_MAX - conn->cwnd);
 		return;
 	}
 	conn->cwnd_acked += MIN(acked, conn->cwnd); /* a segment more for each window acknowledged */
 	if (conn->cwnd_acked >= conn->cwnd) {
 		conn->cwnd_acked -= conn->cwnd;
-		conn->cwnd += conn->cwnd < CWND_MAX ? conn->mss : 0;
+		conn->cwnd += conn->cwnd < TCP_CWND_MAX ? conn->mss : 0;
 	}
 }
 

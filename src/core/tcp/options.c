@@ -21,7 +21,7 @@ void tcp_settings_init(struct tcp_settings *settings)
 		.keepalive_idle = TCP_KEEPALIVE_IDLE,
 		.keepalive_interval = TCP_KEEPALIVE_INTERVAL,
 		.keepalive_probes = TCP_KEEPALIVE_PROBES,
-		.congestion = &tcp_newreno,
+		.congestion = &tcp_cubic,
 	};
 }
 

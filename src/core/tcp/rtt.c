@@ -11,6 +11,7 @@ void tcp_rtt_init(struct tcp_rtt *rtt)
 void tcp_rtt_sample(struct tcp_rtt *rtt, berth_time sample)
 {
 	sample = MAX(sample, 1);
+	rtt->latest = sample;
 	rtt->backoff = 0;
 	if (!rtt->mean) { /* RFC 6298 §2.2 */
 		rtt->mean = rtt->smallest = sample;

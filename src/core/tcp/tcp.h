@@ -71,6 +71,7 @@ enum tcp_timer {
 #define TCP_KEEPALIVE_PROBES 9
 #define TCP_PAWS_AGE (24 * 86400 * BERTH_SEC)	  /* RFC 7323 §5.5 */
 #define TCP_CHALLENGE_PER_SECOND 1000		  /* RFC 5961 §7 */
+#define TCP_CWND_MAX (1u << 30)			  /* what a scaled window can hold */
 #define TCP_DUPLICATE_ACK_GAP (500 * BERTH_MSEC)  /* Linux: tcp_invalid_ratelimit */
 
 struct tcp_conn;
@@ -85,7 +86,7 @@ struct tcp_congestion {
 	/* The last loss was none: cwnd and ssthresh are restored. May be NULL. */
 	void (*on_undo)(struct tcp_conn *conn);
 };
-extern const struct tcp_congestion tcp_newreno;
+extern const struct tcp_congestion tcp_newreno, tcp_cubic;
 
 /* What an application set; survives disconnect. */
 struct tcp_settings {
@@ -111,6 +112,31 @@ struct tcp_counters {
 	uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
 	uint64_t segments_out, segments_in, data_out, data_in;
 	uint32_t retransmits;
+};
+
+/* HyStart++, RFC 9406; see cubic.c. */
+struct tcp_hystart {
+	bool begun, cautious; /* cautious: CSS */
+	uint8_t samples, rounds_left;
+	uint32_t round_end;
+	berth_time least, last_least, baseline; /* round trip times; BERTH_NEVER: none yet */
+};
+
+/* One curve of CUBIC's: from a reduction to the next. */
+struct tcp_cubic_epoch {
+	bool begun;
+	berth_time began;
+	uint32_t plateau;  /* W_max; 0: from where it begins */
+	uint32_t k_ms;	   /* K: when the curve reaches the plateau */
+	uint32_t estimate; /* W_est: Reno's window */
+	uint64_t cwnd_credit, estimate_credit; /* what division left over */
+};
+
+struct tcp_cubic {
+	struct tcp_cubic_epoch now, previous;
+	uint32_t before_loss;
+	berth_time last_ack;
+	struct tcp_hystart hystart;
 };
 
 /* RACK, RFC 8985 §5.3; see rack.c. */
@@ -197,6 +223,7 @@ struct tcp_conn {
 	struct tcp_probe probe;
 	struct tcp_reduction reduction;
 	struct tcp_undo undo;
+	struct tcp_cubic cubic; /* where that is the congestion control */
 	struct tcp_rtt rtt;
 	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
 	bool timed;

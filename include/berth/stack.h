@@ -99,6 +99,14 @@ BERTH_EXPORT berth_time berth_stack_now(const struct berth_stack *stack);
 BERTH_EXPORT struct berth_packet_pool *berth_stack_packets(struct berth_stack *stack);
 
 /*
+ * Be a router (RFC 1812): packets that are for no address of ours go on to where
+ * the routes say, with a hop less to live; their senders hear of it if they
+ * can't (ICMP time exceeded, unreachable, too big). Off at birth. Redirects are
+ * neither sent nor heeded, multicasts are not forwarded.
+ */
+BERTH_EXPORT void berth_stack_set_forwarding(struct berth_stack *stack, bool on);
+
+/*
  * Add a route: packets for prefix/length go out at link, to gateway (all zero:
  * the destination is on the link). Returns 0, -EEXIST, -ENOBUFS (limit), -EINVAL.
  */

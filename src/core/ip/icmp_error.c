@@ -127,9 +127,10 @@ void icmp_send_raw_error(struct berth_stack *stack, struct berth_link *link, con
 		stack_event(stack, BERTH_EVENT_ICMP_ERROR_LIMITED);
 		return;
 	}
-	source = ip_is_multicast(subject.destination) || ip_is_broadcast(stack, subject.destination) ?
-			 ip_any :
-			 subject.destination;
+	/* From where it was sent to, if that is us: loopback answers for anyone (BERTH_DIVERT). */
+	source = link->loopback || ip_is_local(stack, subject.destination) ? subject.destination : ip_any;
+	if (ip_is_multicast(source) || ip_is_broadcast(stack, source))
+		source = ip_any;
 	if (!link->loopback && !ip_is_link_local(subject.source))
 		link = NULL; /* any way there will do */
 	if (ip_path_find(stack, subject.source, source, link, &path) < 0)
@@ -153,6 +154,8 @@ void icmp_send_error(struct berth_stack *stack, struct berth_link *link, const s
 		     enum icmp_error error, uint32_t pointer)
 {
 	static const struct error_words words[] = {
+		[ICMP_ERROR_HOST] = { ICMP4_UNREACHABLE, ICMP4_HOST_UNREACHABLE, ICMP6_UNREACHABLE,
+				      ICMP6_ADDRESS_UNREACHABLE },
 		[ICMP_ERROR_PORT] = { ICMP4_UNREACHABLE, ICMP4_PORT_UNREACHABLE, ICMP6_UNREACHABLE,
 				      ICMP6_PORT_UNREACHABLE },
 		[ICMP_ERROR_PROTOCOL] = { ICMP4_UNREACHABLE, ICMP4_PROTOCOL_UNREACHABLE, ICMP6_PARAMETER,

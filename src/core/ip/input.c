@@ -176,6 +176,10 @@ void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_
 		return;
 	}
 	if (!destination4_ok(stack, link, &arrival)) {
+		if (stack->forwarding) {
+			ip_forward(stack, &arrival);
+			return;
+		}
 		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_NOT_FOR_US);
 		return;
 	}

@@ -54,7 +54,9 @@ void ip6_input(struct berth_stack *stack, struct berth_link *link, struct berth_
 		.header_length = WIRE_IP6_LENGTH,
 		.protocol_at = 6,
 	};
-	if (!destination6_ok(stack, &arrival))
+	if (!destination6_ok(stack, &arrival) && stack->forwarding)
+		ip_forward(stack, &arrival);
+	else if (!destination6_ok(stack, &arrival))
 		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_NOT_FOR_US);
 	else if (!source6_ok(stack, &arrival))
 		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_SOURCE);

@@ -85,6 +85,9 @@ int reassembly_init(struct berth_stack *stack);
 void reassembly_fini(struct berth_stack *stack);
 void reassembly_forget_link(struct berth_stack *stack, struct berth_link *link);
 
+/* arrival is for someone else, and stack->forwarding is on. Takes the packet. */
+void ip_forward(struct berth_stack *stack, const struct ip_arrival *arrival);
+
 /* ICMP and ICMPv6 messages. arrival->packet's data is at the ICMP header. Take it. */
 void icmp4_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct berth_ip_info *info);
 void icmp6_input(struct berth_stack *stack, const struct ip_arrival *arrival, const struct berth_ip_info *info);

@@ -2,7 +2,8 @@
 /*
  * Redirects, both versions. A redirect counts only if it comes from the very
  * gateway that we use for that destination, on a link that heeds routers, and
- * names a neighbour (RFC 1122 §3.2.2.2, RFC 4861 §8.1). It never changes the
+ * names a neighbour (RFC 1122 §3.2.2.2, RFC 4861 §8.1); on routers, none counts
+ * (RFC 1812 §5.2.7.2, RFC 4861 §8.3). It never changes the
  * route table: it stands beside it for ten minutes, for one destination, and
  * only as long as the routes still name that gateway.
  */
@@ -64,7 +65,7 @@ static bool is_allowed(const struct berth_link *link, struct berth_ip router, st
 {
 	const struct route *route = route_find(link->stack, destination, NULL);
 
-	if (!(link->flags & BERTH_LINK_AUTOCONF) || !route || route->link != link || ip_is_any(route->gateway))
+	if (!(link->flags & BERTH_LINK_AUTOCONF) || link->stack->forwarding || !route || route->link != link || ip_is_any(route->gateway))
 		return false;
 	if (!ip_equal(redirect_find(link->stack, route->link, destination, route->gateway), router))
 		return false;

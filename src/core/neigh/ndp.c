@@ -74,6 +74,7 @@ static void advertise(struct berth_link *link, struct berth_ip target, struct be
 {
 	struct wire_ndp ndp = { .type = ICMP6_NEIGHBOUR_ADVERT,
 				.target = target,
+				.router = link->stack->forwarding,
 				.solicited = !ip_is_any(to),
 				.override = true,
 				.has_link_address = true };

@@ -117,8 +117,9 @@ struct neigh *neigh_new(struct neigh_table *table, struct berth_ip ip, enum neig
 }
 
 /* Tell the transport about a packet that found no neighbour. Linux: ipv4_link_failure(), ndisc_error_report(). */
-static void report_undeliverable(struct berth_stack *stack, const struct berth_packet *packet)
+static void report_undeliverable(struct berth_link *link, const struct berth_packet *packet)
 {
+	struct berth_stack *stack = link->stack;
 	struct berth_ip_error error = { .error = EHOSTUNREACH };
 	struct wire_ip4 ip4;
 	struct wire_ip6 ip6;
@@ -144,6 +145,10 @@ static void report_undeliverable(struct berth_stack *stack, const struct berth_p
 		error.icmp_version = 6;
 		error.icmp_type = ICMP6_UNREACHABLE;
 		error.icmp_code = ICMP6_ADDRESS_UNREACHABLE;
+	}
+	if (!ip_is_local(stack, error.source)) { /* we are a router on its way: RFC 1812 §4.3.3.1 */
+		icmp_send_error(stack, link, packet, ICMP_ERROR_HOST, 0);
+		return;
 	}
 	error.reporter = error.source;
 	ip_deliver_error(stack, &error, packet->data + at, packet->length - (size_t)at);
@@ -175,16 +180,16 @@ void neigh_drop(struct neigh *neigh, enum berth_event reason)
 
 void neigh_fail(struct neigh *neigh)
 {
-	struct berth_stack *stack = neigh->table->link->stack;
+	struct berth_link *link = neigh->table->link;
 	struct packet_queue waiting = neigh->waiting;
 	struct berth_packet *packet;
 
-	ip_redirect_failed(neigh->table->link, neigh->ip);
-	autoconf_failed(neigh->table->link, neigh->ip);
+	ip_redirect_failed(link, neigh->ip);
+	autoconf_failed(link, neigh->ip);
 	neigh_release(neigh); /* first: a transport that is told may send again */
 	while ((packet = packet_queue_pop(&waiting))) {
-		report_undeliverable(stack, packet);
-		stack_drop(stack, packet, BERTH_EVENT_NEIGH_DROP_UNRESOLVED);
+		report_undeliverable(link, packet);
+		stack_drop(link->stack, packet, BERTH_EVENT_NEIGH_DROP_UNRESOLVED);
 	}
 }
 

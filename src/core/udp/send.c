@@ -27,7 +27,8 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 	bytes = berth_packet_put(packet, size + WIRE_UDP_LENGTH);
 	wire_udp_build(bytes, &header);
 	message_gather(message, 0, bytes + WIRE_UDP_LENGTH, size);
-	if (way->path.link->flags & BERTH_LINK_NO_CHECKSUMS) {
+	/* In fragments nobody could put it in later, on the way to another link. */
+	if (way->path.link->flags & BERTH_LINK_NO_CHECKSUMS && packet->length + 40 <= way->path.mtu) {
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
 		return packet;
 	}

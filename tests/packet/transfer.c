@@ -185,6 +185,21 @@ TEST(transfer, a_cork_holds_partial_segments)
 	dialogue_end();
 }
 
+TEST(transfer, nodelay_lets_go_what_a_cork_holds)
+{
+	dialogue_begin(NULL);
+	int fd = given_connected("win 65535 <mss 1000>");
+
+	set_option(fd, IPPROTO_TCP, TEST_TCP_CORK, 1);
+	write_bytes(fd, 100, 0);
+	silent(10);
+	set_option(fd, IPPROTO_TCP, TEST_TCP_NODELAY, 1);
+	sends("P. 1:101(100) ack 1");
+	write_bytes(fd, 100, 0);
+	silent(10); /* it is still corked */
+	dialogue_end();
+}
+
 TEST(transfer, msg_more_waits_for_the_rest)
 {
 	dialogue_begin(NULL);

@@ -32,10 +32,18 @@ struct option {
 	int (*get)(struct tcp_conn *conn);
 };
 
+/* tcp(7): what a cork or MSG_MORE holds goes now, and the cork stays. Linux: TCP_NAGLE_PUSH */
 static void set_no_delay(struct tcp_conn *conn, int value)
 {
+	bool cork = conn->settings.cork;
+
 	conn->settings.no_delay = value;
+	if (value) {
+		conn->settings.cork = false;
+		conn->more = false;
+	}
 	tcp_output(conn);
+	conn->settings.cork = cork;
 }
 static int get_no_delay(struct tcp_conn *conn)
 {

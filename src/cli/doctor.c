@@ -34,8 +34,8 @@ static void print_json(const struct doctor_finding *findings, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", findings[i].name, "verdict",
-						      verdicts[findings[i].verdict], "found", findings[i].found, "advice",
-						      findings[i].advice));
+						      verdicts[findings[i].verdict], "found", findings[i].found,
+						      "advice", findings[i].advice));
 	api_print(list);
 	json_decref(list);
 }
@@ -60,8 +60,8 @@ static int doctor_run(const struct command *command, int argc, char **argv)
 		print_json(findings, count);
 	} else {
 		print_text(findings, count);
-		printf("\n%s\n", bad ? "berth run can't work here: see the lines with NO." :
-				       "berth run works here, as this user.");
+		printf("\n%s\n", bad ? "berth run can't work here: see the lines with NO."
+				     : "berth run works here, as this user.");
 	}
 	return cli_finish(bad ? CLI_FAILED : CLI_OK);
 }

@@ -194,7 +194,8 @@ static void examine_directory(struct doctor_finding *finding)
 	if (r >= 0 && (r = network_path("berth-doctor", "", 1, path, sizeof(path))) >= 0)
 		rmdir(path);
 	if (r < 0)
-		advise(finding, DOCTOR_BAD, "%s: it has to be yours alone; set XDG_RUNTIME_DIR to another one", strerror(-r));
+		advise(finding, DOCTOR_BAD, "%s: it has to be yours alone; set XDG_RUNTIME_DIR to another one",
+		       strerror(-r));
 }
 
 static void examine_limits(struct doctor_finding *finding)
@@ -236,7 +237,8 @@ static void examine_tun(struct doctor_finding *finding)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC), error = errno;
 
 	finding->name = "tun";
-	found(finding, "/dev/net/tun %s%s", fd < 0 ? "can't be opened: " : "can be opened", fd < 0 ? strerror(error) : "");
+	found(finding, "/dev/net/tun %s%s", fd < 0 ? "can't be opened: " : "can be opened",
+	      fd < 0 ? strerror(error) : "");
 	advise(finding, DOCTOR_GOOD, "berth run does not need it; libberth's TAP driver does");
 	if (fd >= 0)
 		close(fd);
@@ -245,8 +247,8 @@ static void examine_tun(struct doctor_finding *finding)
 size_t doctor_examine(struct doctor_finding findings[DOCTOR_FINDINGS])
 {
 	static examination *const examinations[] = {
-		examine_kernel, examine_filter, examine_descriptors, examine_memory,	  examine_ptrace,
-		examine_directory, examine_limits, examine_buffers,  examine_namespaces, examine_tun,
+		examine_kernel,	   examine_filter, examine_descriptors, examine_memory,	    examine_ptrace,
+		examine_directory, examine_limits, examine_buffers,	examine_namespaces, examine_tun,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(examinations); i++) {

@@ -121,7 +121,9 @@ static void pass_time(struct path *path)
 
 static void join(struct path *path, const struct cell *cell, int *ret_client, int *ret_server)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x0a000002) };
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_port = htons(80),
+				    .sin_addr.s_addr = htonl(0x0a000002) };
 	int listener = berth_socket(path->stacks[1], AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	enum { CONGESTION = 13 }; /* TCP_CONGESTION */
 
@@ -220,7 +222,8 @@ static bool same_line(FILE *table, const char *line)
 int main(int argc, char **argv)
 {
 	static const char *const controls[] = { "cubic", "reno" };
-	static const unsigned losses[] = { 0, 10, 100, 500 }, rtts[] = { 0, 5, 50 }, buffers[] = { 64u << 10, 16u << 20 };
+	static const unsigned losses[] = { 0, 10, 100, 500 }, rtts[] = { 0, 5, 50 },
+			      buffers[] = { 64u << 10, 16u << 20 };
 	FILE *table = argc > 1 ? fopen(argv[1], "r") : NULL;
 	unsigned different = 0, lines = 1;
 	char line[200];
@@ -232,7 +235,8 @@ int main(int argc, char **argv)
 	if (!table)
 		fputs(title, stdout);
 	different += !same_line(table, title);
-	for (size_t i = 0; i < COUNT_OF(controls) * COUNT_OF(losses) * COUNT_OF(rtts) * COUNT_OF(buffers); i++, lines++) {
+	for (size_t i = 0; i < COUNT_OF(controls) * COUNT_OF(losses) * COUNT_OF(rtts) * COUNT_OF(buffers);
+	     i++, lines++) {
 		size_t rest = i / COUNT_OF(buffers);
 		struct cell cell = { .buffer = buffers[i % COUNT_OF(buffers)], .rtt_ms = rtts[rest % COUNT_OF(rtts)] };
 

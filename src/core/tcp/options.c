@@ -223,9 +223,9 @@ static void info_handshake(struct tcp_conn *conn, struct tcp_info *info)
 {
 	/* Linux's numbers for the states; the kernel's header of them is not for us. */
 	static const uint8_t states[TCP_STATES] = {
-		[TCP_ESTABLISHED] = 1, [TCP_SYN_SENT] = 2,   [TCP_SYN_RECEIVED] = 3, [TCP_FIN_WAIT_1] = 4,
-		[TCP_FIN_WAIT_2] = 5,  [TCP_TIME_WAIT] = 6,  [TCP_CLOSED] = 7,	      [TCP_CLOSE_WAIT] = 8,
-		[TCP_LAST_ACK] = 9,    [TCP_LISTEN] = 10,    [TCP_CLOSING] = 11,
+		[TCP_ESTABLISHED] = 1, [TCP_SYN_SENT] = 2,  [TCP_SYN_RECEIVED] = 3, [TCP_FIN_WAIT_1] = 4,
+		[TCP_FIN_WAIT_2] = 5,  [TCP_TIME_WAIT] = 6, [TCP_CLOSED] = 7,	    [TCP_CLOSE_WAIT] = 8,
+		[TCP_LAST_ACK] = 9,    [TCP_LISTEN] = 10,   [TCP_CLOSING] = 11,
 	};
 
 	info->tcpi_state = states[conn->state];
@@ -260,10 +260,10 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 {
 	uint32_t mss = MAX(conn->mss, 1);
 
-	info->tcpi_ca_state = conn->in_loss || conn->timeouts ? TCP_CA_Loss :
-			      conn->in_recovery		      ? TCP_CA_Recovery :
-			      conn->board.sacked_bytes	      ? TCP_CA_Disorder :
-								TCP_CA_Open;
+	info->tcpi_ca_state = conn->in_loss || conn->timeouts ? TCP_CA_Loss
+			      : conn->in_recovery	      ? TCP_CA_Recovery
+			      : conn->board.sacked_bytes      ? TCP_CA_Disorder
+							      : TCP_CA_Open;
 	info->tcpi_unacked = (tcp_flight(conn) + mss - 1) / mss;
 	info->tcpi_sacked = (conn->board.sacked_bytes + mss - 1) / mss;
 	info->tcpi_lost = (conn->board.lost_bytes + mss - 1) / mss;

@@ -17,7 +17,7 @@
 struct tcp_rtt {
 	berth_time mean, deviation; /* SRTT, RTTVAR; 0: no sample yet */
 	berth_time smallest, latest;
-	berth_time rto; /* without backoff */
+	berth_time rto;	 /* without backoff */
 	uint8_t backoff; /* doublings */
 };
 

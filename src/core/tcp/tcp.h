@@ -58,21 +58,21 @@ enum tcp_timer {
 	TCP_TIMERS,
 };
 
-#define TCP_SYN_RETRIES 6			  /* Linux: tcp_syn_retries, tcp_synack_retries (5) */
+#define TCP_SYN_RETRIES 6 /* Linux: tcp_syn_retries, tcp_synack_retries (5) */
 #define TCP_SYN_ACK_RETRIES 5
-#define TCP_RETRIES 15				  /* Linux: tcp_retries2 */
-#define TCP_ORPHAN_RETRIES 8			  /* Linux: tcp_orphan_retries() */
-#define TCP_DELAYED_ACK (40 * BERTH_MSEC)	  /* Linux: TCP_DELACK_MIN */
-#define TCP_QUICK_ACKS 16			  /* Linux: TCP_MAX_QUICKACKS */
-#define TCP_TIME_WAIT_TIME (60 * BERTH_SEC)	  /* Linux: TCP_TIMEWAIT_LEN */
-#define TCP_FIN_WAIT_2_TIME (60 * BERTH_SEC)	  /* Linux: TCP_FIN_TIMEOUT */
-#define TCP_KEEPALIVE_IDLE (7200 * BERTH_SEC)	  /* RFC 9293 §3.8.4 */
+#define TCP_RETRIES 15			      /* Linux: tcp_retries2 */
+#define TCP_ORPHAN_RETRIES 8		      /* Linux: tcp_orphan_retries() */
+#define TCP_DELAYED_ACK (40 * BERTH_MSEC)     /* Linux: TCP_DELACK_MIN */
+#define TCP_QUICK_ACKS 16		      /* Linux: TCP_MAX_QUICKACKS */
+#define TCP_TIME_WAIT_TIME (60 * BERTH_SEC)   /* Linux: TCP_TIMEWAIT_LEN */
+#define TCP_FIN_WAIT_2_TIME (60 * BERTH_SEC)  /* Linux: TCP_FIN_TIMEOUT */
+#define TCP_KEEPALIVE_IDLE (7200 * BERTH_SEC) /* RFC 9293 §3.8.4 */
 #define TCP_KEEPALIVE_INTERVAL (75 * BERTH_SEC)
 #define TCP_KEEPALIVE_PROBES 9
-#define TCP_PAWS_AGE (24 * 86400 * BERTH_SEC)	  /* RFC 7323 §5.5 */
-#define TCP_CHALLENGE_PER_SECOND 1000		  /* RFC 5961 §7 */
-#define TCP_CWND_MAX (1u << 30)			  /* what a scaled window can hold */
-#define TCP_DUPLICATE_ACK_GAP (500 * BERTH_MSEC)  /* Linux: tcp_invalid_ratelimit */
+#define TCP_PAWS_AGE (24 * 86400 * BERTH_SEC)	 /* RFC 7323 §5.5 */
+#define TCP_CHALLENGE_PER_SECOND 1000		 /* RFC 5961 §7 */
+#define TCP_CWND_MAX (1u << 30)			 /* what a scaled window can hold */
+#define TCP_DUPLICATE_ACK_GAP (500 * BERTH_MSEC) /* Linux: tcp_invalid_ratelimit */
 
 struct tcp_conn;
 
@@ -91,7 +91,7 @@ extern const struct tcp_congestion tcp_newreno, tcp_cubic;
 /* What an application set; survives disconnect. */
 struct tcp_settings {
 	bool no_delay, cork;
-	uint8_t syn_retries;	  /* 0: the default */
+	uint8_t syn_retries; /* 0: the default */
 	uint8_t keepalive_probes;
 	uint16_t max_segment;	  /* TCP_MAXSEG, 0: none */
 	uint32_t user_timeout_ms; /* 0: none */
@@ -126,9 +126,9 @@ struct tcp_hystart {
 struct tcp_cubic_epoch {
 	bool begun;
 	berth_time began;
-	uint32_t plateau;  /* W_max; 0: from where it begins */
-	uint32_t k_ms;	   /* K: when the curve reaches the plateau */
-	uint32_t estimate; /* W_est: Reno's window */
+	uint32_t plateau;		       /* W_max; 0: from where it begins */
+	uint32_t k_ms;			       /* K: when the curve reaches the plateau */
+	uint32_t estimate;		       /* W_est: Reno's window */
 	uint64_t cwnd_credit, estimate_credit; /* what division left over */
 };
 
@@ -173,11 +173,11 @@ struct tcp_undo {
 
 struct tcp_conn {
 	uint8_t state;
-	bool released;	     /* the descriptor is gone */
-	bool fin_queued;     /* our FIN comes after the last byte of sendq, not acknowledged yet */
-	bool fin_acked;	     /* it is */
-	bool fin_received;   /* the peer's FIN was taken: end of stream */
-	bool fin_early;	     /* a FIN waits behind a gap, at fin_seq */
+	bool released;	   /* the descriptor is gone */
+	bool fin_queued;   /* our FIN comes after the last byte of sendq, not acknowledged yet */
+	bool fin_acked;	   /* it is */
+	bool fin_received; /* the peer's FIN was taken: end of stream */
+	bool fin_early;	   /* a FIN waits behind a gap, at fin_seq */
 	bool write_shutdown, read_shutdown;
 	bool ever_connected;
 	/* What the handshake agreed on */
@@ -186,11 +186,11 @@ struct tcp_conn {
 	/* For the end of the present entry: */
 	uint8_t busy; /* entry points under way */
 	bool wake, ack_now;
-	bool sending; /* tcp_output() is under way */
-	int error;	     /* positive errno to leave in the socket */
-	int soft_error;	     /* what ICMP said, for when we give up. RFC 5461 §4 */
-	bool more;	     /* the last send said MSG_MORE */
-	bool interactive;    /* data answers data: no quick ACKs (Linux: pingpong) */
+	bool sending;	  /* tcp_output() is under way */
+	int error;	  /* positive errno to leave in the socket */
+	int soft_error;	  /* what ICMP said, for when we give up. RFC 5461 §4 */
+	bool more;	  /* the last send said MSG_MORE */
+	bool interactive; /* data answers data: no quick ACKs (Linux: pingpong) */
 	bool in_recovery, cwnd_limited;
 	bool in_loss, f_rto; /* with SACK: after a timeout; and that may have been spurious */
 	bool send_new;	     /* the output under way sends new data before lost data */
@@ -249,7 +249,7 @@ struct tcp_request {
 	uint32_t iss, irs, ts_recent, timestamp_offset, window;
 	uint16_t peer_mss, mss, offered_window;
 	bool timestamps, scaling, sack;
-	bool acked;  /* TCP_DEFER_ACCEPT: the ACK came, the data did not */
+	bool acked; /* TCP_DEFER_ACCEPT: the ACK came, the data did not */
 	uint8_t send_scale, receive_scale, retries;
 	berth_time created, last_sent;
 	struct berth_timer timer;
@@ -353,8 +353,7 @@ void tcp_arrive_syn_sent(struct tcp_conn *conn, struct tcp_segment *segment);
 
 /* input.c: from IP to a conversation */
 void tcp_input(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info);
-void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted,
-	       size_t length);
+void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted, size_t length);
 
 /* ack.c, text.c: the steps with their own files. Return false when the segment ends there. */
 bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment);

@@ -11,6 +11,10 @@
  * exist here: EPIPE is all there is. All memory passed in stays the caller's
  * and is not kept past the call.
  *
+ * UDP: UDP_SEGMENT (option and control message) cuts a send into datagrams of
+ * that many bytes, UDP_GRO lets a read give several of one sender, as many as
+ * the buffer holds, with a control message that says their length. udp(7).
+ *
  * Multicast: the IP_MULTICAST_* and IPV6_MULTICAST_* options, IP_ADD_MEMBERSHIP
  * and its kin, IPV6_JOIN_GROUP, and RFC 3678's MCAST_JOIN_GROUP family with
  * source filters, as in ip(7) and ipv6(7). Interfaces are berth_link_index()es.

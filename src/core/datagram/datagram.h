@@ -34,6 +34,8 @@ unsigned datagram_readiness(struct berth_socket *socket);
 ssize_t datagram_receive(struct berth_socket *socket, struct berth_message *message);
 ssize_t datagram_receive_error(struct berth_socket *socket, struct berth_message *message);
 
+/* Drop the oldest datagram, which there is. */
+void datagram_take(struct datagram *datagram);
 /* Note in packet what its reader will want to know. */
 void datagram_stamp(struct berth_packet *packet, const struct berth_ip_info *info, uint16_t source_port);
 /* Queue packet, stamped, whose data is what is read; dropped by the name full if there is no room. Takes it.
@@ -50,21 +52,24 @@ void datagram_error(struct berth_socket *socket, const struct berth_ip_error *er
 /* The same found out here, while sending: more than mtu bytes to remote. */
 void datagram_too_big(struct berth_socket *socket, const struct berth_endpoint *remote, unsigned mtu);
 
-/* Ancillary data; in udp/control.c. Writes what message->control has room for; MSG_CTRUNC if that is not all. */
-void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet, struct berth_message *message);
+/* Ancillary data, control.c. Writes what message->control has room for; MSG_CTRUNC if that is not all. */
+void datagram_write_control(struct berth_socket *socket, const struct berth_packet *packet,
+			    struct berth_message *message);
 /* What a sender asked for by ancillary data; fields not asked for keep their values. */
-struct udp_control {
+struct datagram_control {
 	struct berth_ip source;
 	unsigned link_index;
 	uint8_t ttl, traffic_class;
+	uint16_t segment; /* UDP_SEGMENT */
 };
 /* 0 or -EINVAL. */
-int udp_control_read(const struct berth_message *message, struct udp_control *control);
+int datagram_read_control(const struct berth_socket *socket, const struct berth_message *message,
+			  struct datagram_control *control);
 
 /* Where a message goes, and how. */
 struct datagram_way {
 	struct berth_endpoint remote;
-	struct udp_control control;
+	struct datagram_control control;
 	struct ip_path path;
 };
 /* Find message's way; gives the socket a port if it needs one. 0 or what send(2) says. */

@@ -59,7 +59,7 @@ unsigned datagram_readiness(struct berth_socket *socket)
 	return events;
 }
 
-static void take(struct datagram *datagram)
+void datagram_take(struct datagram *datagram)
 {
 	struct berth_packet *packet = packet_queue_pop(&datagram->received);
 
@@ -86,9 +86,9 @@ ssize_t datagram_receive(struct berth_socket *socket, struct berth_message *mess
 	message->from = (struct berth_endpoint){ packet->source, packet->source_port };
 	datagram->last_from = message->from;
 	datagram->last_to = packet->destination;
-	udp_control_write(socket, packet, message);
+	datagram_write_control(socket, packet, message);
 	if (!peek)
-		take(datagram);
+		datagram_take(datagram);
 	return (ssize_t)(whole ? length : copied);
 }
 

@@ -88,9 +88,9 @@ int datagram_find_way(struct berth_socket *socket, const struct berth_message *m
 		return -EOPNOTSUPP;
 	if (datagram_of(socket)->send_shut)
 		return -EPIPE;
-	way->control = (struct udp_control){ .traffic_class = socket->options.traffic_class };
+	way->control = (struct datagram_control){ .traffic_class = socket->options.traffic_class };
 	if ((r = destination(socket, message, &way->remote)) < 0 ||
-	    (r = udp_control_read(message, &way->control)) < 0 || (r = autobind(socket)) < 0)
+	    (r = datagram_read_control(socket, message, &way->control)) < 0 || (r = autobind(socket)) < 0)
 		return r;
 	r = find_path(socket, message, way);
 	if (r >= 0 && message->flags & MSG_CONFIRM)

@@ -94,7 +94,7 @@ static struct berth_packet *segment(struct berth_stack *stack, const struct ip_a
 	tcp = part->data + arrival->header_length;
 	put_be32(tcp + 4, get_be32(tcp + 4) + (uint32_t)offset);
 	if (headers + offset + length < whole->length)
-		tcp[13] &= (uint8_t)~(WIRE_TCP_FIN | WIRE_TCP_PSH);
+		tcp[13] &= (uint8_t) ~(WIRE_TCP_FIN | WIRE_TCP_PSH);
 	if (offset)
 		tcp[13] &= (uint8_t)~WIRE_TCP_CWR;
 	if (ip_is4(arrival->source)) {
@@ -114,8 +114,8 @@ static void forward_segments(struct berth_stack *stack, const struct ip_arrival 
 	struct wire_tcp tcp;
 	size_t headers;
 
-	if (arrival->protocol != PROTOCOL_TCP || wire_tcp_parse(whole->data + arrival->header_length,
-								whole->length - arrival->header_length, &tcp) < 0) {
+	if (arrival->protocol != PROTOCOL_TCP ||
+	    wire_tcp_parse(whole->data + arrival->header_length, whole->length - arrival->header_length, &tcp) < 0) {
 		drop(stack, arrival, BERTH_EVENT_IP_DROP_TOO_BIG);
 		return;
 	}

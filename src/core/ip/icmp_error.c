@@ -7,9 +7,9 @@
 #include "core/ip/internal.h"
 #include "wire/icmp.h"
 
-enum { TOKENS_A_SECOND = 1000, TOKENS_MAX = 50 }; /* Linux: icmp_msgs_per_sec, icmp_msgs_burst */
+enum { TOKENS_A_SECOND = 1000, TOKENS_MAX = 50 };	      /* Linux: icmp_msgs_per_sec, icmp_msgs_burst */
 enum { QUOTE_TOTAL4 = 576, QUOTE_TOTAL6 = WIRE_IP6_MTU_MIN }; /* RFC 1812 §4.3.2.3, RFC 4443 §2.4(c) */
-enum { TRAFFIC_CLASS4 = 0xc0 }; /* internetwork control: RFC 1812 §4.3.2.5 */
+enum { TRAFFIC_CLASS4 = 0xc0 };				      /* internetwork control: RFC 1812 §4.3.2.5 */
 
 static bool take_token(struct berth_stack *stack)
 {
@@ -79,8 +79,7 @@ static bool silence(struct berth_stack *stack, const struct berth_link *link, co
 
 	if (subject->later_fragment || about_icmp_error(subject, packet))
 		return true;
-	if (!for_groups_too &&
-	    (ip_is_multicast(subject->destination) || ip_is_broadcast(stack, subject->destination)))
+	if (!for_groups_too && (ip_is_multicast(subject->destination) || ip_is_broadcast(stack, subject->destination)))
 		return true;
 	if (ip_is_any(source) || ip_is_multicast(source) || ip_is_broadcast(stack, source))
 		return true;

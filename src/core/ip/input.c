@@ -172,7 +172,7 @@ void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_
 	int r = arrival4(link, packet, &ip4, &arrival);
 
 	if (r < 0) {
-		stack_drop(stack, packet, (enum berth_event)-r);
+		stack_drop(stack, packet, (enum berth_event) - r);
 		return;
 	}
 	if (!destination4_ok(stack, link, &arrival)) {

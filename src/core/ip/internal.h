@@ -53,10 +53,10 @@ struct ip_arrival {
 	struct berth_ip source, destination;
 	uint8_t protocol;
 	uint8_t ttl, traffic_class;
-	uint32_t header_length;	 /* with options or extension headers */
-	uint32_t protocol_at;	 /* v6: where the number of protocol stands, for parameter problems */
-	bool group;		 /* destination is multicast or broadcast */
-	bool router_alert;	 /* v6. RFC 2711 */
+	uint32_t header_length; /* with options or extension headers */
+	uint32_t protocol_at;	/* v6: where the number of protocol stands, for parameter problems */
+	bool group;		/* destination is multicast or broadcast */
+	bool router_alert;	/* v6. RFC 2711 */
 };
 
 /* arrival.packet is for us, whole, and may be known by its header. Takes it. */

@@ -99,7 +99,14 @@ void ip_deliver_error(struct berth_stack *stack, const struct berth_ip_error *er
 /* Send an ICMP error of the packet's own version about packet, whose data begins at its
  * IP header; silent where RFC 1122 §3.2.2 or RFC 4443 §2.4(e) wants silence, and
  * rate-limited. packet stays the caller's. */
-enum icmp_error { ICMP_ERROR_HOST, ICMP_ERROR_PORT, ICMP_ERROR_PROTOCOL, ICMP_ERROR_TTL, ICMP_ERROR_REASSEMBLY, ICMP_ERROR_PARAMETER };
+enum icmp_error {
+	ICMP_ERROR_HOST,
+	ICMP_ERROR_PORT,
+	ICMP_ERROR_PROTOCOL,
+	ICMP_ERROR_TTL,
+	ICMP_ERROR_REASSEMBLY,
+	ICMP_ERROR_PARAMETER
+};
 void icmp_send_error(struct berth_stack *stack, struct berth_link *link, const struct berth_packet *packet,
 		     enum icmp_error error, uint32_t pointer);
 

@@ -65,7 +65,8 @@ static bool is_allowed(const struct berth_link *link, struct berth_ip router, st
 {
 	const struct route *route = route_find(link->stack, destination, NULL);
 
-	if (!(link->flags & BERTH_LINK_AUTOCONF) || link->stack->forwarding || !route || route->link != link || ip_is_any(route->gateway))
+	if (!(link->flags & BERTH_LINK_AUTOCONF) || link->stack->forwarding || !route || route->link != link ||
+	    ip_is_any(route->gateway))
 		return false;
 	if (!ip_equal(redirect_find(link->stack, route->link, destination, route->gateway), router))
 		return false;

@@ -20,8 +20,9 @@ static void ndp_send(struct berth_link *link, const struct wire_ndp *ndp, struct
 {
 	enum { ROOM = WIRE_IP6_LENGTH + WIRE_NDP_NEIGHBOUR_LENGTH + WIRE_NDP_LINK_OPTION_LENGTH };
 	struct berth_packet *packet = berth_packet_new(link->stack->packets, PACKET_HEADROOM, ROOM);
-	struct wire_ip6 ip6 = { .next_header = PROTOCOL_ICMP6, .hop_limit = NDP_HOP_LIMIT, .source = source,
-				.destination = destination };
+	struct wire_ip6 ip6 = {
+		.next_header = PROTOCOL_ICMP6, .hop_limit = NDP_HOP_LIMIT, .source = source, .destination = destination
+	};
 	uint8_t *bytes;
 	size_t length;
 

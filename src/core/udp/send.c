@@ -9,12 +9,13 @@
 
 #define PAYLOAD_MAX4 (65535 - 20 - WIRE_UDP_LENGTH)
 #define PAYLOAD_MAX6 (65535 - WIRE_UDP_LENGTH)
+enum { SEGMENTS_MAX = 128 }; /* Linux: UDP_MAX_SEGMENTS */
 
-static struct berth_packet *build(struct berth_socket *socket, const struct berth_message *message, size_t size,
-				  const struct datagram_way *way)
+/* A datagram of size bytes of message from offset on. */
+static struct berth_packet *build(struct berth_socket *socket, const struct berth_message *message, size_t offset,
+				  size_t size, const struct datagram_way *way)
 {
-	struct berth_packet *packet = berth_packet_new(socket->stack->packets, PACKET_HEADROOM,
-						       size + WIRE_UDP_LENGTH);
+	struct berth_packet *packet = berth_packet_new(socket->stack->packets, PACKET_HEADROOM, size + WIRE_UDP_LENGTH);
 	struct wire_udp header = {
 		.source_port = socket->claim.port,
 		.destination_port = way->remote.port,
@@ -26,7 +27,7 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 		return NULL;
 	bytes = berth_packet_put(packet, size + WIRE_UDP_LENGTH);
 	wire_udp_build(bytes, &header);
-	message_gather(message, 0, bytes + WIRE_UDP_LENGTH, size);
+	message_gather(message, offset, bytes + WIRE_UDP_LENGTH, size);
 	/* In fragments nobody could put it in later, on the way to another link. */
 	if (way->path.link->flags & BERTH_LINK_NO_CHECKSUMS && packet->length + 40 <= way->path.mtu) {
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
@@ -40,10 +41,25 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 	return packet;
 }
 
+static int send_one(struct berth_socket *socket, const struct berth_message *message, size_t offset, size_t size,
+		    const struct datagram_way *way)
+{
+	struct berth_packet *packet = build(socket, message, offset, size, way);
+
+	return packet ? datagram_transmit(socket, packet, way) : -ENOBUFS;
+}
+
+/* UDP_SEGMENT: may size bytes be cut into datagrams of segment bytes? Linux: udp_send_skb() */
+static int check_segments(const struct datagram_way *way, size_t size, size_t segment)
+{
+	size_t header = (ip_is4(way->remote.ip) ? 20 : 40) + WIRE_UDP_LENGTH;
+
+	return segment + header > way->path.mtu || size > segment * SEGMENTS_MAX ? -EINVAL : 0;
+}
+
 ssize_t udp_send(struct berth_socket *socket, struct berth_message *message)
 {
-	size_t size = message_size(message);
-	struct berth_packet *packet;
+	size_t size = message_size(message), segment, done = 0;
 	struct datagram_way way;
 	int r = datagram_find_way(socket, message, &way);
 
@@ -51,9 +67,18 @@ ssize_t udp_send(struct berth_socket *socket, struct berth_message *message)
 		return r;
 	if (size > (ip_is4(way.remote.ip) ? PAYLOAD_MAX4 : PAYLOAD_MAX6))
 		return -EMSGSIZE;
-	packet = build(socket, message, size, &way);
-	if (!packet)
-		return -ENOBUFS;
-	r = datagram_transmit(socket, packet, &way);
-	return r < 0 ? r : (ssize_t)size;
+	segment = way.control.segment ? way.control.segment : udp_of(socket)->segment;
+	if (!segment || size <= segment)
+		segment = size;
+	else if ((r = check_segments(&way, size, segment)) < 0)
+		return r;
+	do { /* an empty datagram is one, too */
+		size_t piece = MIN(segment, size - done);
+
+		r = send_one(socket, message, done, piece, &way);
+		if (r < 0)
+			return done ? (ssize_t)size : r; /* what is missing is lost, as datagrams are */
+		done += piece;
+	} while (done < size);
+	return (ssize_t)size;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * UDP sockets. RFC 768, RFC 1122 §4.1; errors and limits as Linux's udp(7).
- * Queues are in datagram/, sending is in send.c, ancillary data in control.c.
+ * Queues, errors and ancillary data are in datagram/; send.c and receive.c have
+ * what is UDP's own.
  */
 #include "core/udp/udp.h"
 
@@ -105,15 +106,17 @@ const struct berth_protocol udp_protocol = {
 	.name = "udp",
 	.number = IPPROTO_UDP,
 	.type = SOCK_DGRAM,
-	.state_size = sizeof(struct datagram),
+	.state_size = sizeof(struct udp_socket),
 	.release = datagram_release,
 	.destroy = datagram_destroy,
 	.connect = datagram_connect,
 	.disconnect = datagram_disconnect,
 	.send = udp_send,
-	.receive = datagram_receive,
+	.receive = udp_receive,
 	.receive_error = datagram_receive_error,
 	.shutdown = datagram_shutdown,
+	.setsockopt = udp_set_option,
+	.getsockopt = udp_get_option,
 	.readiness = datagram_readiness,
 	.input = udp_input,
 	.error = udp_error,

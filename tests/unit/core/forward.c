@@ -23,8 +23,11 @@ static void on_second(void *context, struct berth_packet *packet)
 /* a gets a second link, 10.1.0.1/16 and fd01::1/64, and is a router. */
 static void up(unsigned mtu, unsigned first_flags, unsigned second_flags)
 {
-	struct berth_link_config config = { .name = "eth1", .type = BERTH_LINK_IP, .mtu = mtu,
-					    .flags = second_flags | BERTH_LINK_NO_DAD, .transmit = on_second };
+	struct berth_link_config config = { .name = "eth1",
+					    .type = BERTH_LINK_IP,
+					    .mtu = mtu,
+					    .flags = second_flags | BERTH_LINK_NO_DAD,
+					    .transmit = on_second };
 
 	memset(&rig, 0, sizeof(rig));
 	rig.flags = BERTH_LINK_NO_DAD | first_flags;
@@ -57,7 +60,10 @@ static const char *take(struct packet_queue *queue)
 static void arrive(const char *source, const char *destination, uint8_t ttl, size_t length, bool dont_fragment)
 {
 	static uint8_t bytes[4000];
-	struct wire_ip4 ip4 = { .ttl = ttl, .protocol = 99, .total_length = (uint16_t)(20 + length), .id = 7,
+	struct wire_ip4 ip4 = { .ttl = ttl,
+				.protocol = 99,
+				.total_length = (uint16_t)(20 + length),
+				.id = 7,
 				.dont_fragment = dont_fragment };
 	struct wire_ip6 ip6 = { .hop_limit = ttl, .next_header = 99, .payload_length = (uint16_t)length };
 
@@ -200,9 +206,10 @@ TEST(forward, runs_are_cut_and_summed_for_a_link_that_asks_for_it)
 		CHECK_EQ(get_be32(part->data + 24), 1000 + i * 1000);
 		CHECK_EQ(part->data[33], flags[i]);
 		CHECK(wire_ip4_checksum_ok(part->data, 20));
-		CHECK_EQ(checksum_finish(checksum_add(ip_pseudo_sum(rig_ip("10.0.0.2"), rig_ip("10.1.0.9"),
-								    PROTOCOL_TCP, part->length - 20),
-						      part->data + 20, part->length - 20)), 0);
+		CHECK_EQ(checksum_finish(checksum_add(
+				 ip_pseudo_sum(rig_ip("10.0.0.2"), rig_ip("10.1.0.9"), PROTOCOL_TCP, part->length - 20),
+				 part->data + 20, part->length - 20)),
+			 0);
 		take(&out);
 	}
 	down();
@@ -221,8 +228,11 @@ TEST(forward, runs_pass_whole_where_they_may)
 
 TEST(forward, a_neighbour_that_is_not_there_is_told_to_the_sender)
 {
-	struct berth_link_config config = { .name = "eth2", .type = BERTH_LINK_ETHERNET, .mac = { 2, 0, 0, 0, 7, 7 },
-					    .flags = BERTH_LINK_NO_DAD, .transmit = on_second };
+	struct berth_link_config config = { .name = "eth2",
+					    .type = BERTH_LINK_ETHERNET,
+					    .mac = { 2, 0, 0, 0, 7, 7 },
+					    .flags = BERTH_LINK_NO_DAD,
+					    .transmit = on_second };
 	struct berth_link *third;
 
 	up(1500, 0, 0);
@@ -242,7 +252,8 @@ TEST(forward, noise_is_survived)
 	random_init(&random, 5);
 	up(576, BERTH_LINK_NO_CHECKSUMS, 0);
 	for (int i = 0; i < 20000; i++) {
-		struct wire_ip4 ip4 = { .ttl = (uint8_t)random_below(&random, 4), .protocol = i % 2 ? 6 : 17,
+		struct wire_ip4 ip4 = { .ttl = (uint8_t)random_below(&random, 4),
+					.protocol = i % 2 ? 6 : 17,
 					.dont_fragment = i % 3 };
 		struct berth_packet *packet;
 		uint8_t bytes[1500];

@@ -4,6 +4,7 @@
 
 #include <berth/berth.h>
 #include <errno.h>
+#include <netinet/udp.h>
 
 static struct sockaddr_in at(uint32_t ip, uint16_t port)
 {
@@ -287,5 +288,87 @@ TEST(socket, buffer_sizes_are_doubled_as_on_linux)
 	CHECK_EQ(berth_setsockopt(stack, fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 	CHECK_EQ(berth_getsockopt(stack, fd, SOL_SOCKET, SO_RCVBUF, &size, &length), 0);
 	CHECK_EQ(size, 20000);
+	berth_stack_free(stack);
+}
+
+TEST(udp, a_send_is_cut_into_segments)
+{
+	struct berth_stack *stack = berth_stack_new(NULL);
+	int a = open_at(stack, INADDR_LOOPBACK, 1000), b = open_at(stack, INADDR_LOOPBACK, 2000), size = 4;
+	char text[16];
+
+	CHECK_EQ(berth_setsockopt(stack, a, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
+	CHECK_EQ(send_to(stack, a, 2000, "onetwothre"), 10);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), 4);
+	CHECK_BYTES(text, "onet", 4);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), 4);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), 2);
+	CHECK_BYTES(text, "re", 2);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), -1);
+	CHECK_EQ(send_to(stack, a, 2000, ""), 0);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), 0);
+	size = 70000;
+	CHECK_EQ(berth_setsockopt(stack, a, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), -1);
+	CHECK_EQ(errno, EINVAL);
+	berth_stack_free(stack);
+}
+
+/* Send text in segments that this one message asks for. */
+static ssize_t send_segments(struct berth_stack *stack, int fd, const void *bytes, size_t length, uint16_t size)
+{
+	struct sockaddr_in to = at(INADDR_LOOPBACK, 2000);
+	uint8_t control[CMSG_SPACE(sizeof(size))] = { 0 };
+	struct cmsghdr header = { .cmsg_len = CMSG_LEN(sizeof(size)),
+				  .cmsg_level = IPPROTO_UDP,
+				  .cmsg_type = UDP_SEGMENT };
+	struct iovec part = { (void *)(uintptr_t)bytes, length };
+	struct msghdr message = { .msg_name = &to,
+				  .msg_namelen = sizeof(to),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t r;
+
+	memcpy(control, &header, sizeof(header));
+	memcpy(control + CMSG_LEN(0), &size, sizeof(size));
+	r = berth_sendmsg(stack, fd, &message, 0);
+	berth_stack_advance(stack, 0);
+	return r;
+}
+
+TEST(udp, datagrams_of_one_sender_are_read_as_one)
+{
+	struct berth_stack *stack = berth_stack_new(NULL);
+	int a = open_at(stack, INADDR_LOOPBACK, 1000), b = open_at(stack, INADDR_LOOPBACK, 2000),
+	    c = open_at(stack, INADDR_LOOPBACK, 3000), on = 1, size = 0;
+	uint8_t control[64];
+	char text[64];
+	struct iovec part = { text, sizeof(text) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
+
+	CHECK_EQ(berth_setsockopt(stack, b, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)), 0);
+	CHECK_EQ(send_segments(stack, a, "onetwothre", 10, 3), 10);
+	send_to(stack, a, 2000, "four"); /* behind a short one: a datagram of its own */
+	send_to(stack, c, 2000, "five"); /* another sender */
+	REQUIRE(berth_recvmsg(stack, b, &message, 0) == 10);
+	CHECK_BYTES(text, "onetwothre", 10);
+	REQUIRE(CMSG_FIRSTHDR(&message) != NULL);
+	CHECK_EQ(CMSG_FIRSTHDR(&message)->cmsg_level, IPPROTO_UDP);
+	CHECK_EQ(CMSG_FIRSTHDR(&message)->cmsg_type, UDP_GRO);
+	memcpy(&size, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(size));
+	CHECK_EQ(size, 3);
+	message.msg_controllen = sizeof(control);
+	CHECK_EQ(berth_recvmsg(stack, b, &message, 0), 4);
+	CHECK_EQ(message.msg_controllen, 0);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), 4);
+	send_segments(stack, a, "onetwothre", 10, 3);
+	CHECK_EQ(berth_recv(stack, b, text, 7, 0), 6); /* no more than fits */
+	CHECK_EQ(berth_recv(stack, b, text, 7, 0), 4);
+	CHECK_EQ(send_segments(stack, a, text, 64, 0), 64);
+	CHECK_EQ(berth_recv(stack, b, text, sizeof(text), 0), 64);
+	memset(text, 0, sizeof(text));
 	berth_stack_free(stack);
 }

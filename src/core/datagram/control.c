@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ancillary data of datagrams: IP_PKTINFO, IP_TTL, IP_TOS and their IPv6 kin.
- * ip(7), RFC 3542 §6. IPv4 packets on AF_INET6 sockets get IPv6's forms with
+ * Ancillary data of datagrams: IP_PKTINFO, IP_TTL, IP_TOS and their IPv6 kin;
+ * UDP_SEGMENT. ip(7), udp(7), RFC 3542 §6. IPv4 packets on AF_INET6 sockets get IPv6's forms with
  * mapped addresses, as on Linux.
  */
-#include "core/udp/udp.h"
+#include "core/datagram/datagram.h"
 
 #include <errno.h>
-
-/* Append one control message, cut where the room ends, if there is room for a head. Linux: put_cmsg() */
-static void put(struct berth_message *message, size_t *used, int level, int type, const void *data, size_t size)
-{
-	size_t room = message->control ? message->control_length - *used : 0;
-	struct cmsghdr header = { .cmsg_len = MIN(CMSG_LEN(size), room), .cmsg_level = level, .cmsg_type = type };
-	uint8_t *at = (uint8_t *)message->control + *used;
-
-	if (room < CMSG_LEN(size))
-		message->flags |= MSG_CTRUNC;
-	if (room < sizeof(header))
-		return;
-	memcpy(at, &header, sizeof(header));
-	memcpy(at + CMSG_LEN(0), data, header.cmsg_len - CMSG_LEN(0));
-	*used += MIN(CMSG_SPACE(size), room);
-}
+#include <netinet/udp.h>
 
 static void put_packet_info(struct berth_socket *socket, const struct berth_packet *packet,
 			    struct berth_message *message, size_t *used)
@@ -33,15 +18,16 @@ static void put_packet_info(struct berth_socket *socket, const struct berth_pack
 
 	if (socket->family == AF_INET6) {
 		memcpy(&info6.ipi6_addr, packet->destination.bytes, 16);
-		put(message, used, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+		message_put_control(message, used, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
 		return;
 	}
 	info4.ipi_addr.s_addr = htonl(ip_u32(packet->destination));
 	info4.ipi_spec_dst = info4.ipi_addr;
-	put(message, used, IPPROTO_IP, IP_PKTINFO, &info4, sizeof(info4));
+	message_put_control(message, used, IPPROTO_IP, IP_PKTINFO, &info4, sizeof(info4));
 }
 
-void udp_control_write(struct berth_socket *socket, const struct berth_packet *packet, struct berth_message *message)
+void datagram_write_control(struct berth_socket *socket, const struct berth_packet *packet,
+			    struct berth_message *message)
 {
 	const struct socket_options *options = &socket->options;
 	bool six = socket->family == AF_INET6;
@@ -52,11 +38,12 @@ void udp_control_write(struct berth_socket *socket, const struct berth_packet *p
 	if (options->receive_packet_info)
 		put_packet_info(socket, packet, message, &used);
 	if (options->receive_ttl)
-		put(message, &used, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+		message_put_control(message, &used, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_HOPLIMIT : IP_TTL, &ttl,
+				    sizeof(ttl));
 	if (options->receive_traffic_class && six)
-		put(message, &used, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof(traffic_class));
+		message_put_control(message, &used, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof(traffic_class));
 	else if (options->receive_traffic_class)
-		put(message, &used, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+		message_put_control(message, &used, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 	message->control_length = used;
 }
 
@@ -84,7 +71,7 @@ static int read_byte(const uint8_t *data, size_t size, int min, uint8_t *ret_byt
 	return 0;
 }
 
-static int read_ip(int type, const uint8_t *data, size_t size, struct udp_control *control)
+static int read_ip(int type, const uint8_t *data, size_t size, struct datagram_control *control)
 {
 	struct in_pktinfo info;
 
@@ -104,7 +91,7 @@ static int read_ip(int type, const uint8_t *data, size_t size, struct udp_contro
 	return -EINVAL;
 }
 
-static int read_ip6(int type, const uint8_t *data, size_t size, struct udp_control *control)
+static int read_ip6(int type, const uint8_t *data, size_t size, struct datagram_control *control)
 {
 	struct in6_pktinfo info;
 
@@ -124,7 +111,16 @@ static int read_ip6(int type, const uint8_t *data, size_t size, struct udp_contr
 	return -EINVAL;
 }
 
-int udp_control_read(const struct berth_message *message, struct udp_control *control)
+static int read_udp(int type, const uint8_t *data, size_t size, struct datagram_control *control)
+{
+	if (type != UDP_SEGMENT || size != sizeof(control->segment))
+		return -EINVAL;
+	memcpy(&control->segment, data, sizeof(control->segment));
+	return 0;
+}
+
+int datagram_read_control(const struct berth_socket *socket, const struct berth_message *message,
+			  struct datagram_control *control)
 {
 	const uint8_t *bytes = message->control;
 	size_t left = bytes ? message->control_length : 0;
@@ -142,6 +138,8 @@ int udp_control_read(const struct berth_message *message, struct udp_control *co
 			r = read_ip(header.cmsg_type, bytes + CMSG_LEN(0), size, control);
 		else if (header.cmsg_level == IPPROTO_IPV6)
 			r = read_ip6(header.cmsg_type, bytes + CMSG_LEN(0), size, control);
+		else if (header.cmsg_level == IPPROTO_UDP && socket->demux.protocol == IPPROTO_UDP)
+			r = read_udp(header.cmsg_type, bytes + CMSG_LEN(0), size, control);
 		else if (header.cmsg_level != SOL_SOCKET) /* Linux: other levels pass by, SOL_SOCKET is checked */
 			r = 0;
 		else

@@ -2,7 +2,8 @@
 /*
  * Runs a fuzz target without a fuzzer: each file of the folder given, once, in
  * memory of its very size. What made a target fail before is in its corpus
- * and so stays tested. Prints TAP; a target that fails ends the program.
+ * and so stays tested. Prints TAP, one line; a target that fails ends the
+ * program, and the last file named on stderr is why.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -36,6 +37,7 @@ static int is_input(const struct dirent *entry)
 int main(int argc, char **argv)
 {
 	struct dirent **entries;
+	const char *name;
 	int count = argc == 2 ? scandir(argv[1], &entries, is_input, alphasort) : -1, failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -45,16 +47,14 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < count; i++) {
 		char path[PATH_MAX];
-		int r;
 
 		snprintf(path, sizeof(path), "%s/%s", argv[1], entries[i]->d_name);
 		fprintf(stderr, "%s\n", path); /* the one that ends us is the last one named */
-		r = run_file(path);
-		failed += r < 0;
-		printf("%sok %d - %s\n", r < 0 ? "not " : "", i + 1, entries[i]->d_name);
+		failed += run_file(path) < 0;
 		free(entries[i]);
 	}
 	free(entries);
-	printf("1..%d\n", count);
+	name = strrchr(argv[1], '/');
+	printf("%sok 1 - fuzz: %d inputs of %s\n1..1\n", failed ? "not " : "", count, name ? name + 1 : argv[1]);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

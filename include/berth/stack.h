@@ -48,6 +48,9 @@ struct berth_hooks {
 	void (*event)(void *context, unsigned event);
 };
 
+/* Explicit congestion notification of TCP (RFC 3168). Linux: tcp_ecn 2, 1, 0. */
+enum { BERTH_ECN_ACCEPT = 1, BERTH_ECN_ASK, BERTH_ECN_OFF };
+
 /* Limits, all set at run time. 0 in any field means the default beside it. */
 struct berth_limits {
 	size_t memory;		   /* bytes of packets and buffers: 256 MiB */
@@ -63,6 +66,7 @@ struct berth_limits {
 	unsigned receive_buffer;   /* bytes a socket, SO_RCVBUF's default: 256 KiB */
 	unsigned send_buffer_max;  /* what SO_SNDBUF may reach: 16 MiB */
 	unsigned receive_buffer_max; /* what SO_RCVBUF may reach: 16 MiB */
+	unsigned ecn;		   /* BERTH_ECN_*: accept it, don't ask */
 };
 
 struct berth_stack_config {

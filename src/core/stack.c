@@ -33,6 +33,7 @@ static const struct berth_limits default_limits = {
 	.receive_buffer = 256u << 10,
 	.send_buffer_max = 16u << 20,
 	.receive_buffer_max = 16u << 20,
+	.ecn = BERTH_ECN_ACCEPT,
 };
 
 #define LIMIT(field) \
@@ -56,6 +57,7 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(receive_buffer);
 	LIMIT(send_buffer_max);
 	LIMIT(receive_buffer_max);
+	LIMIT(ecn);
 }
 
 static void detach_protocols(struct berth_stack *stack)

@@ -81,11 +81,12 @@ struct line {
 	struct wire_tcp tcp;
 	uint32_t length;
 	bool has_window, has_options;
+	uint8_t traffic_class;
 };
 
 static uint8_t flags_of(const char *text, size_t length)
 {
-	static const char letters[] = "FSRP.";
+	static const char letters[] = "FSRP.UEC";
 	uint8_t flags = 0;
 
 	for (size_t i = 0; i < length; i++)
@@ -153,6 +154,7 @@ static struct line parse(const char *text)
 		line.has_window = true;
 		line.tcp.window = (uint16_t)atoi(at + 4);
 	}
+	line.traffic_class = strstr(text, " CE") ? 3 : strstr(text, " ECT") ? 2 : 0;
 	if ((at = strchr(text, '<')))
 		parse_options(at, &line);
 	return line;
@@ -161,9 +163,11 @@ static struct line parse(const char *text)
 static const char *format(const struct line *line, char *text, size_t size)
 {
 	const struct wire_tcp *tcp = &line->tcp;
-	int n = snprintf(text, size, "%s%s%s%s %u:%u(%u)", tcp->flags & WIRE_TCP_SYN ? "S" : "",
+	int n = snprintf(text, size, "%s%s%s%s%s%s %u:%u(%u)%s", tcp->flags & WIRE_TCP_SYN ? "S" : "",
 			 tcp->flags & WIRE_TCP_FIN ? "F" : "", tcp->flags & WIRE_TCP_RST ? "R" : "",
-			 tcp->flags & WIRE_TCP_ACK ? "." : "", tcp->seq, tcp->seq + line->length, line->length);
+			 tcp->flags & WIRE_TCP_ACK ? "." : "", tcp->flags & WIRE_TCP_ECE ? "E" : "",
+			 tcp->flags & WIRE_TCP_CWR ? "C" : "", tcp->seq, tcp->seq + line->length, line->length,
+			 line->traffic_class ? line->traffic_class == 3 ? " CE" : " ECT" : "");
 
 	if (tcp->flags & WIRE_TCP_ACK)
 		n += snprintf(text + n, size - (size_t)n, " ack %u", tcp->ack);
@@ -185,10 +189,11 @@ static const char *format(const struct line *line, char *text, size_t size)
 
 /* ---- the peer ---- */
 
-static void put_ip_header(uint8_t *bytes, size_t length)
+static void put_ip_header(uint8_t *bytes, size_t length, uint8_t traffic_class)
 {
 	memset(bytes, 0, IP_HEADER);
 	bytes[0] = 0x45;
+	bytes[1] = traffic_class;
 	put_be16(bytes + 2, (uint16_t)length);
 	put_be16(bytes + 6, 0x4000);
 	bytes[8] = 64;
@@ -216,7 +221,7 @@ void arrives(const char *segment)
 	for (uint32_t i = 0; i < line.length; i++)
 		bytes[IP_HEADER + header + i] = (uint8_t)(line.tcp.seq - dialogue.peer_isn + i);
 	length = IP_HEADER + header + line.length;
-	put_ip_header(bytes, length);
+	put_ip_header(bytes, length, line.traffic_class);
 	sum = ip_pseudo_sum(ip_from_u32(PEER_IP), ip_from_u32(OUR_IP), IPPROTO_TCP, length - IP_HEADER);
 	sum = checksum_add(sum, bytes + IP_HEADER, length - IP_HEADER);
 	put_be16(bytes + IP_HEADER + WIRE_TCP_CHECKSUM_OFFSET, checksum_finish(sum));
@@ -238,7 +243,7 @@ static bool take_sent(struct line *line)
 	packet = dialogue.out[dialogue.out_begin++];
 	bytes = berth_packet_data(packet) + IP_HEADER;
 	length = berth_packet_length(packet) - IP_HEADER;
-	*line = (struct line){ .length = 0 };
+	*line = (struct line){ .traffic_class = bytes[1 - IP_HEADER] };
 	r = wire_tcp_parse(bytes, length, &line->tcp);
 	sum = ip_pseudo_sum(ip_from_u32(OUR_IP), ip_from_u32(PEER_IP), IPPROTO_TCP, length);
 	if (r < 0 || checksum_finish(checksum_add(sum, bytes, length)) != 0)
@@ -266,6 +271,8 @@ static bool equal(const struct line *sent, const struct line *expected)
 {
 	const struct wire_tcp *a = &sent->tcp, *b = &expected->tcp;
 
+	if (sent->traffic_class != expected->traffic_class)
+		return false;
 	if ((a->flags & ~WIRE_TCP_PSH) != (b->flags & ~WIRE_TCP_PSH) || a->seq != b->seq ||
 	    sent->length != expected->length || (b->flags & WIRE_TCP_ACK && a->ack != b->ack))
 		return false;

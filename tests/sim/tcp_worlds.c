@@ -421,7 +421,11 @@ static void add_stack(struct world *world, int side)
 		.seed = random_u64(&world->random),
 		.allocator = &world->allocator,
 		.hooks = { .context = &world->ends[side], .ready = on_ready, .event = on_event },
-		.limits = { .send_buffer = pick_buffer(world), .receive_buffer = pick_buffer(world) },
+		.limits = {
+			.send_buffer = pick_buffer(world),
+			.receive_buffer = pick_buffer(world),
+			.ecn = (unsigned)(world->seed + (unsigned)side) % 4, /* 0 is the default */
+		},
 	};
 	struct berth_link_config link = {
 		.name = "cable",

@@ -21,6 +21,7 @@ static void take_options(struct tcp_conn *conn, const struct tcp_segment *segmen
 	conn->timestamps = header->has_timestamps;
 	if (header->has_sack_permitted)
 		tcp_sack_begin(conn);
+	tcp_ecn_begin(conn, segment);
 	if (conn->timestamps) {
 		conn->ts_recent = header->timestamp;
 		conn->ts_recent_time = tcp_stack_of(conn)->now;

@@ -34,7 +34,15 @@ static void reduction_begin(struct tcp_conn *conn)
 	conn->in_recovery = true;
 	conn->reduction = (struct tcp_reduction){ .cwnd = MAX(conn->cwnd, conn->mss) };
 	conn->ssthresh = conn->settings.congestion->on_loss(conn, flight_for_control(conn));
+	conn->ecn_reduced = conn->ecn; /* the peer may stop telling of marks: this is the answer */
 	tcp_timer_clear(conn, TCP_TIMER_PROBE);
+}
+
+void tcp_loss_congestion(struct tcp_conn *conn)
+{
+	conn->undo.possible = false;
+	conn->probe.out = false;
+	reduction_begin(conn);
 }
 
 static void recovery_begin(struct tcp_conn *conn)

@@ -46,14 +46,14 @@ static bool tell_blocks(struct tcp_conn *conn, struct wire_tcp *header, uint32_t
 }
 
 /* Hand the segment to IP. A failure is a loss: the timers see to it. */
-static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct berth_packet *payload)
+static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct berth_packet *payload, bool fresh)
 {
 	struct berth_socket *socket = tcp_socket(conn);
 	struct tcp_emit emit = {
 		.local = socket->demux.local,
 		.remote = socket->demux.remote,
 		.ttl = socket->options.ttl,
-		.traffic_class = socket->options.traffic_class,
+		.traffic_class = tcp_ecn_mark(conn, header, fresh, socket->options.traffic_class),
 	};
 	uint32_t length = payload ? (uint32_t)berth_packet_length(payload) : 0;
 	struct ip_path *path;
@@ -80,7 +80,7 @@ void tcp_send_ack(struct tcp_conn *conn)
 	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_max);
 
 	header.window = tcp_window_to_offer(conn);
-	conn_emit(conn, &header, NULL);
+	conn_emit(conn, &header, NULL, false);
 }
 
 /* RFC 9293 §3.10.5: at the peer's RCV.NXT, or it would only be challenged (RFC 5961 §3). */
@@ -90,7 +90,7 @@ void tcp_send_reset(struct tcp_conn *conn)
 
 	header.has_timestamps = false;
 	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RST_SENT);
-	conn_emit(conn, &header, NULL);
+	conn_emit(conn, &header, NULL, false);
 }
 
 /*
@@ -104,7 +104,7 @@ void tcp_send_probe(struct tcp_conn *conn)
 
 	header.window = tcp_window_to_offer(conn);
 	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_PROBE);
-	conn_emit(conn, &header, NULL);
+	conn_emit(conn, &header, NULL, false);
 }
 
 /* A SYN, or a SYN-ACK after simultaneous open. Options of both: MSS, scale, SACK permitted, timestamps. */
@@ -112,7 +112,8 @@ void tcp_send_syn(struct tcp_conn *conn)
 {
 	struct berth_socket *socket = tcp_socket(conn);
 	bool answer = conn->state == TCP_SYN_RECEIVED;
-	struct wire_tcp header = header_for(conn, answer ? WIRE_TCP_SYN | WIRE_TCP_ACK : WIRE_TCP_SYN, conn->iss);
+	uint8_t flags = (uint8_t)((answer ? WIRE_TCP_SYN | WIRE_TCP_ACK : WIRE_TCP_SYN) | tcp_ecn_syn(conn));
+	struct wire_tcp header = header_for(conn, flags, conn->iss);
 	struct ip_path *path;
 	unsigned mtu = socket_path(socket, &path) == 0 ? path->mtu : 0;
 
@@ -127,7 +128,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	header.window = (uint16_t)MIN(tcp_receive_space(conn), UINT16_MAX);
 	if (answer)
 		conn->rcv_adv = seq_max(conn->rcv_adv, conn->rcv_nxt + header.window);
-	conn_emit(conn, &header, NULL);
+	conn_emit(conn, &header, NULL, false);
 }
 
 static void time_segment(struct tcp_conn *conn, uint32_t seq, uint32_t end)
@@ -182,6 +183,7 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
 	uint32_t offset = seq - conn->snd_una, end = seq + length + fin;
+	bool fresh = length && !seq_lt(seq, conn->snd_max);
 	struct wire_tcp header = header_for(conn, fin ? WIRE_TCP_ACK | WIRE_TCP_FIN : WIRE_TCP_ACK, seq);
 	struct berth_packet *packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, length);
 
@@ -210,7 +212,7 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 		conn->first_sent = stack->now;
 	if (seq_gt(end, conn->snd_max))
 		conn->snd_max = end;
-	conn_emit(conn, &header, packet);
+	conn_emit(conn, &header, packet, fresh);
 	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
 	if (conn->sack && !again)

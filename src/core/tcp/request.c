@@ -32,7 +32,7 @@ void tcp_request_send(struct tcp_request *request)
 		.destination_port = request->demux.remote.port,
 		.seq = request->iss,
 		.ack = request->irs + 1,
-		.flags = WIRE_TCP_SYN | WIRE_TCP_ACK,
+		.flags = (uint8_t)(WIRE_TCP_SYN | WIRE_TCP_ACK | (request->ecn ? WIRE_TCP_ECE : 0)),
 		.window = request->offered_window,
 		.has_mss = true,
 		.mss = request->mss,
@@ -109,6 +109,7 @@ static void request_fill(struct tcp_request *request, const struct tcp_segment *
 	request->receive_scale = header->has_scale ? tcp_scale_for(stack) : 0;
 	request->timestamps = header->has_timestamps;
 	request->sack = header->has_sack_permitted;
+	request->ecn = tcp_ecn_accepts(stack, segment);
 	request->ts_recent = header->timestamp;
 	request->timestamp_offset = tcp_timestamp_offset(stack, &segment->local, &segment->remote);
 	request->offered_window = (uint16_t)MIN(tcp_receive_space(request->parent), UINT16_MAX);
@@ -165,6 +166,8 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 	conn->timestamps = request->timestamps;
 	if (request->sack)
 		tcp_sack_begin(conn);
+	conn->ecn = request->ecn;
+	conn->ecn_until = conn->snd_una;
 	conn->timestamp_offset = request->timestamp_offset;
 	conn->ts_recent = request->ts_recent;
 	conn->ts_recent_time = request->created;

@@ -181,7 +181,8 @@ struct tcp_conn {
 	bool write_shutdown, read_shutdown;
 	bool ever_connected;
 	/* What the handshake agreed on */
-	bool timestamps, scaling, sack;
+	bool timestamps, scaling, sack, ecn;
+	bool ecn_echo, ecn_reduced; /* ECE until CWR comes; CWR with the next data */
 	uint8_t send_scale, receive_scale;
 	/* For the end of the present entry: */
 	uint8_t busy; /* entry points under way */
@@ -218,6 +219,7 @@ struct tcp_conn {
 
 	/* Congestion and time */
 	uint32_t cwnd, ssthresh, recover, cwnd_acked;
+	uint32_t ecn_until; /* no other reduction for a mark before SND.UNA is there */
 	struct scoreboard board; /* with SACK */
 	struct tcp_rack rack;
 	struct tcp_probe probe;
@@ -248,7 +250,7 @@ struct tcp_request {
 	struct tcp_conn *parent;
 	uint32_t iss, irs, ts_recent, timestamp_offset, window;
 	uint16_t peer_mss, mss, offered_window;
-	bool timestamps, scaling, sack;
+	bool timestamps, scaling, sack, ecn;
 	bool acked; /* TCP_DEFER_ACCEPT: the ACK came, the data did not */
 	uint8_t send_scale, receive_scale, retries;
 	berth_time created, last_sent;
@@ -381,6 +383,17 @@ void tcp_rack_recovered(struct tcp_conn *conn);
 void tcp_probe_arm(struct tcp_conn *conn);
 void tcp_probe_timeout(struct tcp_conn *conn);
 bool tcp_probe_answered(struct tcp_conn *conn, bool advanced, bool duplicate, const struct delivery *delivery);
+
+/* The window shall shrink though nothing is lost. */
+void tcp_loss_congestion(struct tcp_conn *conn);
+
+/* ecn.c */
+uint8_t tcp_ecn_syn(const struct tcp_conn *conn);
+bool tcp_ecn_accepts(const struct berth_stack *stack, const struct tcp_segment *segment);
+void tcp_ecn_begin(struct tcp_conn *conn, const struct tcp_segment *segment);
+void tcp_ecn_receive(struct tcp_conn *conn, const struct tcp_segment *segment);
+uint8_t tcp_ecn_mark(struct tcp_conn *conn, struct wire_tcp *header, bool fresh, uint8_t traffic_class);
+void tcp_ecn_ack(struct tcp_conn *conn, const struct tcp_segment *segment);
 
 /* recovery.c: loss without SACK, RFC 5681 §3.2 and RFC 6582 */
 void tcp_recovery_duplicate(struct tcp_conn *conn);

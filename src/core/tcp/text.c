@@ -98,6 +98,7 @@ bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	struct berth_stack *stack = tcp_stack_of(conn);
 	uint32_t length = tcp_segment_length(segment);
 
+	tcp_ecn_receive(conn, segment);
 	if (length && seq_le(segment->seq + length, conn->rcv_nxt)) {
 		conn->ack_now = true; /* all old: our ACK was lost, perhaps */
 		if (conn->sack && segment->length)

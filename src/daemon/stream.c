@@ -96,6 +96,20 @@ void stream_reset_answered(struct plug *plug)
 		plug_abort(plug);
 }
 
+/* Has the program closed its end? We may not have been told yet. */
+static bool end_is_gone(struct plug *plug)
+{
+	struct pollfd poll_end = { .fd = plug->end };
+
+	return plug->end_hung_up || (poll(&poll_end, 1, 0) == 1 && poll_end.revents & (POLLHUP | POLLERR));
+}
+
+/* Both directions gone at the program's side, and not just its writing shut? */
+static bool end_is_closed(struct plug *plug)
+{
+	return plug->core_ended || end_is_gone(plug);
+}
+
 /* The conversation ended with error. Tell the program in the way that it can see, and end plug. */
 static void stream_fail(struct plug *plug, int error)
 {
@@ -109,7 +123,7 @@ static void stream_fail(struct plug *plug, int error)
 	if (plug->end >= 0 && !plug->real)
 		ioctl(plug->end, SIOCINQ, &unread);
 	/* EPIPE: the program had the peer's FIN already, and an ended socket says just that. */
-	if (plug->end < 0 || plug->real || unread || error == EPIPE || !channel || plug->end_hung_up ||
+	if (plug->end < 0 || plug->real || unread || error == EPIPE || !channel || end_is_gone(plug) ||
 	    plug->end_ended) {
 		plug_abort(plug);
 		return;
@@ -201,15 +215,6 @@ static enum pumped write_core(struct plug *plug, const uint8_t *bytes, size_t le
 		return PUMPED_END;
 	}
 	return plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
-}
-
-/* Both directions gone at the program's side, and not just its writing shut? */
-static bool end_is_closed(struct plug *plug)
-{
-	struct pollfd poll_end = { .fd = plug->end };
-
-	return plug->core_ended || plug->end_hung_up ||
-	       (poll(&poll_end, 1, 0) == 1 && poll_end.revents & (POLLHUP | POLLERR));
 }
 
 /* The program will write no more, and the core has taken all that it wrote. */

@@ -100,6 +100,16 @@ while piece := s.recv(10): got += piece
 print(got)
 END
 
+cat >closed.py <<'END'
+import collections, socket
+results = collections.Counter()
+for i in range(500):
+    l = socket.socket(); l.bind(("", 0)); l.listen(100); to = ("127.0.0.1", l.getsockname()[1])
+    a = socket.socket(); a.connect(to); a.send(b"xxx"); a.close(); l.close()
+    b = socket.socket(); results[b.connect_ex(to)] += 1; b.close()
+print(dict(results))
+END
+
 for carrier in wire express; do
 	via=
 	[ $carrier = wire ] || via=--express
@@ -108,6 +118,7 @@ for carrier in wire express; do
 	is "$(run emfile.py)" "{(1, 'Too many open files')}
 [b'0', b'1', b'2'] []
 b'9' True" "$carrier: what there is no descriptor for stays to be seen and accepted later"
+	is "$(run closed.py)" "{111: 500}" "$carrier: a listener that is closed refuses at once, whatever it left behind"
 	[ $carrier = wire ] || break
 	is "$(run mmsg.py)" "all abc
 one a

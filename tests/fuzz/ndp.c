@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (r < 0)
 		return 0;
 	MUST((size_t)r == size);
-	MUST(ndp.type >= ICMP6_ROUTER_SOLICIT && ndp.type <= ICMP6_NEIGHBOUR_ADVERT);
+	MUST(ndp.type >= ICMP6_ROUTER_SOLICIT && ndp.type <= ICMP6_REDIRECT);
+	MUST(ndp.server_count <= WIRE_NDP_SERVERS_MAX);
 	MUST(ndp.prefix_count <= WIRE_NDP_PREFIXES_MAX);
 	for (int i = 0; i < ndp.prefix_count; i++)
 		MUST(ndp.prefixes[i].length <= 128 && !ip_is4(ndp.prefixes[i].prefix));

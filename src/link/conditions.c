@@ -191,7 +191,7 @@ static int take_delay(struct reader *reader, struct berth_conditions *to)
 
 static int take_rtt(struct reader *reader, struct berth_conditions *to)
 {
-	berth_time rtt;
+	berth_time rtt = 0;
 	int r = take_time(reader, "rtt", &rtt);
 
 	if (r >= 0)

@@ -243,7 +243,7 @@ static bool take_sent(struct line *line)
 	packet = dialogue.out[dialogue.out_begin++];
 	bytes = berth_packet_data(packet) + IP_HEADER;
 	length = berth_packet_length(packet) - IP_HEADER;
-	*line = (struct line){ .traffic_class = bytes[1 - IP_HEADER] };
+	*line = (struct line){ .traffic_class = bytes[1 - IP_HEADER] & 3 };
 	r = wire_tcp_parse(bytes, length, &line->tcp);
 	sum = ip_pseudo_sum(ip_from_u32(OUR_IP), ip_from_u32(PEER_IP), IPPROTO_TCP, length);
 	if (r < 0 || checksum_finish(checksum_add(sum, bytes, length)) != 0)

@@ -84,6 +84,7 @@ count = 0
 def ring(*_):
     global count; count += 1
 signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+signal.siginterrupt(signal.SIGALRM, False) # SA_RESTART: README says what can happen without
 for i in range(100):
     s = socket.create_connection(("echo", 7)); s.sendall(b"x"); s.recv(1); s.close()
 signal.setitimer(signal.ITIMER_REAL, 0)

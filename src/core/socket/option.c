@@ -214,6 +214,12 @@ static int special_set(struct berth_socket *socket, int level, int option, int n
 	return -ENOPROTOOPT;
 }
 
+/* Is level the protocol's own? SOL_SOCKET has the number of ICMP, and IPPROTO_IP that of nothing. */
+static bool is_protocols(const struct berth_socket *socket, int level)
+{
+	return level == socket->protocol->number && level != IPPROTO_IP && level != SOL_SOCKET;
+}
+
 static bool level_fits(const struct berth_socket *socket, int level)
 {
 	return level != IPPROTO_IPV6 || socket->family == AF_INET6;
@@ -231,7 +237,7 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 	if (socket->protocol == &raw_protocol && value &&
 	    (r = raw_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
-	if (level == socket->protocol->number && level != IPPROTO_IP)
+	if (is_protocols(socket, level))
 		return socket->protocol->setsockopt ? socket->protocol->setsockopt(socket, option, value, length)
 						    : -ENOPROTOOPT;
 	if (level == SOL_SOCKET && !plain)
@@ -347,7 +353,7 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 	if (socket->protocol == &raw_protocol && value &&
 	    (r = raw_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
-	if (level == socket->protocol->number && level != IPPROTO_IP)
+	if (is_protocols(socket, level))
 		return socket->protocol->getsockopt ? socket->protocol->getsockopt(socket, option, value, length)
 						    : -ENOPROTOOPT;
 	if (!plain && (r = group_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)

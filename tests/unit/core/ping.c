@@ -51,6 +51,20 @@ TEST(ping, a_request_is_answered)
 	rig_down(&rig);
 }
 
+/* ICMP's number is SOL_SOCKET's: the level is the socket's, then. */
+TEST(ping, has_the_options_of_sockets)
+{
+	int fd, size = 20000;
+	socklen_t length = sizeof(size);
+
+	up();
+	fd = berth_socket(rig.a.stack, AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+	CHECK_EQ(berth_setsockopt(rig.a.stack, fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	CHECK_EQ(berth_getsockopt(rig.a.stack, fd, SOL_SOCKET, SO_RCVBUF, &size, &length), 0);
+	CHECK_EQ(size, 40000);
+	rig_down(&rig);
+}
+
 TEST(ping, ipv6_too_and_connected)
 {
 	uint8_t request[8] = { ICMP6_ECHO, 0, 0, 0, 0, 0, 0, 1 }, reply[64];

@@ -203,13 +203,26 @@ curl -sS --noproxy '*' --max-time 10 "http://127.0.0.1:$real/" | tee real.out | 
 grep -q "nginx, on host web" real.out
 check $? "plain curl on the real machine got nginx's page"
 
-tell "6. And out? Nothing inside reaches the real network."
+tell "6. The network can be bent while programs run: 100 ms each way to web and back, and mended again."
+typed "berth link set web delay 100ms"
+"$BERTH" link --net "$network" set web delay 100ms
+typed "berth run -- curl -w '%{time_connect} s to connect' http://web/"
+client bent curl -sS -o /dev/null -w '%{time_connect}' http://web/ >bent.out
+quote <<<"$(cat bent.out) s to connect"
+awk '{ exit !($1 >= 0.2) }' bent.out
+check $? "a connection to web takes a round trip of 200 ms at least"
+typed "berth link reset"
+"$BERTH" link --net "$network" reset
+[ "$("$BERTH" link --net "$network" show web | grep -c perfect)" -eq 2 ]
+check $? "and the cable is perfect again"
+
+tell "7. And out? Nothing inside reaches the real network."
 typed "berth run -- curl http://127.0.0.1:$real/"
 client curl curl -sS --max-time 5 "http://127.0.0.1:$real/" >out.out 2>&1
 [ $? -eq 7 ]
 check $? "127.0.0.1 inside is the host's own: refused"
 
-tell "7. The end: the last program out turns off the light."
+tell "8. The end: the last program out turns off the light."
 end_all
 until_true 10 all_gone
 check $? "no process, no socket, no directory is left"

@@ -62,10 +62,10 @@ struct berth_limits {
 	unsigned syn_queue;	   /* half-open connections a listener: 4,096 */
 	unsigned memberships;	   /* multicast groups a socket: 64 */
 	unsigned group_sources;	   /* sources that a membership names: 64 */
-	unsigned send_buffer;	   /* bytes a socket, SO_SNDBUF's default: 256 KiB */
-	unsigned receive_buffer;   /* bytes a socket, SO_RCVBUF's default: 256 KiB */
-	unsigned send_buffer_max;  /* what SO_SNDBUF may reach: 16 MiB */
-	unsigned receive_buffer_max; /* what SO_RCVBUF may reach: 16 MiB */
+	unsigned send_buffer;	   /* bytes a socket, what SO_SNDBUF begins with: 256 KiB */
+	unsigned receive_buffer;   /* bytes a socket, what SO_RCVBUF begins with: 256 KiB */
+	unsigned send_buffer_max;  /* what SO_SNDBUF may reach, by TCP itself too: 16 MiB */
+	unsigned receive_buffer_max; /* what SO_RCVBUF may reach, by TCP itself too: 16 MiB */
 	unsigned ecn;		   /* BERTH_ECN_*: accept it, don't ask */
 };
 

@@ -310,7 +310,7 @@ TEST(transfer, peek_leaves_data_and_trunc_throws_it_away)
 
 TEST(transfer, a_full_send_buffer_says_eagain_until_a_third_is_free)
 {
-	struct berth_limits limits = { .send_buffer = 3000 };
+	struct berth_limits limits = { .send_buffer = 3000, .send_buffer_max = 3000 };
 
 	dialogue_begin(&limits);
 	int fd = given_connected("win 65535 <mss 1000>");

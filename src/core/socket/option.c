@@ -180,8 +180,10 @@ static int socket_level_set(struct berth_socket *socket, int option, const void 
 		return r;
 	switch (option) {
 	case SO_RCVBUF:
+		options->receive_buffer_set = true;
 		return buffer_set(&options->receive_buffer, number, socket->stack->limits.receive_buffer_max);
 	case SO_SNDBUF:
+		options->send_buffer_set = true;
 		return buffer_set(&options->send_buffer, number, socket->stack->limits.send_buffer_max);
 	case SO_RCVLOWAT:
 		options->receive_low_water = number < 0 ? INT32_MAX : (uint32_t)MAX(number, 1);

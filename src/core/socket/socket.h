@@ -26,6 +26,7 @@ struct socket_options {
 	uint32_t receive_low_water;
 	uint8_t ttl; /* 0: default. Unicast, both versions */
 	uint8_t traffic_class;
+	bool send_buffer_set, receive_buffer_set; /* by SO_SNDBUF, SO_RCVBUF: TCP leaves them as they are */
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;
 	bool receive_packet_info, receive_ttl, receive_traffic_class; /* cmsg wanted */
 	bool receive_errors;  /* IP_RECVERR: errors reach unconnected sockets, soft ones too */

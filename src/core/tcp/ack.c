@@ -161,5 +161,6 @@ bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment)
 		new_data_acknowledged(conn, segment);
 	else if (duplicate)
 		tcp_recovery_duplicate(conn);
+	tcp_tune_send(conn);
 	return conn->state != TCP_CLOSED;
 }

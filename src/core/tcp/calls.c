@@ -97,6 +97,7 @@ ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 		return (ssize_t)taken;
 	tcp_enter(conn);
 	receiveq_release(&conn->receiveq, taken);
+	tcp_tune_receive(conn, taken);
 	tcp_window_opened(conn);
 	tcp_leave(conn);
 	return (ssize_t)taken;

@@ -74,7 +74,10 @@ void sendq_copy(struct sendq *queue, size_t offset, void *to, size_t length)
 void sendq_release(struct sendq *queue, size_t bytes)
 {
 	queue->bytes -= bytes;
-	queue->cursor = NULL;
+	if (queue->cursor_offset >= bytes) /* its chunk stays: a full window has hundreds to walk over */
+		queue->cursor_offset -= bytes;
+	else
+		queue->cursor = NULL;
 	while (bytes) {
 		struct berth_packet *chunk = queue->chunks.head;
 		size_t piece = MIN(bytes, chunk->length);

@@ -114,6 +114,13 @@ struct tcp_counters {
 	uint32_t retransmits;
 };
 
+/* How fast the application reads; see tune.c. */
+struct tcp_tuning {
+	berth_time since; /* 0: not begun */
+	uint64_t taken;	  /* bytes since then */
+	uint64_t last;	  /* the most in one round trip */
+};
+
 /* HyStart++, RFC 9406; see cubic.c. */
 struct tcp_hystart {
 	bool begun, cautious; /* cautious: CSS */
@@ -211,6 +218,7 @@ struct tcp_conn {
 	uint32_t unacked_bytes; /* received since the last ACK went out */
 	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
 	struct receiveq receiveq;
+	struct tcp_tuning tuning;
 	struct sack_blocks blocks;
 
 	/* Timestamps. RFC 7323 */
@@ -434,6 +442,10 @@ int tcp_path_find(struct berth_stack *stack, const struct berth_endpoint *local,
 void tcp_reply_reset(struct berth_stack *stack, const struct tcp_segment *segment);
 /* Send a bare segment to where none of our sockets is asked: requests, TIME-WAITs. */
 void tcp_emit_bare(struct berth_stack *stack, const struct demux_node *node, const struct wire_tcp *header);
+
+/* tune.c: buffer sizes. An ACK was taken; the application took bytes. */
+void tcp_tune_send(struct tcp_conn *conn);
+void tcp_tune_receive(struct tcp_conn *conn, size_t taken);
 
 /* window.c: what we offer, and MSS */
 uint16_t tcp_window_to_offer(struct tcp_conn *conn);

@@ -104,7 +104,7 @@ TEST(ecn, an_echo_reduces_the_window_once)
 	wait_ms(20);
 	arrives(".E 1:1(0) ack 2001");
 	sends(".C 10001:11001(1000) ECT ack 1"); /* two were delivered, seven tenths of that may follow */
-	arrives(".E 1:1(0) ack 4001"); /* seven are under way: that is what the window shrinks to */
+	arrives(".E 1:1(0) ack 4001");		 /* seven are under way: that is what the window shrinks to */
 	silent(0);
 	arrives(". 1:1(0) ack 5001");
 	sends(". 11001:12001(1000) ECT ack 1");

@@ -87,7 +87,8 @@ TEST(tune, the_send_buffer_follows_the_congestion_window)
 			;
 		wait_ms(20);
 		ignore_sent();
-		snprintf(segment, sizeof(segment), ". 1:1(0) ack %d win 60000", 1 + 10000 * (1 << round) - 10000 + 10000);
+		snprintf(segment, sizeof(segment), ". 1:1(0) ack %d win 60000",
+			 1 + 10000 * (1 << round) - 10000 + 10000);
 		arrives(segment);
 	}
 	CHECK(buffer_of(fd, SO_SNDBUF) >= 40000);

@@ -17,7 +17,8 @@ uint8_t tcp_ecn_syn(const struct tcp_conn *conn)
 {
 	if (conn->state == TCP_SYN_RECEIVED)
 		return conn->ecn ? WIRE_TCP_ECE : 0;
-	return !conn->timeouts && tcp_socket((struct tcp_conn *)conn)->stack->limits.ecn == BERTH_ECN_ASK ? ECN_SETUP : 0;
+	return !conn->timeouts && tcp_socket((struct tcp_conn *)conn)->stack->limits.ecn == BERTH_ECN_ASK ? ECN_SETUP
+													  : 0;
 }
 
 /* Does a SYN ask for it, and do we give it? */

@@ -229,9 +229,9 @@ static void info_handshake(struct tcp_conn *conn, struct tcp_info *info)
 	};
 
 	info->tcpi_state = states[conn->state];
-	info->tcpi_options = (uint8_t)((conn->timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
-				       (conn->scaling ? TCPI_OPT_WSCALE : 0) | (conn->sack ? TCPI_OPT_SACK : 0) |
-				       (conn->ecn ? TCPI_OPT_ECN : 0));
+	info->tcpi_options =
+		(uint8_t)((conn->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (conn->scaling ? TCPI_OPT_WSCALE : 0) |
+			  (conn->sack ? TCPI_OPT_SACK : 0) | (conn->ecn ? TCPI_OPT_ECN : 0));
 	info->tcpi_snd_wscale = conn->send_scale;
 	info->tcpi_rcv_wscale = conn->receive_scale;
 	info->tcpi_snd_mss = conn->mss;

@@ -227,7 +227,7 @@ struct tcp_conn {
 
 	/* Congestion and time */
 	uint32_t cwnd, ssthresh, recover, cwnd_acked;
-	uint32_t ecn_until; /* no other reduction for a mark before SND.UNA is there */
+	uint32_t ecn_until;	 /* no other reduction for a mark before SND.UNA is there */
 	struct scoreboard board; /* with SACK */
 	struct tcp_rack rack;
 	struct tcp_probe probe;

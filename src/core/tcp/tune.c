@@ -42,7 +42,8 @@ void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 {
 	struct berth_socket *socket = tcp_socket(conn);
 	struct tcp_tuning *tuning = &conn->tuning;
-	berth_time round = conn->rtt.mean ? conn->rtt.mean : ROUND_UNKNOWN, elapsed = socket->stack->now - tuning->since;
+	berth_time round = conn->rtt.mean ? conn->rtt.mean : ROUND_UNKNOWN,
+		   elapsed = socket->stack->now - tuning->since;
 	uint64_t in_round, wanted;
 
 	if (socket->options.receive_buffer_set)
@@ -50,7 +51,8 @@ void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 	tuning->taken += taken;
 	if (elapsed < round)
 		return;
-	in_round = elapsed >= 2 * round ? (uint64_t)((double)tuning->taken * (double)round / (double)elapsed) : tuning->taken;
+	in_round = elapsed >= 2 * round ? (uint64_t)((double)tuning->taken * (double)round / (double)elapsed)
+					: tuning->taken;
 	if (tuning->since && in_round > tuning->last) {
 		uint64_t most = socket->stack->limits.receive_buffer_max;
 

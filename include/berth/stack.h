@@ -53,25 +53,25 @@ enum { BERTH_ECN_ACCEPT = 1, BERTH_ECN_ASK, BERTH_ECN_OFF };
 
 /* Limits, all set at run time. 0 in any field means the default beside it. */
 struct berth_limits {
-	size_t memory;		   /* bytes of packets and buffers: 256 MiB */
-	unsigned sockets;	   /* descriptors: 1,048,576 */
-	unsigned neighbours;	   /* ARP and NDP entries a link: 1,024 */
-	unsigned routes;	   /* 4,096 */
-	unsigned reassemblies;	   /* fragmented datagrams at once: 64 */
-	unsigned time_wait;	   /* connections in TIME_WAIT: 262,144 */
-	unsigned syn_queue;	   /* half-open connections a listener: 4,096 */
-	unsigned memberships;	   /* multicast groups a socket: 64 */
-	unsigned group_sources;	   /* sources that a membership names: 64 */
-	unsigned send_buffer;	   /* bytes a socket, what SO_SNDBUF begins with: 256 KiB */
-	unsigned receive_buffer;   /* bytes a socket, what SO_RCVBUF begins with: 256 KiB */
-	unsigned send_buffer_max;  /* what SO_SNDBUF may reach, by TCP itself too: 16 MiB */
+	size_t memory;		     /* bytes of packets and buffers: 256 MiB */
+	unsigned sockets;	     /* descriptors: 1,048,576 */
+	unsigned neighbours;	     /* ARP and NDP entries a link: 1,024 */
+	unsigned routes;	     /* 4,096 */
+	unsigned reassemblies;	     /* fragmented datagrams at once: 64 */
+	unsigned time_wait;	     /* connections in TIME_WAIT: 262,144 */
+	unsigned syn_queue;	     /* half-open connections a listener: 4,096 */
+	unsigned memberships;	     /* multicast groups a socket: 64 */
+	unsigned group_sources;	     /* sources that a membership names: 64 */
+	unsigned send_buffer;	     /* bytes a socket, what SO_SNDBUF begins with: 256 KiB */
+	unsigned receive_buffer;     /* bytes a socket, what SO_RCVBUF begins with: 256 KiB */
+	unsigned send_buffer_max;    /* what SO_SNDBUF may reach, by TCP itself too: 16 MiB */
 	unsigned receive_buffer_max; /* what SO_RCVBUF may reach, by TCP itself too: 16 MiB */
-	unsigned ecn;		   /* BERTH_ECN_*: accept it, don't ask */
+	unsigned ecn;		     /* BERTH_ECN_*: accept it, don't ask */
 };
 
 struct berth_stack_config {
-	uint64_t seed;		/* of every random choice; from entropy unless in a simulation */
-	berth_time now;		/* the time at birth */
+	uint64_t seed;				 /* of every random choice; from entropy unless in a simulation */
+	berth_time now;				 /* the time at birth */
 	const struct berth_allocator *allocator; /* NULL: malloc */
 	struct berth_packet_pool *packets;	 /* shared pool (a reference is taken); NULL: own */
 	struct berth_limits limits;
@@ -88,8 +88,8 @@ BERTH_EXPORT void berth_stack_free(struct berth_stack *stack);
  * A frame arrived on link at time now. Takes ownership of packet. Time may
  * stand still between calls, but an earlier now counts as the last one seen.
  */
-BERTH_EXPORT void berth_stack_input(struct berth_stack *stack, struct berth_link *link,
-				    struct berth_packet *packet, berth_time now);
+BERTH_EXPORT void berth_stack_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet,
+				    berth_time now);
 
 /* Run every timer that is due at now, and deliver what loopback holds. */
 BERTH_EXPORT void berth_stack_advance(struct berth_stack *stack, berth_time now);

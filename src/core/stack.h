@@ -75,7 +75,7 @@ struct berth_stack {
 	unsigned last_link_index;
 	struct packet_queue loopback_queue; /* sent to ourselves, delivered by advance(); packet->link: as if by that */
 	struct route_table *routes;
-	bool forwarding; /* packets for others go on */
+	bool forwarding;	   /* packets for others go on */
 	uint32_t route_generation; /* changes whenever a cached ip_path may be wrong */
 	struct reassembly *reassembly;
 	struct icmp *icmp;

@@ -190,6 +190,7 @@ static int64_t attempt_accept(struct call *call)
 	bool cloexec = call->number == SYS_accept4 && (call->args[3] & SOCK_CLOEXEC);
 	struct descriptor descriptor;
 	int fd = take_genuine(call, &descriptor), spare, number, r;
+	uint64_t inode;
 
 	if (fd == -EAGAIN)
 		return descriptor_nonblocking(&call->descriptor) ? -EAGAIN : CALL_PENDING;
@@ -203,9 +204,10 @@ static int64_t attempt_accept(struct call *call)
 	}
 	descriptor_inherit_buffer(fd, call->descriptor.fd);
 	spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	inode = descriptor_inode(fd);
 	number = call_finish_fd(call, fd, cloexec);
 	if (number >= 0) {
-		hint_set(call->supervisor, descriptor.id, call->tid, number);
+		hint_set(call->supervisor, descriptor.id, call->tid, number, inode);
 		number = CALL_ANSWERED;
 	} else if (number != -ENOENT && spare >= 0) { /* EMFILE: it stays in the queue */
 		put_back(call, spare);

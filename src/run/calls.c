@@ -36,6 +36,7 @@ int64_t handle_bind(struct call *call)
 
 	if (r)
 		return r;
+	call_wait_given(call->supervisor);
 	call_message(call, &message, CHANNEL_BIND);
 	message.address_length = (uint16_t)MIN((int)call->args[2], CHANNEL_ADDRESS_MAX);
 	memcpy(message.address, &address, message.address_length);
@@ -47,6 +48,7 @@ int64_t handle_listen(struct call *call)
 	struct channel_message message;
 	int r;
 
+	call_wait_given(call->supervisor);
 	call_message(call, &message, CHANNEL_LISTEN);
 	message.value = (int)call->args[1];
 	r = call_ask(call, &message, NULL, 0, NULL, 0);

@@ -260,7 +260,7 @@ static int64_t renew(struct call *call)
 	}
 	close(old->fd);
 	descriptor_identify(call->supervisor, fd, old);
-	hint_set(call->supervisor, id, call->tid, (int)call->args[0]);
+	hint_set(call->supervisor, id, call->tid, (int)call->args[0], descriptor_inode(fd));
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BUFFER_BYTES (1 << 20) /* the kernel clips it to net.core.wmem_max */
 
@@ -215,40 +216,73 @@ static int try_descriptor(struct supervisor *supervisor, struct peers *peers, pi
 	return -ENOENT;
 }
 
-static int search_process(struct supervisor *supervisor, pid_t pid, uint64_t id)
+uint64_t descriptor_inode(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
+}
+
+/*
+ * May the entry of a /proc/PID/fd directory be the socket with this inode (0:
+ * not known)? Asked first, because a copy of another socket, held only for a
+ * moment, would keep that one alive past its close(): a closed listener must
+ * refuse.
+ */
+static bool may_be(int directory, const char *entry, uint64_t inode)
+{
+	char target[64], wanted[64];
+	ssize_t length = readlinkat(directory, entry, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	if (!inode)
+		return !strncmp(target, "socket:", 7);
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	return !strcmp(target, wanted);
+}
+
+static int search_process(struct supervisor *supervisor, pid_t pid, const struct hint *hint)
 {
 	struct peers peers = { 0 };
-	char path[64], target[64];
 	int fd = -ENOENT;
 	DIR *directory;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	directory = opendir(path);
-	for (struct dirent *entry; directory && fd < 0 && (entry = readdir(directory));) {
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target));
-
-		if (length > 7 && !memcmp(target, "socket:", 7))
-			fd = try_descriptor(supervisor, &peers, pid, atoi(entry->d_name), id);
-	}
+	for (struct dirent *entry; directory && fd < 0 && (entry = readdir(directory));)
+		if (may_be(dirfd(directory), entry->d_name, hint->inode))
+			fd = try_descriptor(supervisor, &peers, pid, atoi(entry->d_name), hint->id);
 	if (directory)
 		closedir(directory);
 	peers_fini(&peers);
 	return fd;
 }
 
+/* Where it was last seen. */
+static int try_hint(struct supervisor *supervisor, const struct hint *hint)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", hint->pid, hint->fd);
+	if (!hint->pid || !may_be(AT_FDCWD, path, hint->inode))
+		return -ENOENT;
+	return try_descriptor(supervisor, NULL, hint->pid, hint->fd, hint->id);
+}
+
 int descriptor_find(struct supervisor *supervisor, uint64_t id)
 {
 	struct hint hint = hint_get(supervisor, id);
+	int fd = try_hint(supervisor, &hint), count;
 	pid_t *pids = NULL;
-	int fd = -ENOENT, count;
 
-	if (hint.pid)
-		fd = try_descriptor(supervisor, NULL, hint.pid, hint.fd, id);
 	if (fd >= 0)
 		return fd;
 	count = descendants_list(getpid(), &pids);
 	for (int i = 0; i < count && fd < 0; i++)
-		fd = search_process(supervisor, pids[i], id);
+		fd = search_process(supervisor, pids[i], &hint);
 	free(pids);
 	return fd;
 }

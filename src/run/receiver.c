@@ -9,6 +9,7 @@
 #include "run/kernel.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -66,6 +67,7 @@ int call_finish_fd(struct call *call, int fd, bool cloexec)
 	};
 	int number;
 
+	__atomic_add_fetch(&call->supervisor->given, 1, __ATOMIC_SEQ_CST);
 	do {
 		number = ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 	} while (number < 0 && errno == EINTR);
@@ -73,7 +75,16 @@ int call_finish_fd(struct call *call, int fd, bool cloexec)
 		number = -errno;
 	if (fd >= 0)
 		close(fd);
+	__atomic_sub_fetch(&call->supervisor->given, 1, __ATOMIC_SEQ_CST);
 	return number;
+}
+
+void call_wait_given(struct supervisor *supervisor)
+{
+	int64_t end = now_ns() + 50000000;
+
+	while (__atomic_load_n(&supervisor->given, __ATOMIC_SEQ_CST) && now_ns() < end)
+		sched_yield();
 }
 
 int call_replace_fd(struct call *call, int number, int fd)

@@ -161,7 +161,7 @@ int64_t handle_socket(struct call *call)
 {
 	int domain = (int)call->args[0], type = (int)call->args[1], protocol = (int)call->args[2];
 	int flags = type & ~TYPE_MASK, number, fd;
-	uint64_t id = 0;
+	uint64_t id = 0, inode;
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
@@ -172,8 +172,9 @@ int64_t handle_socket(struct call *call)
 	fd = socket_make(call, domain, type, protocol, flags & SOCK_NONBLOCK, &id);
 	if (fd < 0)
 		return fd;
+	inode = descriptor_inode(fd);
 	number = call_finish_fd(call, fd, flags & SOCK_CLOEXEC);
 	if (number >= 0)
-		hint_set(call->supervisor, id, call->tid, number);
+		hint_set(call->supervisor, id, call->tid, number, inode);
 	return number >= 0 ? CALL_ANSWERED : number;
 }

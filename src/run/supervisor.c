@@ -85,7 +85,7 @@ static struct hint *hint_slot(struct supervisor *supervisor, uint64_t id)
 	return &supervisor->hints[(id * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
 }
 
-void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd)
+void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd, uint64_t inode)
 {
 	struct hint *hint;
 
@@ -95,6 +95,7 @@ void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd)
 		*hint = (struct hint){ .id = id };
 	hint->pid = pid;
 	hint->fd = fd;
+	hint->inode = inode;
 	pthread_mutex_unlock(&supervisor->lock);
 }
 

@@ -113,6 +113,7 @@ struct connecting {
 /* Where a socket was last seen, and what its reader wants. Keyed by id, direct-mapped. */
 struct hint {
 	uint64_t id;
+	uint64_t inode; /* the socket's, as /proc/PID/fd shows it; 0: not known */
 	pid_t pid;
 	int fd;
 	uint32_t wants; /* WANT_* */
@@ -151,6 +152,7 @@ struct supervisor {
 	struct hint *hints;
 	uint64_t said[64]; /* hashes of what was said once */
 	size_t said_count;
+	int given;	  /* threads between giving a descriptor and closing their copy; atomic */
 	bool daemon_lost; /* under lock */
 	int64_t forward_at[65], group_seen[65];
 };
@@ -165,7 +167,7 @@ void supervisor_prepare(struct supervisor *supervisor);
 /* Serve the program until it ends. Returns the exit code. */
 int supervise(struct supervisor *supervisor);
 uint64_t id_new(struct supervisor *supervisor);
-void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd);
+void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd, uint64_t inode);
 void hint_want(struct supervisor *supervisor, uint64_t id, uint32_t want, bool on);
 struct hint hint_get(struct supervisor *supervisor, uint64_t id);
 
@@ -216,6 +218,8 @@ bool descriptor_identify(struct supervisor *supervisor, int fd, struct descripto
 bool descriptor_nonblocking(const struct descriptor *descriptor);
 /* Find a socket by its id in the program's processes. Returns a copy or -ENOENT. */
 int descriptor_find(struct supervisor *supervisor, uint64_t id);
+/* A socket's inode, or 0. */
+uint64_t descriptor_inode(int fd);
 /* As much to send as there can be, or as the program has set. */
 void descriptor_grow_buffer(int fd);
 /* The program has set SO_SNDBUF. */
@@ -232,6 +236,12 @@ bool call_valid(const struct call *call);
 void call_finish(struct call *call, int64_t value);
 /* Put fd into the program as its answer. Takes fd. Returns the number there or -errno (not answered then). */
 int call_finish_fd(struct call *call, int fd, bool cloexec);
+/*
+ * Wait until no thread has a copy left of what it gave to the program. The
+ * program goes on before that copy is closed, and what holds a port must be the
+ * program's alone: closed by it, the port is free and refuses at once.
+ */
+void call_wait_given(struct supervisor *supervisor);
 /* Replace the program's descriptor number with fd, which stays ours. */
 int call_replace_fd(struct call *call, int number, int fd);
 

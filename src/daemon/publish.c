@@ -75,7 +75,7 @@ static void publish_ready(struct loop_watch *watch, uint32_t events)
 /* A socket of the real machine that listens or, for UDP, is bound. Returns it, or a negative errno; the port it got in *ret_port. */
 static int listen_outside(struct berth_ip ip, uint16_t port, int type, uint16_t *ret_port)
 {
-	struct berth_endpoint at = { .ip = ip_is_any(ip) ? ip_from_u32(INADDR_LOOPBACK) : ip, .port = port };
+	struct berth_endpoint at = { .ip = ip, .port = port };
 	struct sockaddr_storage address;
 	int family = ip_is4(at.ip) ? AF_INET : AF_INET6, one = 1;
 	socklen_t length = address_write(&at, family, &address);
@@ -83,6 +83,8 @@ static int listen_outside(struct berth_ip ip, uint16_t port, int type, uint16_t 
 
 	if (fd < 0)
 		return -errno;
+	if (family == AF_INET6) /* :: is IPv6's alone: 0.0.0.0 may be published beside it */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
 			   sizeof(one)); /* past connections' TIME_WAIT is no obstacle */
@@ -119,7 +121,7 @@ int32_t publish_open(struct host *host, const struct channel_publish *wanted)
 		publish->host = host;
 		publish->watch.fd = -1;
 		publish->watch.ready = udp ? relay_ready : publish_ready;
-		publish->real_ip = ip_is_any(ip) ? ip_from_u32(INADDR_LOOPBACK) : ip;
+		publish->real_ip = ip;
 		publish->real_port = port;
 		publish->port = wanted->port;
 		publish->protocol = wanted->protocol;

@@ -52,6 +52,18 @@ import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.sendto(b'hello', ('127.0.0.1', int('0$udp'))); print(s.recv(9).decode())")" \
 	hello "UDP, at a real port that the system chose ($udp)"
 
+if "$PYTHON" -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null; then
+	OPTIONS=(-p '[::]:0:80')
+	start_python_http six 80 "$WORK/files"
+	OPTIONS=()
+	six=$("$BERTH" ps --net "$NET" | sed -n 's/^six .*\[::\]:\([0-9]*\)->80\/tcp.*/\1/p')
+	is "$(real "http://[::1]:$six/")" "from inside" "[::] is every IPv6 address of the machine (port $six)"
+	! real --max-time 3 "http://127.0.0.1:$six/" >out 2>&1
+	ok $? "and no IPv4 one"
+else
+	skip "[::] is every IPv6 address of the machine" "it has no IPv6"
+fi
+
 stop "${started[0]}"
 ! real --max-time 3 "http://127.0.0.1:$port/" >out 2>&1
 ok $? "when the program has ended, the port is closed"

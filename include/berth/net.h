@@ -94,7 +94,9 @@ struct berth_frame {
 	const uint8_t *bytes; /* Ethernet, as a cable would carry it: cut to segments, with checksums */
 	size_t length;
 	berth_time time;
-	const char *dropped; /* NULL: not; else why: "loss", "limit", "cut", "memory" */
+	const char *dropped;	 /* NULL: not; else why: "loss", "limit", "cut", "memory" */
+	struct berth_host *from; /* dropped between two hosts (berth_pair_set_conditions()): who sent it; else NULL */
+	const struct berth_conditions *conditions; /* of the cable that dropped it, during the call; else NULL */
 };
 
 /*

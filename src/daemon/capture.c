@@ -21,6 +21,7 @@ enum {
 	HOSTS_MAX = 4096,
 	PIECE = 64 * 1024,
 	SNAP_MAX = 262144,
+	COMMENT_ROOM = 320,
 };
 
 struct interface {
@@ -76,10 +77,24 @@ static long interface_of(struct capture *capture, struct berth_host *host)
 	return (long)capture->interface_count++;
 }
 
+/* Why, where, and under which conditions. Returns comment. */
+static const char *drop_comment(const struct berth_frame *frame, char comment[COMMENT_ROOM])
+{
+	const char *host = berth_host_name(frame->host);
+	char words[BERTH_CONDITIONS_STRLEN];
+
+	berth_conditions_format(frame->conditions, words);
+	if (frame->from)
+		snprintf(comment, COMMENT_ROOM, "dropped: %s (from %s to %s: %.100s)", frame->dropped,
+			 berth_host_name(frame->from), host, words);
+	else
+		snprintf(comment, COMMENT_ROOM, "dropped: %s (cable of %s: %.100s)", frame->dropped, host, words);
+	return comment;
+}
+
 static void take(struct capture *capture, const struct berth_frame *frame)
 {
-	char comment[200], words[BERTH_CONDITIONS_STRLEN];
-	struct berth_conditions conditions;
+	char comment[COMMENT_ROOM];
 	long interface;
 
 	if (capture->ended || (capture->only[0] && strcmp(capture->only, berth_host_name(frame->host))))
@@ -95,12 +110,8 @@ static void take(struct capture *capture, const struct berth_frame *frame)
 		.captured = MIN(frame->length, capture->snap_length),
 		.direction = frame->direction == BERTH_OUT ? PCAPNG_OUTBOUND : PCAPNG_INBOUND,
 	};
-	if (frame->dropped) {
-		conditions = berth_host_conditions(frame->host, frame->direction);
-		snprintf(comment, sizeof(comment), "dropped: %s (cable of %s: %.100s)", frame->dropped,
-			 berth_host_name(frame->host), berth_conditions_format(&conditions, words));
-		packet.comment = comment;
-	}
+	if (frame->dropped)
+		packet.comment = drop_comment(frame, comment);
 	capture->interfaces[interface].received++;
 	capture->interfaces[interface].dropped += !pcapng_packet(&capture->pcapng, &packet);
 	wake(capture);

@@ -24,7 +24,8 @@ struct wire {
 	struct berth_net *net;
 	struct berth_host *host;
 	void (*arrive)(struct wire *wire, struct berth_packet *packet, berth_time now);
-	int direction; /* as host sees what is on it */
+	int direction;		 /* as host sees what is on it */
+	struct berth_host *from; /* a pair's: the sender; else NULL */
 };
 
 /* Between two hosts' cables, inside the switch, where what goes from one to the other has conditions of its own. */

@@ -35,7 +35,15 @@ static void observe(const struct wire *wire, const struct berth_packet *packet, 
 		return; /* no memory: not seen, but not harmed either */
 	frame_cut(copy, &pieces);
 	while ((copy = packet_queue_pop(&pieces))) {
-		struct berth_frame frame = { wire->host, wire->direction, NULL, copy->length, now, dropped };
+		struct berth_frame frame = {
+			.host = wire->host,
+			.direction = wire->direction,
+			.length = copy->length,
+			.time = now,
+			.dropped = dropped,
+			.from = dropped ? wire->from : NULL,
+			.conditions = dropped ? &wire->cable.conditions : NULL,
+		};
 
 		frame_checksum(copy);
 		frame.bytes = copy->data;
@@ -207,6 +215,7 @@ static struct pair *pair_new(struct berth_host *from, struct berth_host *to)
 		return NULL;
 	pair->to = to;
 	wire_init(&pair->wire, to, arrive_at_port);
+	pair->wire.from = from;
 	list_append(&from->pairs, &pair->node);
 	return pair;
 }

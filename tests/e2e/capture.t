@@ -68,6 +68,16 @@ end
 like "$("$PYTHON" read.py lost.pcapng)" "dropped: loss \(cable of web: loss 100%\)" "dropped packets say why"
 timeout 30 "$BERTH" link --net "$NET" reset >out
 
+on lonely sh -c 'while [ ! -e go ]; do sleep 0.1; done; curl -sS --max-time 2 http://10.77.0.2/' >out 2>&1 &
+lonely=$!
+until_true 10 sh -c '"$BERTH" ps --net "$NET" | grep -q "^lonely "'
+timeout 30 "$BERTH" partition --net "$NET" web ! lonely >out2
+begin -w cut.pcapng
+touch go
+wait "$lonely"
+end
+like "$("$PYTHON" read.py cut.pcapng)" "dropped: cut \(from lonely to web: cut\)" "so do those between two hosts"
+
 if command -v tshark >/dev/null 2>&1; then
 	is "$(tshark -r all.pcapng -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE -o ip.check_checksum:TRUE \
 		-Y '_ws.malformed || tcp.checksum.status == 0 || udp.checksum.status == 0 || ip.checksum.status == 0' 2>/dev/null)" \

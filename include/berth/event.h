@@ -6,6 +6,7 @@
 #ifndef BERTH_EVENT_H
 #define BERTH_EVENT_H
 
+#include <berth/protocol.h>
 #include <berth/types.h>
 
 #ifdef __cplusplus
@@ -19,6 +20,14 @@ enum berth_event {
 #include <berth/events.def>
 #undef EVENT
 	BERTH_EVENT_COUNT
+};
+
+/* What an event hook is told (struct berth_hooks, stack.h). */
+struct berth_event_info {
+	unsigned event;	  /* enum berth_event */
+	uint8_t protocol; /* 6, 17, …; 0: the packet was not looked into that far, and what follows is zero */
+	struct berth_endpoint local, remote; /* of the conversation, as far as it is known */
+	const char *state, *before; /* TCP_STATE: the new state and the old one, in ss's words or "CLOSED"; else NULL */
 };
 
 /* "TCP_DROP_CHECKSUM", and what it means in a line; NULL past the last. */

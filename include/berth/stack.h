@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct berth_stack;
+struct berth_event_info;
 
 struct berth_hooks {
 	void *context;
@@ -44,8 +45,8 @@ struct berth_hooks {
 	int (*wait)(void *context, berth_time deadline);
 	/* The time as of this call, for wait's callers. Needed when wait is given. */
 	berth_time (*now)(void *context);
-	/* Something worth telling happened (event.h): a drop, a state change. May be NULL. */
-	void (*event)(void *context, unsigned event);
+	/* Something worth telling happened (event.h): a drop, a change of state. May be NULL; about is valid during the call. */
+	void (*event)(void *context, const struct berth_event_info *about);
 };
 
 /* Explicit congestion notification of TCP (RFC 3168). Linux: tcp_ecn 2, 1, 0. */

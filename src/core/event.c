@@ -10,6 +10,19 @@ static const struct {
 #undef EVENT
 };
 
+void stack_tell(struct berth_stack *stack, enum berth_event event, uint8_t protocol, const struct berth_endpoint *local,
+		const struct berth_endpoint *remote)
+{
+	struct berth_event_info about = { .event = event };
+
+	if (local) {
+		about.protocol = protocol;
+		about.local = *local;
+		about.remote = *remote;
+	}
+	stack->hooks.event(stack->hooks.context, &about);
+}
+
 const char *berth_event_name(unsigned event)
 {
 	return event < BERTH_EVENT_COUNT ? events[event].name : NULL;

@@ -88,11 +88,25 @@ struct berth_stack {
 	uint64_t events[BERTH_EVENT_COUNT];
 };
 
+/* event.c: tell the embedder, who may do anything. The ends: of the conversation, or NULL. */
+void stack_tell(struct berth_stack *stack, enum berth_event event, uint8_t protocol, const struct berth_endpoint *local,
+		const struct berth_endpoint *remote);
+
+/* Something happened that belongs to no conversation, or to none that is known. */
 static inline void stack_event(struct berth_stack *stack, enum berth_event event)
 {
 	stack->events[event]++;
 	if (stack->hooks.event)
-		stack->hooks.event(stack->hooks.context, event);
+		stack_tell(stack, event, 0, NULL, NULL);
+}
+
+/* Something happened between these two. */
+static inline void stack_event_between(struct berth_stack *stack, enum berth_event event, uint8_t protocol,
+				       const struct berth_endpoint *local, const struct berth_endpoint *remote)
+{
+	stack->events[event]++;
+	if (stack->hooks.event)
+		stack_tell(stack, event, protocol, local, remote);
 }
 
 /* Drop packet (which this takes) for a named reason. */

@@ -118,11 +118,11 @@ static berth_time hook_now(void *context)
 	return host->hooks.now(host->hooks.context);
 }
 
-static void hook_event(void *context, unsigned event)
+static void hook_event(void *context, const struct berth_event_info *about)
 {
 	struct berth_host *host = context;
 
-	host->hooks.event(host->hooks.context, event);
+	host->hooks.event(host->hooks.context, about);
 }
 
 static int open_stack(struct berth_host *host)

@@ -400,7 +400,7 @@ static void close_something(struct world *world, int side)
 	world->quiet = false;
 }
 
-static void on_event(void *context, unsigned event)
+static void on_event(void *context, const struct berth_event_info *about)
 {
 	struct end *end = context;
 

@@ -102,12 +102,21 @@ void datagram_stamp(struct berth_packet *packet, const struct berth_ip_info *inf
 	packet->link = info->link;
 }
 
+/* The buffer is full, or nobody will read it. */
+static void drop_full(struct berth_socket *socket, struct berth_packet *packet, enum berth_event full)
+{
+	struct berth_endpoint remote = { packet->source, packet->source_port };
+
+	stack_event_between(socket->stack, full, socket->protocol->number, &socket->demux.local, &remote);
+	berth_packet_unref(packet);
+}
+
 void datagram_deliver(struct berth_socket *socket, struct berth_packet *packet, enum berth_event full)
 {
 	struct datagram *datagram = datagram_of(socket);
 
 	if (datagram->receive_shut || datagram->memory + packet_truesize(packet) > socket->options.receive_buffer) {
-		stack_drop(socket->stack, packet, full);
+		drop_full(socket, packet, full);
 		return;
 	}
 	datagram->memory += packet_truesize(packet);

@@ -11,10 +11,8 @@ typedef bool tcp_step(struct tcp_conn *conn, struct tcp_segment *segment);
 
 void tcp_segment_drop(struct berth_stack *stack, struct tcp_segment *segment, enum berth_event reason)
 {
-	if (segment->packet)
-		stack_drop(stack, segment->packet, reason);
-	else
-		stack_event(stack, reason);
+	stack_event_between(stack, reason, IPPROTO_TCP, &segment->local, &segment->remote);
+	berth_packet_unref(segment->packet);
 	segment->packet = NULL;
 }
 
@@ -133,7 +131,7 @@ static bool check_reset(struct tcp_conn *conn, struct tcp_segment *segment)
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_RST_CHALLENGED);
 		return false;
 	}
-	stack_event(stack, BERTH_EVENT_TCP_RST_RECEIVED);
+	tcp_event(conn, BERTH_EVENT_TCP_RST_RECEIVED);
 	/* Differs from §3.10.7.4: what came before it stays readable, as everywhere. Linux: tcp_reset() */
 	tcp_finish(conn, reset_error(conn));
 	return false;

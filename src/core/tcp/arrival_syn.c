@@ -79,7 +79,7 @@ void tcp_arrive_syn_sent(struct tcp_conn *conn, struct tcp_segment *segment)
 			tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_NO_ACK);
 			return;
 		}
-		stack_event(stack, BERTH_EVENT_TCP_RST_RECEIVED);
+		tcp_event(conn, BERTH_EVENT_TCP_RST_RECEIVED);
 		tcp_finish(conn, ECONNREFUSED);
 		return;
 	}

@@ -24,7 +24,7 @@ int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote
 	conn->timed_seq = conn->snd_max;
 	conn->timed_at = conn->first_sent = stack->now;
 	tcp_set_state(conn, TCP_SYN_SENT);
-	stack_event(stack, BERTH_EVENT_TCP_ACTIVE_OPEN);
+	tcp_event(conn, BERTH_EVENT_TCP_ACTIVE_OPEN);
 	tcp_send_syn(conn);
 	tcp_leave(conn);
 	return -EINPROGRESS;

@@ -44,7 +44,7 @@ void tcp_ecn_receive(struct tcp_conn *conn, const struct tcp_segment *segment)
 	if (segment->flags & WIRE_TCP_CWR)
 		conn->ecn_echo = false;
 	if (segment->length && (segment->info->traffic_class & ECN_BITS) == CE) {
-		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_ECN_MARKED);
+		tcp_event(conn, BERTH_EVENT_TCP_ECN_MARKED);
 		conn->ack_now |= !conn->ecn_echo;
 		conn->ecn_echo = true;
 	}
@@ -75,7 +75,7 @@ void tcp_ecn_ack(struct tcp_conn *conn, const struct tcp_segment *segment)
 		return;
 	conn->ecn_until = conn->snd_max;
 	conn->ecn_reduced = true;
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_ECN_ECHO);
+	tcp_event(conn, BERTH_EVENT_TCP_ECN_ECHO);
 	if (conn->sack) {
 		tcp_loss_congestion(conn);
 		return;

@@ -84,6 +84,6 @@ void tcp_reply_reset(struct berth_stack *stack, const struct tcp_segment *segmen
 		header.flags |= WIRE_TCP_ACK;
 		header.ack = segment->seq + tcp_segment_length(segment);
 	}
-	stack_event(stack, BERTH_EVENT_TCP_RST_SENT);
+	stack_event_between(stack, BERTH_EVENT_TCP_RST_SENT, IPPROTO_TCP, &segment->local, &segment->remote);
 	tcp_emit_bare(stack, &node, &header);
 }

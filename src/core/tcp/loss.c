@@ -50,7 +50,7 @@ static void recovery_begin(struct tcp_conn *conn)
 	undo_begin(conn);
 	reduction_begin(conn);
 	conn->probe.out = false;
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_FAST_RETRANSMIT);
+	tcp_event(conn, BERTH_EVENT_TCP_FAST_RETRANSMIT);
 }
 
 /* RFC 6937 §3.1, with the slow start reduction bound for an ACK that advances. */
@@ -100,7 +100,7 @@ static void undo(struct tcp_conn *conn)
 	scoreboard_find_again(&conn->board);
 	if (conn->settings.congestion->on_undo)
 		conn->settings.congestion->on_undo(conn);
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_SPURIOUS);
+	tcp_event(conn, BERTH_EVENT_TCP_SPURIOUS);
 }
 
 /* Does the ACK answer something that was sent before the first resending? */

@@ -89,7 +89,7 @@ void tcp_send_reset(struct tcp_conn *conn)
 	struct wire_tcp header = header_for(conn, WIRE_TCP_RST | WIRE_TCP_ACK, conn->snd_max);
 
 	header.has_timestamps = false;
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RST_SENT);
+	tcp_event(conn, BERTH_EVENT_TCP_RST_SENT);
 	conn_emit(conn, &header, NULL, false);
 }
 
@@ -103,7 +103,7 @@ void tcp_send_probe(struct tcp_conn *conn)
 	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_una - 1);
 
 	header.window = tcp_window_to_offer(conn);
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_PROBE);
+	tcp_event(conn, BERTH_EVENT_TCP_PROBE);
 	conn_emit(conn, &header, NULL, false);
 }
 
@@ -159,7 +159,7 @@ static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
 		counters->retransmits += segments;
 		counters->bytes_retransmitted += length;
 		conn->last_resent = tcp_stack_of(conn)->now;
-		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RETRANSMIT);
+		tcp_event(conn, BERTH_EVENT_TCP_RETRANSMIT);
 	}
 }
 

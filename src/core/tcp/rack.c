@@ -110,7 +110,7 @@ void tcp_probe_timeout(struct tcp_conn *conn)
 	conn->probe.out = true; /* one at a time: sending must not arm the next */
 	conn->probe.again = !tcp_output_probe(conn);
 	conn->probe.end = conn->snd_max;
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_TAIL_PROBE);
+	tcp_event(conn, BERTH_EVENT_TCP_TAIL_PROBE);
 	if (tcp_synchronized(conn->state))
 		tcp_timer_retransmit(conn);
 }

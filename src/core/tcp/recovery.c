@@ -13,7 +13,7 @@ static void recovery_begin(struct tcp_conn *conn)
 	conn->recover = conn->snd_max;
 	conn->ssthresh = conn->settings.congestion->on_loss(conn, tcp_flight(conn));
 	conn->in_recovery = true;
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_FAST_RETRANSMIT);
+	tcp_event(conn, BERTH_EVENT_TCP_FAST_RETRANSMIT);
 	tcp_retransmit(conn);
 	conn->cwnd = conn->ssthresh + DUPLICATE_THRESHOLD * conn->mss;
 }

@@ -48,6 +48,11 @@ void tcp_request_send(struct tcp_request *request)
 	tcp_emit_bare(stack, &request->demux, &header);
 }
 
+static void request_event(struct tcp_request *request, enum berth_event event)
+{
+	stack_event_between(stack_of(request), event, IPPROTO_TCP, &request->demux.local, &request->demux.remote);
+}
+
 /* 1 s, doubled each time: RFC 6298 §5. */
 static int request_arm(struct tcp_request *request)
 {
@@ -65,16 +70,14 @@ static bool deferring(const struct tcp_request *request)
 
 static void request_timeout(struct tcp_request *request)
 {
-	struct berth_stack *stack = stack_of(request);
-
 	if (request->retries >= TCP_SYN_ACK_RETRIES) {
-		stack_event(stack, BERTH_EVENT_TCP_TIMEOUT);
+		request_event(request, BERTH_EVENT_TCP_TIMEOUT);
 		tcp_request_free(request);
 		return;
 	}
 	request->retries++;
 	if (!request->acked || !deferring(request)) {
-		stack_event(stack, BERTH_EVENT_TCP_RETRANSMIT);
+		request_event(request, BERTH_EVENT_TCP_RETRANSMIT);
 		tcp_request_send(request);
 	}
 	if (request_arm(request) < 0)
@@ -204,7 +207,7 @@ static struct tcp_conn *request_to_conn(struct tcp_request *request, const struc
 	conn->parent = parent;
 	list_append(&parent->listener->accepted, &conn->accept_node);
 	parent->listener->accepted_count++;
-	stack_event(stack, BERTH_EVENT_TCP_PASSIVE_OPEN);
+	tcp_event(conn, BERTH_EVENT_TCP_PASSIVE_OPEN);
 	return conn;
 }
 
@@ -272,7 +275,7 @@ static bool request_control(struct tcp_request *request, struct tcp_segment *seg
 
 	if (segment->flags & WIRE_TCP_RST) { /* RFC 5961 §3.2 */
 		if (segment->seq == request->irs + 1) {
-			stack_event(stack, BERTH_EVENT_TCP_RST_RECEIVED);
+			request_event(request, BERTH_EVENT_TCP_RST_RECEIVED);
 			tcp_request_free(request);
 		} else {
 			request_ack(request);

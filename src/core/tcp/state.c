@@ -37,6 +37,7 @@ bool tcp_edge_legal(enum tcp_state from, enum tcp_state to)
 void tcp_set_state(struct tcp_conn *conn, enum tcp_state state)
 {
 	assert(tcp_edge_legal(conn->state, state));
+	conn->waited = conn->state == TCP_TIME_WAIT;
 	conn->state = (uint8_t)state;
 	conn->wake = true;
 }
@@ -87,9 +88,37 @@ void tcp_enter(struct tcp_conn *conn)
 	conn->busy++;
 }
 
+static const char *told_name(unsigned state)
+{
+	return state == TCP_CLOSED ? "CLOSED" : tcp_state_name(state);
+}
+
+/* Tell of the state that this entry ends with. The hook may close the socket: conn is still busy. */
+static void tell_state(struct tcp_conn *conn)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	const struct demux_node *ends = &tcp_socket(conn)->demux;
+	struct berth_event_info about = {
+		.event = BERTH_EVENT_TCP_STATE,
+		.protocol = IPPROTO_TCP,
+		.local = ends->local,
+		.remote = ends->remote,
+		.state = conn->waited ? tcp_state_name(TCP_TIME_WAIT) : told_name(conn->state),
+		.before = told_name(conn->told_state),
+	};
+
+	conn->told_state = conn->state;
+	stack->events[BERTH_EVENT_TCP_STATE]++;
+	if (stack->hooks.event)
+		stack->hooks.event(stack->hooks.context, &about);
+}
+
 void tcp_leave(struct tcp_conn *conn)
 {
 	struct berth_socket *socket = tcp_socket(conn);
+
+	while (conn->busy == 1 && conn->told_state != conn->state)
+		tell_state(conn);
 	int error = conn->error;
 
 	if (conn->busy == 1 && conn->released && conn->state == TCP_LISTEN) {

@@ -180,11 +180,13 @@ struct tcp_undo {
 
 struct tcp_conn {
 	uint8_t state;
-	bool released;	   /* the descriptor is gone */
-	bool fin_queued;   /* our FIN comes after the last byte of sendq, not acknowledged yet */
-	bool fin_acked;	   /* it is */
-	bool fin_received; /* the peer's FIN was taken: end of stream */
-	bool fin_early;	   /* a FIN waits behind a gap, at fin_seq */
+	uint8_t told_state; /* of which the embedder heard */
+	bool waited;	    /* CLOSED because a tcp_timewait took over */
+	bool released;	    /* the descriptor is gone */
+	bool fin_queued;    /* our FIN comes after the last byte of sendq, not acknowledged yet */
+	bool fin_acked;	    /* it is */
+	bool fin_received;  /* the peer's FIN was taken: end of stream */
+	bool fin_early;	    /* a FIN waits behind a gap, at fin_seq */
 	bool write_shutdown, read_shutdown;
 	bool ever_connected;
 	/* What the handshake agreed on */
@@ -306,6 +308,13 @@ static inline struct berth_socket *tcp_socket(struct tcp_conn *conn)
 static inline struct berth_stack *tcp_stack_of(struct tcp_conn *conn)
 {
 	return tcp_socket(conn)->stack;
+}
+/* Something happened to conn. */
+static inline void tcp_event(struct tcp_conn *conn, enum berth_event event)
+{
+	const struct demux_node *ends = &tcp_socket(conn)->demux;
+
+	stack_event_between(tcp_stack_of(conn), event, IPPROTO_TCP, &ends->local, &ends->remote);
 }
 static inline struct tcp_conn *tcp_conn_of(struct berth_socket *socket)
 {

@@ -78,7 +78,7 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	segment->packet = NULL;
 	conn->counters.data_in++;
 	if (!receiveq_put(&conn->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
-		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_DROP_BUFFER_FULL);
+		tcp_event(conn, BERTH_EVENT_TCP_DROP_BUFFER_FULL);
 	else if (conn->sack && seq_gt(segment->seq, conn->rcv_nxt))
 		note_early(conn, segment->seq, segment->seq + segment->length);
 	received = conn->rcv_nxt - before;

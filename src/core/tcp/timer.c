@@ -56,7 +56,7 @@ static bool user_timeout_over(const struct tcp_conn *conn, berth_time since, ber
 
 static void give_up(struct tcp_conn *conn)
 {
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_TIMEOUT);
+	tcp_event(conn, BERTH_EVENT_TCP_TIMEOUT);
 	tcp_abort(conn, conn->soft_error ? conn->soft_error : ETIMEDOUT);
 }
 
@@ -71,7 +71,7 @@ static void syn_timeout(struct tcp_conn *conn)
 	conn->timeouts++;
 	conn->timed = false;
 	tcp_rtt_backoff(&conn->rtt);
-	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_RETRANSMIT);
+	tcp_event(conn, BERTH_EVENT_TCP_RETRANSMIT);
 	conn->counters.retransmits++;
 	tcp_send_syn(conn);
 	tcp_timer_retransmit(conn);
@@ -101,7 +101,7 @@ static void retransmit_timeout(struct tcp_conn *conn)
 		give_up(conn);
 		return;
 	}
-	stack_event(stack, BERTH_EVENT_TCP_RTO);
+	tcp_event(conn, BERTH_EVENT_TCP_RTO);
 	if (conn->sack)
 		tcp_loss_timeout(conn);
 	else

@@ -77,7 +77,8 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 	socket = berth_socket_lookup(stack, IPPROTO_UDP, &local, &remote, info->link);
 	if (!socket) {
 		berth_refuse(stack, packet, info);
-		stack_drop(stack, packet, BERTH_EVENT_UDP_DROP_NO_SOCKET);
+		stack_event_between(stack, BERTH_EVENT_UDP_DROP_NO_SOCKET, IPPROTO_UDP, &local, &remote);
+		berth_packet_unref(packet);
 		return;
 	}
 	berth_packet_pull(packet, WIRE_UDP_LENGTH);

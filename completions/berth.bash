@@ -4,7 +4,7 @@
 
 _berth_networks() { berth net ls 2>/dev/null | awk 'NR > 1 { print $1 }'; }
 _berth_hosts() { berth ps ${1:+--net "$1"} 2>/dev/null | awk 'NR > 1 { print $1 }'; }
-_berth_options() { berth help "$1" 2>/dev/null | grep -oE '(^|[ ,])--?[a-z]+' | tr -d ' ,' | sort -u; }
+_berth_options() { berth help "$1" 2>/dev/null | grep -oE '(^|[ ,])--?[a-z][a-z0-9-]*' | tr -d ' ,' | sort -u; }
 
 # The word after --net on this line, if any.
 _berth_net() {
@@ -26,7 +26,7 @@ _berth() {
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
 			--) i=$((i + 1)); _command_offset "$i" 2>/dev/null; return ;;
-			--net | --name | --ip | -p | --publish) i=$((i + 1)) ;;
+			--net | --name | --ip | --ip6 | -p | --publish | -e | --env | --env-file | -w | --workdir | -u | --user) i=$((i + 1)) ;;
 			-*) ;;
 			*) _command_offset "$i" 2>/dev/null; return ;;
 			esac

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 32, OPTIONS_COLUMN = 22 };
+enum { OPTIONS_MAX = 48, OPTIONS_COLUMN = 22 };
 
 static const struct cli_option no_options[] = { { 0 } };
 

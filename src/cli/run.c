@@ -8,100 +8,36 @@
 #include <berth/types.h>
 #include <ctype.h>
 #include <getopt.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "cli/launch.h"
 #include "control/paths.h"
-#include "run/run.h"
 
 enum {
 	PUBLISH_MAX = 64,
 	OPTION_NET = 256,
 	OPTION_NAME,
 	OPTION_IP,
+	OPTION_IP6,
 	OPTION_EXPRESS,
+	OPTION_NO_EXPRESS,
+	OPTION_INIT,
+	OPTION_RM,
 };
 
 static const struct cli_option options[] = {
 	{ OPTION_NET, "net", "NETWORK", "the network to be on (default: default); the first program starts it" },
 	{ OPTION_NAME, "name", "NAME", "this host's name (default: the program's, made unique)" },
 	{ OPTION_IP, "ip", "ADDRESS", "this host's address (default: the next free one)" },
+	{ OPTION_IP6, "ip6", "ADDRESS", "the same by its IPv6 address" },
 	{ 'p', "publish", "[IP:]REAL:PORT[/udp]", "reach PORT from the real machine at REAL (IP: 127.0.0.1)" },
+	LAUNCH_OPTIONS,
+	{ OPTION_RM, "rm", NULL, "forget the program when it has ended (without -d it always is)" },
+	{ OPTION_INIT, "init", NULL, "reap orphans and pass signals on (which always happens)" },
 	{ OPTION_EXPRESS, "express", NULL, "carry connections past Berth's TCP, program to program: faster" },
+	{ OPTION_NO_EXPRESS, "no-express", NULL, "through Berth's TCP (the default; the last one counts)" },
 	{ 0 },
 };
-
-/* A port number in all of text; low: the least that is allowed. Returns -1 if it is none. */
-static long port_parse(const char *text, long low)
-{
-	char *end;
-	long port;
-
-	if (!isdigit((unsigned char)*text))
-		return -1;
-	port = strtol(text, &end, 10);
-	return *end || port < low || port > 65535 ? -1 : port;
-}
-
-/* Cut "/tcp" or "/udp" off text. Returns the protocol, or -1. */
-static int protocol_cut(char *text)
-{
-	char *slash = strchr(text, '/');
-
-	if (!slash)
-		return IPPROTO_TCP;
-	*slash++ = '\0';
-	if (!strcmp(slash, "tcp"))
-		return IPPROTO_TCP;
-	return !strcmp(slash, "udp") ? IPPROTO_UDP : -1;
-}
-
-/* Read "1.2.3.4" or "[::1]". */
-static int real_ip_parse(char *text, struct berth_ip *ret_ip)
-{
-	size_t length = strlen(text);
-
-	if (text[0] == '[' && length > 2 && text[length - 1] == ']') {
-		text[length - 1] = '\0';
-		text++;
-	}
-	return berth_ip_parse(text, ret_ip);
-}
-
-/* Returns NULL, or what is wrong with it. */
-static const char *publish_parse(const char *argument, struct channel_publish *ret_publish)
-{
-	char text[128], *port, *real, *ip = NULL;
-	struct berth_ip address;
-	int protocol;
-
-	if (snprintf(text, sizeof(text), "%s", argument) >= (int)sizeof(text))
-		return "too long";
-	protocol = protocol_cut(text);
-	if (protocol < 0)
-		return "the protocol is /tcp or /udp";
-	port = strrchr(text, ':');
-	if (!port)
-		return "it takes two ports, REAL:PORT";
-	*port++ = '\0';
-	real = strrchr(text, ':');
-	if (real) {
-		*real++ = '\0';
-		ip = text;
-	} else {
-		real = text;
-	}
-	if (real_ip_parse(ip ? ip : (char[]){ "127.0.0.1" }, &address))
-		return "that is no IP address";
-	if (port_parse(port, 1) < 0 || port_parse(real, 0) < 0)
-		return "a port is a number from 1 to 65535 (REAL may be 0: any)";
-	*ret_publish = (struct channel_publish){ .real_port = (uint16_t)port_parse(real, 0),
-						 .port = (uint16_t)port_parse(port, 1),
-						 .protocol = (uint8_t)protocol };
-	memcpy(ret_publish->real_ip, address.bytes, sizeof(ret_publish->real_ip));
-	return NULL;
-}
 
 /* A host's name is a DNS label. RFC 1123 §2.1, RFC 1035 §2.3.1. */
 static bool host_name_valid(const char *name)
@@ -117,55 +53,78 @@ static bool host_name_valid(const char *name)
 }
 
 struct run_line {
-	struct run_options options;
+	struct launch launch;
 	struct channel_publish publish[PUBLISH_MAX];
 };
 
 static int take_publish(const struct command *command, struct run_line *line)
 {
+	struct run_options *run = &line->launch.options;
 	const char *wrong;
 
-	if (line->options.publish_count == PUBLISH_MAX)
+	if (run->publish_count == PUBLISH_MAX)
 		return usage_error(command, "at most %d ports can be published", PUBLISH_MAX);
-	wrong = publish_parse(optarg, &line->publish[line->options.publish_count]);
+	wrong = publish_parse(optarg, &line->publish[run->publish_count]);
 	if (wrong)
 		return usage_error(command, "-p '%s': %s", optarg, wrong);
-	line->options.publish_count++;
+	run->publish_count++;
+	return CLI_OK;
+}
+
+static int take_ip(const struct command *command, struct channel_hello *hello, bool six)
+{
+	const char *name = six ? "ip6" : "ip";
+	struct berth_ip ip;
+
+	if (berth_ip_parse(optarg, &ip))
+		return usage_error(command, "--%s '%s': that is no IP address", name, optarg);
+	if (six && !strchr(optarg, ':'))
+		return usage_error(command, "--ip6 '%s': that is no IPv6 address", optarg);
+	memcpy(six ? hello->ip6 : hello->ip, ip.bytes, sizeof(hello->ip));
+	return CLI_OK;
+}
+
+static int take_name(const struct command *command, struct run_options *run)
+{
+	if (!host_name_valid(optarg))
+		return usage_error(command, "--name '%s': a host's name is 1 to 63 letters, digits and inner '-'",
+				   optarg);
+	run->name = optarg;
 	return CLI_OK;
 }
 
 static int take_option(const struct command *command, int letter, struct run_line *line)
 {
-	struct berth_ip ip;
+	struct run_options *run = &line->launch.options;
 
 	switch (letter) {
 	case OPTION_NET:
-		if (network_check(command, optarg))
-			return CLI_USAGE;
-		line->options.network = optarg;
-		return CLI_OK;
+		run->network = optarg;
+		return network_check(command, optarg);
 	case OPTION_NAME:
-		if (!host_name_valid(optarg))
-			return usage_error(
-				command, "--name '%s': a host's name is 1 to 63 letters, digits and inner '-'", optarg);
-		line->options.name = optarg;
-		return CLI_OK;
+		return take_name(command, run);
 	case OPTION_IP:
-		if (berth_ip_parse(optarg, &ip))
-			return usage_error(command, "--ip '%s': that is no IP address", optarg);
-		memcpy(line->options.hello.ip, ip.bytes, sizeof(line->options.hello.ip));
-		return CLI_OK;
+	case OPTION_IP6:
+		return take_ip(command, &run->hello, letter == OPTION_IP6);
 	case OPTION_EXPRESS:
-		line->options.hello.flags |= HELLO_EXPRESS;
+		run->hello.flags |= HELLO_EXPRESS;
 		return CLI_OK;
-	default: /* 'p' */
+	case OPTION_NO_EXPRESS:
+		run->hello.flags &= ~(uint32_t)HELLO_EXPRESS;
+		return CLI_OK;
+	case OPTION_INIT:
+	case OPTION_RM:
+		return CLI_OK;
+	case 'p':
 		return take_publish(command, line);
+	default:
+		return launch_option(command, letter, &line->launch);
 	}
 }
 
 static int run_run(const struct command *command, int argc, char **argv)
 {
-	struct run_line line = { .options = { .network = NETWORK_DEFAULT } };
+	struct run_line line = { .launch.options = { .network = NETWORK_DEFAULT } };
 	int result;
 
 	while ((result = options_next(command, argc, argv)) > 0)
@@ -175,9 +134,8 @@ static int run_run(const struct command *command, int argc, char **argv)
 		return options_exit(result);
 	if (optind >= argc)
 		return usage_error(command, "no program given");
-	line.options.publish = line.publish;
-	line.options.argv = argv + optind;
-	return run_program(&line.options);
+	line.launch.options.publish = line.publish;
+	return launch_run(command, &line.launch, argv + optind);
 }
 
 const struct command command_run = {

@@ -46,7 +46,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 2
+#define CHANNEL_VERSION 3
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -124,6 +124,7 @@ struct channel_hello {
 	char name[64];	  /* host name wanted; empty: made from the program's name */
 	char program[64]; /* basename of argv[0] */
 	uint8_t ip[16];	  /* struct berth_ip; zero: any */
+	uint8_t ip6[16];  /* the IPv6 one, where that is asked for */
 	int32_t pid;	  /* of the program's first process, or 0 if not started yet */
 	uint32_t reserved;
 };

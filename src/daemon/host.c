@@ -146,7 +146,7 @@ static int add_named_by_program(struct daemon *daemon, const char *program, stru
 int host_hello(struct channel *channel, const struct channel_hello *hello, struct host **ret_host)
 {
 	struct daemon *daemon = channel->daemon;
-	struct berth_ip ip;
+	struct berth_ip ip, ip6;
 	int r;
 
 	if (hello->flags & HELLO_JOIN) {
@@ -154,6 +154,9 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 		return *ret_host ? 0 : -ESRCH;
 	}
 	memcpy(ip.bytes, hello->ip, sizeof(ip.bytes));
+	memcpy(ip6.bytes, hello->ip6, sizeof(ip6.bytes));
+	if (ip_is_any(ip))
+		ip = ip6;
 	if (hello->name[0]) {
 		make_room(daemon, hello->name, ip);
 		r = host_add(daemon, hello->name, ip, ret_host);
@@ -163,6 +166,10 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 	if (r < 0)
 		return r;
 	struct host *host = *ret_host;
+	if (!ip_is_any(ip6) && !ip_equal(ip6, berth_host_ip6(host->host))) {
+		host_free(host); /* a host has one number in both its addresses */
+		return -EADDRNOTAVAIL;
+	}
 	memcpy(host->program, hello->program, sizeof(host->program));
 	host->pid = hello->pid;
 	host->express = hello->flags & HELLO_EXPRESS;

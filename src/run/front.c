@@ -48,11 +48,25 @@ static int supervisor_main(struct supervisor *supervisor, const struct inherited
 	return code;
 }
 
+/* Stop as the program did, so that the shell says the same of us: SIGTSTP, SIGTTIN, … are not SIGSTOP. */
+static void stop_by(int number)
+{
+	sigset_t set;
+
+	if (number != SIGTSTP && number != SIGTTIN && number != SIGTTOU)
+		number = SIGSTOP;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	kill(getpid(), number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL); /* here we stop, and here we go on */
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* A signal for us. Those of the terminal went to the whole group: they have come to the program, too. */
 static void take_signal(pid_t supervisor, const siginfo_t *info)
 {
 	if (info->si_signo == SIGNAL_STOPPED && info->si_code == SI_QUEUE && info->si_pid == supervisor) {
-		kill(getpid(), SIGSTOP);
+		stop_by(info->si_value.sival_int);
 		return;
 	}
 	if (info->si_signo == SIGCHLD || info->si_code > 0)

@@ -152,11 +152,12 @@ static int prepare_directory(const char *network)
 static void say_why(const struct supervisor *supervisor, int error)
 {
 	const char *network = supervisor->options->network;
-	struct berth_ip ip;
+	struct berth_ip ip, ip6;
 	char text[BERTH_IP_STRLEN] = "";
 
 	memcpy(ip.bytes, supervisor->options->hello.ip, sizeof(ip.bytes));
-	berth_ip_format(ip, text);
+	memcpy(ip6.bytes, supervisor->options->hello.ip6, sizeof(ip6.bytes));
+	berth_ip_format(memcmp(&ip, &(struct berth_ip){ 0 }, sizeof(ip)) ? ip : ip6, text);
 	switch (error) {
 	case -ECANCELED: /* said already */
 		break;
@@ -165,6 +166,9 @@ static void say_why(const struct supervisor *supervisor, int error)
 		break;
 	case -EADDRINUSE:
 		say("the address %s is taken on network '%s'", text, network);
+		break;
+	case -EADDRNOTAVAIL:
+		say("a host has the same number in both addresses: --ip %s and that --ip6 do not go together", text);
 		break;
 	case -EPROTO:
 	case -EPROTONOSUPPORT:

@@ -8,6 +8,7 @@
 
 #include "run/filter.h"
 #include "run/kernel.h"
+#include "run/user.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,9 +20,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What the child goes by. */
+struct start {
+	const struct run_options *options;
+	const struct inherited *inherited;
+	struct user user;
+};
+
 /* What the child tells before it becomes the program. */
 struct report {
-	enum { REPORT_LISTENER, REPORT_FILTER, REPORT_EXEC } kind;
+	enum { REPORT_LISTENER, REPORT_FILTER, REPORT_EXEC, REPORT_WORKDIR, REPORT_USER } kind;
 	int value; /* the listener's number, or an errno */
 };
 
@@ -87,14 +95,39 @@ static int program_exec(char *const *argv)
 	return errno == EACCES && !strchr(argv[0], '/') && !in_path(argv[0]) ? ENOENT : errno;
 }
 
-static void become(char *const *argv, const struct inherited *inherited, int reports, int go, pid_t parent)
+static void become_user(const struct start *start, int reports, pid_t parent)
 {
-	char byte;
-	int listener, error;
+	int error = user_become(&start->user);
 
+	if (error) {
+		report_send(reports, REPORT_USER, -error);
+		_exit(EXIT_BERTH);
+	}
+	/* After the change: the kernel forgets it then. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_BERTH);
+}
+
+/* Directory and environment, as the options say. */
+static void furnish(const struct run_options *options, int reports)
+{
+	for (char *const *variable = options->environment; variable && *variable; variable++)
+		putenv(*variable);
+	if (options->workdir && chdir(options->workdir) < 0) {
+		report_send(reports, REPORT_WORKDIR, errno);
+		_exit(EXIT_BERTH);
+	}
+}
+
+static void become(const struct start *start, int reports, int go, pid_t parent)
+{
+	char *const *argv = start->options->argv;
+	char byte;
+	int listener, error;
+
+	become_user(start, reports, parent);
+	furnish(start->options, reports);
 	close_sockets();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	listener = filter_install();
@@ -102,8 +135,8 @@ static void become(char *const *argv, const struct inherited *inherited, int rep
 	if (listener < 0 || read(go, &byte, 1) != 1)
 		_exit(EXIT_BERTH);
 	close(listener);
-	sigaction(SIGCHLD, &inherited->child, NULL);
-	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
+	sigaction(SIGCHLD, &start->inherited->child, NULL);
+	sigprocmask(SIG_SETMASK, &start->inherited->mask, NULL);
 	error = program_exec(argv);
 	report_send(reports, REPORT_EXEC, error);
 	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
@@ -135,6 +168,21 @@ static int take_listener(struct supervisor *supervisor, int number)
 	return EXIT_BERTH;
 }
 
+/* What the child could not do before it had a filter. */
+static int say_start(const struct supervisor *supervisor, const struct report *report)
+{
+	const struct run_options *options = supervisor->options;
+
+	if (report->kind == REPORT_FILTER)
+		return say_filter(report->value);
+	if (report->kind == REPORT_WORKDIR)
+		say("can't run '%s' in '%s' (--workdir): %s", options->argv[0], options->workdir,
+		    strerror(report->value));
+	else
+		say("can't become user '%s' (--user): %s; only root can", options->user, strerror(report->value));
+	return EXIT_BERTH;
+}
+
 /* Wait for the program to begin. The pipe closes by itself when exec succeeds. */
 static int follow(struct supervisor *supervisor, int reports, int go)
 {
@@ -146,8 +194,8 @@ static int follow(struct supervisor *supervisor, int reports, int go)
 		say("can't run '%s': the child died early", name);
 		return EXIT_BERTH;
 	}
-	if (report.kind == REPORT_FILTER)
-		return say_filter(report.value);
+	if (report.kind != REPORT_LISTENER)
+		return say_start(supervisor, &report);
 	r = take_listener(supervisor, report.value);
 	if (r || write(go, "", 1) != 1)
 		return EXIT_BERTH;
@@ -162,8 +210,14 @@ static int follow(struct supervisor *supervisor, int reports, int go)
 
 int program_start(struct supervisor *supervisor, const struct inherited *inherited)
 {
-	int reports[2], go[2], r;
+	struct start start = { .options = supervisor->options, .inherited = inherited };
+	int reports[2], go[2], r = user_find(supervisor->options->user, &start.user);
 	pid_t self = getpid();
+
+	if (r) {
+		say("--user '%s': there is no such user or group", supervisor->options->user);
+		return EXIT_BERTH;
+	}
 
 	if (pipe2(reports, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) {
 		say("can't run a program: %s", strerror(errno));
@@ -171,7 +225,7 @@ int program_start(struct supervisor *supervisor, const struct inherited *inherit
 	}
 	supervisor->child = fork();
 	if (supervisor->child == 0)
-		become(supervisor->options->argv, inherited, reports[1], go[0], self);
+		become(&start, reports[1], go[0], self);
 	close(reports[1]);
 	close(go[0]);
 	if (supervisor->child < 0) {

@@ -25,6 +25,10 @@ struct run_options {
 	const struct channel_publish *publish;
 	size_t publish_count;
 	char *const *argv; /* the program and its arguments, NULL at the end */
+	/* What it starts with */
+	const char *workdir;	  /* NULL: where we are */
+	const char *user;	  /* "USER[:GROUP]", names or numbers; NULL: us */
+	char *const *environment; /* "NAME=VALUE" on top of ours, NULL at the end; NULL: none */
 };
 
 /*

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Starting programs: what the options of run and exec have in common. */
+#ifndef CLI_LAUNCH_H
+#define CLI_LAUNCH_H
+
+#include "cli/cli.h"
+#include "run/run.h"
+
+enum { OPTION_ENV_FILE = 512 };
+
+/* In a table of options: those that launch_option() takes. */
+#define LAUNCH_OPTIONS \
+	{ 'e', "env", "NAME[=VALUE]", "set a variable for the program, or take it from here" }, \
+		{ OPTION_ENV_FILE, "env-file", "FILE", "the same from lines of a file" }, \
+		{ 'w', "workdir", "DIRECTORY", "start the program in this directory" }, \
+	{ \
+		'u', "user", "USER[:GROUP]", "run it as somebody else (only root can)" \
+	}
+
+/* The variables to set, in order; all zero to begin with. */
+struct variables {
+	char **list; /* NULL at the end, or NULL: none */
+	size_t count;
+};
+
+struct launch {
+	struct run_options options;
+	struct variables from_files, from_options; /* the latter count more, as with Docker */
+};
+
+/* One of LAUNCH_OPTIONS, its argument in optarg. Returns CLI_OK or CLI_USAGE. */
+int launch_option(const struct command *command, int letter, struct launch *launch);
+/* Run argv as launch says, and return the exit code. */
+int launch_run(const struct command *command, struct launch *launch, char **argv);
+
+/* Read [IP:]REAL:PORT[/tcp|/udp]. Returns NULL, or what is wrong with it. */
+const char *publish_parse(const char *argument, struct channel_publish *ret_publish);
+
+#endif

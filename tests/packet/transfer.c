@@ -126,6 +126,60 @@ TEST(transfer, every_second_full_segment_is_acknowledged)
 	dialogue_end();
 }
 
+/* A sender whose buffer is small may have nothing more to send before. Linux: __tcp_cleanup_rbuf() */
+TEST(transfer, a_reader_that_empties_the_queue_acknowledges_small_segments)
+{
+	dialogue_begin(NULL);
+	int fd = given_accepted("win 65535 <mss 1000>");
+
+	for (int i = 0; i < 20; i++) { /* quick ACKs are used up */
+		char segment[64];
+
+		snprintf(segment, sizeof(segment), ". %d:%d(1000) ack 1", 1 + i * 1000, 1001 + i * 1000);
+		arrives(segment);
+	}
+	wait_ms(50);
+	read_bytes(fd, 20000);
+	ignore_sent();
+	arrives("P. 20001:20101(100) ack 1");
+	silent(1);
+	read_bytes(fd, 50);
+	silent(1);
+	read_bytes(fd, 50);
+	sends(". 1:1(0) ack 20101");
+	silent(100);
+	arrives(". 20101:21101(1000) ack 1"); /* a full one alone: the second may come */
+	read_bytes(fd, 1000);
+	sends_after(40, ". 1:1(0) ack 21101");
+	arrives(". 21101:22101(1000) ack 1");
+	arrives("P. 22101:22201(100) ack 1");
+	read_bytes(fd, 500); /* more than a full segment, not all read */
+	sends(". 1:1(0) ack 22201");
+	dialogue_end();
+}
+
+TEST(transfer, whoever_answers_is_given_time_for_it)
+{
+	dialogue_begin(NULL);
+	int fd = given_accepted("win 65535 <mss 1000>");
+
+	arrives("P. 1:101(100) ack 1");
+	sends(". 1:1(0) ack 101");
+	read_bytes(fd, 100);
+	write_bytes(fd, 10, 0);
+	sends("P. 1:11(10) ack 101");
+	arrives("P. 101:201(100) ack 11");
+	read_bytes(fd, 100);
+	write_bytes(fd, 10, 0);
+	sends("P. 11:21(10) ack 201");
+	arrives("P. 201:301(100) ack 21");
+	read_bytes(fd, 100); /* the question-and-answer so far promises an answer */
+	silent(5);
+	write_bytes(fd, 10, 0);
+	sends("P. 21:31(10) ack 301");
+	dialogue_end();
+}
+
 TEST(transfer, an_answer_carries_the_ack)
 {
 	dialogue_begin(NULL);

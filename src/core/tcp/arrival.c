@@ -182,13 +182,34 @@ static tcp_step *const steps[] = {
 	check_sequence, check_reset, check_syn, tcp_take_ack, note_timestamp, tcp_take_text, tcp_take_fin,
 };
 
+/*
+ * Something new was acknowledged or received: what we send arrives, and the
+ * neighbour need not be asked. RFC 4861 §7.3.1; once a second is often enough.
+ */
+static void confirm_path(struct tcp_conn *conn)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	const struct ip_path *path = &tcp_socket(conn)->path;
+	uint32_t second = (uint32_t)(stack->now / BERTH_SEC);
+
+	if (conn->confirmed == second)
+		return;
+	conn->confirmed = second;
+	if (ip_path_valid(stack, path))
+		ip_path_confirm(path);
+}
+
 void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment)
 {
+	uint32_t acknowledged = conn->snd_una, received = conn->rcv_nxt;
+
 	conn->last_heard = tcp_stack_of(conn)->now;
 	conn->keepalives = 0;
 	for (size_t i = 0; i < COUNT_OF(steps); i++)
 		if (!steps[i](conn, segment))
 			return;
+	if (conn->snd_una != acknowledged || conn->rcv_nxt != received)
+		confirm_path(conn);
 	tcp_output(conn);
 	if (conn->ack_now && conn->state != TCP_CLOSED)
 		tcp_send_ack(conn);

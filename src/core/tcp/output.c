@@ -64,6 +64,7 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 	    tell_blocks(conn, header, length)) { /* every segment is an ACK: what was owed is paid */
 		conn->last_ack_sent = conn->rcv_nxt;
 		conn->unacked_bytes = 0;
+		conn->unacked_small = 0;
 		conn->ack_now = false;
 		tcp_timer_clear(conn, TCP_TIMER_DELAYED_ACK);
 	}
@@ -198,10 +199,12 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 	/* A run pushes itself out of the receiver's offload. Linux: __tcp_transmit_skb() */
 	if (length && (offset + length == conn->sendq.bytes || packet->segment_size))
 		header.flags |= WIRE_TCP_PSH;
-	if (conn->unacked_bytes) { /* data answers data */
+	/* Data answers data, even if that was acknowledged. Linux: tcp_event_data_sent() */
+	if (conn->unacked_bytes || (conn->unanswered && stack->now - conn->last_heard < TCP_DELAYED_ACK)) {
 		conn->interactive = true;
 		conn->quick_acks = 0;
 	}
+	conn->unanswered = false;
 	header.window = tcp_window_to_offer(conn);
 	if (!conn->sack)
 		time_segment(conn, seq, end);

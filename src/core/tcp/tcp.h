@@ -201,10 +201,12 @@ struct tcp_conn {
 	int soft_error;	  /* what ICMP said, for when we give up. RFC 5461 §4 */
 	bool more;	  /* the last send said MSG_MORE */
 	bool interactive; /* data answers data: no quick ACKs (Linux: pingpong) */
+	bool unanswered;  /* data came after the last that we sent */
 	bool in_recovery, cwnd_limited;
-	bool in_loss, f_rto; /* with SACK: after a timeout; and that may have been spurious */
-	bool send_new;	     /* the output under way sends new data before lost data */
-	uint8_t quick_acks;  /* full segments still to be acknowledged at once */
+	bool in_loss, f_rto;   /* with SACK: after a timeout; and that may have been spurious */
+	bool send_new;	       /* the output under way sends new data before lost data */
+	uint8_t quick_acks;    /* full segments still to be acknowledged at once */
+	uint8_t unacked_small; /* segments below receive_mss among unacked_bytes, 2 at most */
 	uint8_t dup_acks, timeouts, probes, keepalives;
 
 	/* Send. RFC 9293 §3.3.1 */
@@ -219,6 +221,7 @@ struct tcp_conn {
 	uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent, fin_seq;
 	uint32_t unacked_bytes; /* received since the last ACK went out */
 	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
+	uint32_t confirmed;	/* the second in which the neighbour was last said to be reachable */
 	struct receiveq receiveq;
 	struct tcp_tuning tuning;
 	struct sack_blocks blocks;

@@ -49,6 +49,9 @@ static void learn_segment_size(struct tcp_conn *conn, const struct tcp_segment *
 static void plan_ack(struct tcp_conn *conn, uint32_t received)
 {
 	conn->unacked_bytes += received;
+	conn->unanswered = true;
+	if (received < conn->receive_mss && conn->unacked_small < 2)
+		conn->unacked_small++;
 	if (conn->quick_acks && !conn->interactive) {
 		conn->quick_acks--;
 		conn->ack_now = true;

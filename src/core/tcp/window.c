@@ -83,7 +83,19 @@ uint16_t tcp_window_to_offer(struct tcp_conn *conn)
 	return (uint16_t)field;
 }
 
-/* The application read: tell the peer when the window opened by much. */
+/*
+ * The queue is empty and an ACK is owed: a sender with a small buffer may be
+ * waiting for it and nothing else. Whoever answers is given the time to carry
+ * it with the answer. Linux: __tcp_cleanup_rbuf().
+ */
+static bool reader_caught_up(const struct tcp_conn *conn)
+{
+	if (conn->unacked_bytes > conn->receive_mss)
+		return true;
+	return !conn->receiveq.ready.bytes && (conn->unacked_small > 1 || (conn->unacked_small && !conn->interactive));
+}
+
+/* The application read: tell the peer when the window opened by much, or when it may be waiting for our ACK. */
 void tcp_window_opened(struct tcp_conn *conn)
 {
 	uint32_t offered = seq_gt(conn->rcv_adv, conn->rcv_nxt) ? conn->rcv_adv - conn->rcv_nxt : 0;
@@ -92,6 +104,6 @@ void tcp_window_opened(struct tcp_conn *conn)
 
 	if (conn->fin_received || !tcp_synchronized(conn->state))
 		return;
-	if (space > offered && space - offered >= worth)
+	if ((space > offered && space - offered >= worth) || reader_caught_up(conn))
 		tcp_send_ack(conn);
 }

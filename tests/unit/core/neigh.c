@@ -6,6 +6,7 @@
 #include "wire/show.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 
 static char text[256];
 
@@ -286,4 +287,61 @@ TEST(neigh, being_pushed_out_of_the_table_is_not_reported)
 	rig_run(&rig, 4 * BERTH_SEC);
 	CHECK_EQ(rig.a.errors, 4);
 	rig_down(&rig);
+}
+
+static int tcp_over(struct rig *rig, struct sockaddr_storage *name, socklen_t length, int *ret_server)
+{
+	int family = name->ss_family, listener = berth_socket(rig->b.stack, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int client = berth_socket(rig->a.stack, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	CHECK_EQ(berth_bind(rig->b.stack, listener, (struct sockaddr *)name, length), 0);
+	CHECK_EQ(berth_listen(rig->b.stack, listener, 1), 0);
+	berth_connect(rig->a.stack, client, (struct sockaddr *)name, length);
+	rig_settle(rig);
+	*ret_server = berth_accept(rig->b.stack, listener, NULL, NULL, SOCK_NONBLOCK);
+	CHECK(*ret_server >= 0);
+	return client;
+}
+
+/* Frames that came to both ends and were no segments of these sockets. */
+static uint64_t frames_besides(struct rig *rig, int client, int server)
+{
+	struct tcp_info a, b;
+	socklen_t length = sizeof(a);
+
+	berth_getsockopt(rig->a.stack, client, IPPROTO_TCP, TCP_INFO, &a, &length);
+	berth_getsockopt(rig->b.stack, server, IPPROTO_TCP, TCP_INFO, &b, &length);
+	return COUNT(&rig->a, LINK_IN) + COUNT(&rig->b, LINK_IN) - a.tcpi_segs_in - b.tcpi_segs_in;
+}
+
+/* RFC 4861 §7.3.1: TCP's forward progress, at both ends of a one-way stream, says that the neighbour is there. */
+TEST(neigh, nobody_is_asked_while_tcp_makes_progress)
+{
+	struct sockaddr_in name4 = { .sin_family = AF_INET, .sin_port = htons(80), .sin_addr = { htonl(0x0a000002) } };
+	struct sockaddr_in6 name6 = { .sin6_family = AF_INET6, .sin6_port = htons(80) };
+
+	name6.sin6_addr.s6_addr[0] = 0xfd;
+	name6.sin6_addr.s6_addr[15] = 2;
+	for (int six = 0; six < 2; six++) {
+		struct rig *rig = new_rig(BERTH_LINK_NO_DAD);
+		struct sockaddr_storage name = { 0 };
+		uint64_t before;
+		int client, server;
+		char byte = 'x';
+
+		if (six)
+			memcpy(&name, &name6, sizeof(name6));
+		else
+			memcpy(&name, &name4, sizeof(name4));
+		client = tcp_over(rig, &name, six ? sizeof(name6) : sizeof(name4), &server);
+		rig_run(rig, 6 * BERTH_SEC); /* the accepting end learnt the address from a question: it checks that */
+		before = frames_besides(rig, client, server);
+		for (int i = 0; i < 60; i++) {
+			CHECK_EQ(berth_send(rig->a.stack, client, &byte, 1, 0), 1);
+			rig_run(rig, 5 * BERTH_SEC);
+			CHECK_EQ(berth_recv(rig->b.stack, server, &byte, 1, 0), 1);
+		}
+		CHECK_EQ(frames_besides(rig, client, server), before);
+		rig_down(rig);
+	}
 }

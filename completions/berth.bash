@@ -38,8 +38,8 @@ _berth() {
 	else
 		case $command:$word in
 		*:-*) words=$(_berth_options "$command") ;;
-		ss:*) words=$(_berth_hosts "$(_berth_net)") ;;
-		help:*) words="run ps ss net link partition heal capture doctor version help" ;;
+		ss:* | ports:* | events:* | trace:*) words=$(_berth_hosts "$(_berth_net)") ;;
+		help:*) words="run ps ss net link partition heal capture events trace ports doctor version help" ;;
 		net:*) if [ "$previous" = inspect ]; then words=$(_berth_networks); else words="ls inspect"; fi ;;
 		esac
 	fi

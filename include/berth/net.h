@@ -107,6 +107,13 @@ struct berth_frame {
 BERTH_EXPORT void berth_net_observe(struct berth_net *net,
 				    void (*frame)(void *context, const struct berth_frame *frame), void *context);
 
+/*
+ * The same for frames that cables drop, and no others: it costs nothing while
+ * no cable has conditions. Both may be asked for; each is called.
+ */
+BERTH_EXPORT void berth_net_observe_drops(struct berth_net *net,
+					  void (*frame)(void *context, const struct berth_frame *frame), void *context);
+
 /* Move every frame that is due, run every timer that is due. Call after API calls, too. */
 BERTH_EXPORT void berth_net_advance(struct berth_net *net, berth_time now);
 /* When berth_net_advance() must next be called; the past when frames wait already. */

@@ -45,7 +45,7 @@ struct berth_hooks {
 	int (*wait)(void *context, berth_time deadline);
 	/* The time as of this call, for wait's callers. Needed when wait is given. */
 	berth_time (*now)(void *context);
-	/* Something worth telling happened (event.h): a drop, a change of state. May be NULL; about is valid during the call. */
+	/* Something of event.h happened: a drop, a change of state; frames are counted only. May be NULL; about is valid during the call. */
 	void (*event)(void *context, const struct berth_event_info *about);
 };
 

@@ -69,6 +69,23 @@ int network_check(const struct command *command, const char *name)
 			   NETWORK_NAME_MAX);
 }
 
+int host_check(const struct command *command, const char *network, const char *name)
+{
+	json_t *hosts, *host;
+	bool found = false;
+	size_t i;
+
+	if (api_get(command, network, "/v1/hosts", &hosts))
+		return CLI_FAILED;
+	json_array_foreach(hosts, i, host)
+		found |= !strcmp(name, api_string(host, "name"));
+	json_decref(hosts);
+	if (found)
+		return CLI_OK;
+	fprintf(stderr, "berth %s: no host '%s' on network '%s' (berth ps lists them)\n", command->name, name, network);
+	return CLI_FAILED;
+}
+
 const char *api_string(const json_t *object, const char *key)
 {
 	const char *text = json_get_text(object, key, "-");

@@ -233,23 +233,6 @@ static int parse(struct capture *capture, int argc, char **argv)
 	return result;
 }
 
-static int host_check(struct capture *capture)
-{
-	json_t *hosts, *host;
-	bool found = !capture->host;
-	size_t i;
-
-	if (api_get(capture->command, capture->network, "/v1/hosts", &hosts))
-		return CLI_FAILED;
-	json_array_foreach(hosts, i, host)
-		found |= capture->host && !strcmp(api_string(host, "name"), capture->host);
-	json_decref(hosts);
-	if (found)
-		return CLI_OK;
-	fprintf(stderr, "berth capture: there is no host '%s' (berth ps lists them)\n", capture->host);
-	return CLI_FAILED;
-}
-
 static int capture_run(const struct command *command, int argc, char **argv)
 {
 	struct capture *capture = cli_alloc(sizeof(*capture));
@@ -267,8 +250,8 @@ static int capture_run(const struct command *command, int argc, char **argv)
 	r = network_check(command, capture->network);
 	if (!r)
 		r = compile(capture, argc, argv);
-	if (!r)
-		r = host_check(capture);
+	if (!r && capture->host)
+		r = host_check(command, capture->network, capture->host);
 	if (!r)
 		r = capture_all(capture);
 	if (capture->filtered)

@@ -39,7 +39,8 @@ struct command {
 };
 
 extern const struct command command_run, command_ps, command_ss, command_net, command_link, command_partition,
-	command_heal, command_capture, command_doctor, command_daemon, command_version, command_help;
+	command_heal, command_capture, command_events, command_trace, command_ports, command_doctor, command_daemon,
+	command_version, command_help;
 
 /* The one table of commands (main.c); NULL ends. */
 extern const struct command *const commands[];
@@ -78,6 +79,8 @@ int api_failed(const struct command *command, const char *network, int error);
 /* PUT body there; when it is refused, the user is told the daemon's reason. Otherwise as api_get(). */
 int api_put(const struct command *command, const char *network, const char *path, const json_t *body,
 	    json_t **ret_value);
+/* Whether network has a host of this name; tells the user if not. Returns CLI_OK or CLI_FAILED. */
+int host_check(const struct command *command, const char *network, const char *name);
 /* The string or number at key, or a harmless default where the daemon left it out. */
 const char *api_string(const json_t *object, const char *key);
 long long api_number(const json_t *object, const char *key);

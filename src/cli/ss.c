@@ -171,32 +171,12 @@ static void take_option(int letter, struct ss_choice *choice)
 	}
 }
 
-/* A host that is not there is a mistake worth telling, not an empty table. */
-static int host_check(const struct command *command, const struct ss_choice *choice)
-{
-	json_t *hosts, *host;
-	bool found = false;
-	size_t i;
-
-	if (!choice->host)
-		return CLI_OK;
-	if (api_get(command, choice->network, "/v1/hosts", &hosts))
-		return CLI_FAILED;
-	json_array_foreach(hosts, i, host)
-		found |= !strcmp(choice->host, api_string(host, "name"));
-	json_decref(hosts);
-	if (found)
-		return CLI_OK;
-	fprintf(stderr, "berth ss: no host '%s' on network '%s' (berth ps lists them)\n", choice->host,
-		choice->network);
-	return CLI_FAILED;
-}
-
 static int ss_show(const struct command *command, const struct ss_choice *choice)
 {
 	json_t *sockets, *chosen;
 
-	if (host_check(command, choice) || api_get(command, choice->network, "/v1/sockets", &sockets))
+	if ((choice->host && host_check(command, choice->network, choice->host)) ||
+	    api_get(command, choice->network, "/v1/sockets", &sockets))
 		return CLI_FAILED;
 	chosen = sockets_filter(sockets, choice);
 	if (choice->as_json)

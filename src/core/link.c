@@ -218,7 +218,7 @@ struct berth_link *link_by_index(struct berth_stack *stack, unsigned index)
 
 void link_transmit(struct berth_link *link, struct berth_packet *packet)
 {
-	stack_event(link->stack, BERTH_EVENT_LINK_OUT);
+	link->stack->events[BERTH_EVENT_LINK_OUT]++;
 	if (link->loopback)
 		packet_queue_push(&link->stack->loopback_queue, packet);
 	else

@@ -5,6 +5,7 @@
  * when its epoll descriptor has something.
  */
 #include "daemon/capture.h"
+#include "daemon/journal.h"
 #include "daemon/links.h"
 #include "daemon/report.h"
 #include "daemon/state.h"
@@ -26,8 +27,9 @@ static const struct resource {
 	int (*stream)(struct daemon *daemon, struct MHD_Connection *connection);	    /* GET, instead of report */
 } resources[] = {
 	{ "/v1/network", report_network, NULL, NULL },	   { "/v1/hosts", report_hosts, NULL, NULL },
-	{ "/v1/sockets", report_sockets, NULL, NULL },	   { "/v1/events", report_events, NULL, NULL },
+	{ "/v1/sockets", report_sockets, NULL, NULL },	   { "/v1/counters", report_counters, NULL, NULL },
 	{ "/v1/links", report_links, links_change, NULL }, { "/v1/capture", NULL, NULL, capture_start },
+	{ "/v1/events", NULL, NULL, journal_stream },
 };
 
 /* A request's body while it comes in. */

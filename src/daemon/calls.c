@@ -5,6 +5,7 @@
  * is over: it can be asked about and shut, and has no peer.
  */
 #include "base/ip.h"
+#include "daemon/journal.h"
 #include "daemon/state.h"
 
 #include <berth/inspect.h>
@@ -435,5 +436,6 @@ int32_t call_run(struct request *request)
 	if (request->plug && request->plug->host != request->host)
 		host_touch(request->plug->host);
 	int32_t r = calls[type].run(request);
+	journal_call(request, r);
 	return calls[type].one_way ? CALL_ANSWERED : r;
 }

@@ -7,6 +7,7 @@
  */
 #include "daemon/capture.h"
 
+#include "daemon/journal.h"
 #include "daemon/state.h"
 #include "link/pcapng.h"
 #include "os/clock.h"
@@ -123,6 +124,15 @@ static void observe(void *context, const struct berth_frame *frame)
 
 	LIST_EACH(&daemon->captures, node)
 		take(LIST_ITEM(node, struct capture, node), frame);
+	if (!frame->dropped && journal_wants_frames(daemon))
+		journal_frame(daemon, frame);
+}
+
+void capture_observe(struct daemon *daemon)
+{
+	bool wanted = !list_empty(&daemon->captures) || journal_wants_frames(daemon);
+
+	berth_net_observe(daemon->net, wanted ? observe : NULL, daemon);
 }
 
 static ssize_t read_capture(void *context, uint64_t position, char *buffer, size_t room)
@@ -148,8 +158,7 @@ static void free_capture(void *context)
 	struct daemon *daemon = capture->daemon;
 
 	list_remove(&capture->node);
-	if (list_empty(&daemon->captures))
-		berth_net_observe(daemon->net, NULL, NULL);
+	capture_observe(daemon);
 	pcapng_fini(&capture->pcapng);
 	free(capture->interfaces);
 	free(capture);
@@ -178,7 +187,7 @@ static struct capture *capture_new(struct daemon *daemon, struct MHD_Connection 
 	pcapng_init(&capture->pcapng, BUFFER_LIMIT);
 	pcapng_section(&capture->pcapng, "Berth " BERTH_VERSION);
 	list_append(&daemon->captures, &capture->node);
-	berth_net_observe(daemon->net, observe, daemon);
+	capture_observe(daemon);
 	return capture;
 }
 

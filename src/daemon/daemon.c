@@ -8,6 +8,7 @@
 
 #include "control/paths.h"
 #include "daemon/capture.h"
+#include "daemon/journal.h"
 #include "daemon/state.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -151,6 +152,11 @@ static int listen_streams(struct daemon *daemon)
 	return r;
 }
 
+static void observe_drop(void *context, const struct berth_frame *frame)
+{
+	journal_frame(context, frame);
+}
+
 static int make_network(struct daemon *daemon)
 {
 	struct berth_net_config config = { .now = clock_now(), .name = daemon->network };
@@ -161,6 +167,8 @@ static int make_network(struct daemon *daemon)
 	for (size_t i = 0; i < sizeof(key); i++)
 		snprintf(daemon->key + 2 * i, 3, "%02x", key[i]);
 	daemon->net = berth_net_new(&config);
+	if (daemon->net)
+		berth_net_observe_drops(daemon->net, observe_drop, daemon);
 	daemon->scratch = malloc(SCRATCH_SIZE);
 	daemon->probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	return daemon->net && daemon->scratch && daemon->probe >= 0 ? 0 : -ENOMEM;
@@ -193,6 +201,8 @@ static int daemon_open(struct daemon *daemon)
 	r = watch_signals(daemon);
 	if (!r)
 		r = make_network(daemon);
+	if (!r)
+		r = journal_open(daemon);
 	if (!r)
 		r = listen_streams(daemon);
 	if (!r)
@@ -245,9 +255,11 @@ static void daemon_close(struct daemon *daemon)
 	while (looping && !list_empty(&daemon->channels))
 		channel_free(LIST_FIRST(&daemon->channels, struct channel, node));
 	captures_end(daemon);
+	journal_end(daemon);
 	api_close(daemon);
 	end_listener(daemon, &daemon->api_listener, "api.sock");
 	end_listener(daemon, &daemon->stream_listener, NULL);
+	journal_close(daemon);
 	berth_net_free(daemon->net);
 	free(daemon->scratch);
 	if (daemon->probe >= 0)

@@ -9,6 +9,7 @@
  * real machine's side of the network.
  */
 #include "base/ip.h"
+#include "daemon/journal.h"
 #include "daemon/state.h"
 #include "net/network.h"
 #include "os/clock.h"
@@ -76,7 +77,9 @@ static int host_add(struct daemon *daemon, const char *name, struct berth_ip ip,
 
 	if (!host)
 		return -ENOMEM;
-	struct berth_hooks hooks = { .context = host, .ready = hook_ready, .admit = listener_admit };
+	struct berth_hooks hooks = {
+		.context = host, .ready = hook_ready, .admit = listener_admit, .event = journal_hook
+	};
 	int r = berth_net_add_host(daemon->net, name, ip, &hooks, &host->host);
 	if (r < 0) {
 		free(host);
@@ -143,6 +146,15 @@ static int add_named_by_program(struct daemon *daemon, const char *program, stru
 	return r;
 }
 
+static void note_coming(struct host *host)
+{
+	char ip4[BERTH_IP_STRLEN], ip6[BERTH_IP_STRLEN];
+
+	journal_note(host, JOURNAL_HOST, "joined", "%s as %s, %s%s", host->program,
+		     berth_ip_format(berth_host_ip4(host->host), ip4), berth_ip_format(berth_host_ip6(host->host), ip6),
+		     host->express ? ", express" : "");
+}
+
 int host_hello(struct channel *channel, const struct channel_hello *hello, struct host **ret_host)
 {
 	struct daemon *daemon = channel->daemon;
@@ -174,6 +186,7 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 	host->pid = hello->pid;
 	host->express = hello->flags & HELLO_EXPRESS;
 	loop_timer_cancel(&daemon->loop, &daemon->startup);
+	note_coming(host);
 	return 0;
 }
 
@@ -204,6 +217,7 @@ void host_leave(struct host *host)
 	if (host->leaving)
 		return;
 	host->leaving = true;
+	journal_note(host, JOURNAL_HOST, "left", "%s", host->program);
 	host_touch(host);
 	LIST_EACH_SAFE(&host->published, node)
 		publish_free(LIST_ITEM(node, struct publish, node));

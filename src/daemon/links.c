@@ -8,6 +8,7 @@
 #include "daemon/links.h"
 
 #include "control/json.h"
+#include "daemon/journal.h"
 #include "daemon/state.h"
 #include "link/conditions.h"
 
@@ -216,8 +217,24 @@ static int reset_pairs_of(const struct change *change, struct host *host)
 	return 0;
 }
 
+/* "out to db: delay 40ms loss 1%", as it was asked for. */
+static void note_change(struct host *host, const struct change *change)
+{
+	static const char *const directions[] = { [BERTH_OUT] = "out", [BERTH_IN] = "in", [BERTH_BOTH] = "both" };
+	char words[160] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < change->word_count && used < sizeof(words); i++)
+		used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", i ? " " : "", change->words[i]);
+	journal_note(host, JOURNAL_LINK, change->reset ? "reset" : "set", "%s%s%s%s%s", directions[change->direction],
+		     change->b ? ", with " : "", change->b ? berth_host_name(change->b->host) : "",
+		     change->reset ? "" : ": ", words);
+}
+
 static int make_change(struct daemon *daemon, const struct change *change)
 {
+	if (change->a)
+		note_change(change->a, change);
 	if (change->b)
 		return change_pair(change, change->a->host, change->b->host);
 	if (change->a) {
@@ -227,6 +244,7 @@ static int make_change(struct daemon *daemon, const struct change *change)
 	LIST_EACH(&daemon->hosts, node) {
 		struct host *host = LIST_ITEM(node, struct host, node);
 
+		note_change(host, change);
 		change_cable(change, host);
 		reset_pairs_of(change, host);
 	}

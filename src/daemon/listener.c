@@ -8,6 +8,7 @@
  * A listener that no process has open any more is found out when somebody
  * calls: the stack asks before it answers a SYN.
  */
+#include "daemon/journal.h"
 #include "daemon/state.h"
 
 #include <errno.h>
@@ -114,6 +115,7 @@ static bool deliver(struct plug *listener, struct plug *child)
 	listener->waiting = child->waits_at = NULL;
 	if (!r)
 		r = loop_add(&daemon->loop, &child->watch, child->end, 0);
+	journal_plug(child, "accept", r);
 	if (!r)
 		stream_begin(child);
 	else

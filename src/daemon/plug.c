@@ -5,6 +5,7 @@
  * name says whether it is still open (control/name.h), a datagram socket's end
  * of file does.
  */
+#include "daemon/journal.h"
 #include "daemon/state.h"
 
 #include <errno.h>
@@ -108,6 +109,7 @@ static void plug_end(struct plug *plug, bool abort)
 	struct host *host = plug->host;
 	struct plug *waiting = plug->waiting;
 
+	journal_plug(plug, abort ? "aborted" : "closed", 0);
 	if (plug->waits_at)
 		plug->waits_at->waiting = NULL;
 	if (plug->role->ended)

@@ -206,7 +206,7 @@ json_t *report_sockets(struct daemon *daemon)
 	return walk.list;
 }
 
-json_t *report_events(struct daemon *daemon)
+json_t *report_counters(struct daemon *daemon)
 {
 	json_t *list = json_array();
 

@@ -10,6 +10,6 @@ struct daemon;
 json_t *report_network(struct daemon *daemon);
 json_t *report_hosts(struct daemon *daemon);
 json_t *report_sockets(struct daemon *daemon);
-json_t *report_events(struct daemon *daemon);
+json_t *report_counters(struct daemon *daemon);
 
 #endif

@@ -23,6 +23,7 @@
 struct MHD_Daemon;
 struct flow;
 struct host;
+struct journal;
 struct plug;
 struct tags;
 
@@ -48,6 +49,7 @@ struct daemon {
 	uint64_t last_id, last_join;
 	struct host *gateway;
 	struct loop_watch run_listener, stream_listener, api_listener, api_events;
+	struct journal *journal;
 	struct MHD_Daemon *api;
 	bool api_due;
 	struct berth_timer startup; /* nobody came */

@@ -12,6 +12,7 @@
  *
  * The end may also be a real TCP connection (plug->real): publish.c.
  */
+#include "daemon/journal.h"
 #include "daemon/state.h"
 
 #include <errno.h>
@@ -72,6 +73,7 @@ static void answer_connect(struct plug *plug, int result)
 		.type = CHANNEL_CONNECTED, .tag = plug->connect_tag, .id = plug->id, .result = result
 	};
 
+	journal_plug(plug, "connect", result);
 	if (plug->connect_channel)
 		channel_send(plug->connect_channel, &message, NULL, 0);
 	plug->connect_channel = NULL;

@@ -28,6 +28,12 @@ struct wire {
 	struct berth_host *from; /* a pair's: the sender; else NULL */
 };
 
+/* Who looks at frames. */
+struct observer {
+	void (*frame)(void *context, const struct berth_frame *frame); /* NULL: nobody */
+	void *context;
+};
+
 /* Between two hosts' cables, inside the switch, where what goes from one to the other has conditions of its own. */
 struct pair {
 	struct list node; /* in from->pairs */
@@ -62,8 +68,7 @@ struct berth_net {
 	struct timers wires; /* cables that carry something, by when it is due */
 	struct list hosts;
 	struct list resolvers; /* with work to do */
-	void (*observe)(void *context, const struct berth_frame *frame);
-	void *observe_context;
+	struct observer observer, drop_observer;
 };
 
 /* wire.c: a host's two cables, those of its pairs, and what is on them. */

@@ -25,6 +25,12 @@ static void arm(struct wire *wire)
 		packet_queue_clear(&wire->cable.queue); /* no memory: lost, as on a real wire */
 }
 
+static void show(const struct observer *observer, const struct berth_frame *frame)
+{
+	if (observer->frame)
+		observer->frame(observer->context, frame);
+}
+
 /* Show packet to who looks, as a real cable would have it. */
 static void observe(const struct wire *wire, const struct berth_packet *packet, berth_time now, const char *dropped)
 {
@@ -47,7 +53,9 @@ static void observe(const struct wire *wire, const struct berth_packet *packet, 
 
 		frame_checksum(copy);
 		frame.bytes = copy->data;
-		wire->net->observe(wire->net->observe_context, &frame);
+		show(&wire->net->observer, &frame);
+		if (dropped)
+			show(&wire->net->drop_observer, &frame);
 		berth_packet_unref(copy);
 	}
 }
@@ -71,7 +79,7 @@ static void put_observed(struct wire *wire, struct berth_packet *packet, berth_t
 	berth_packet_ref(packet);
 	cable_send(&wire->cable, packet, now);
 	dropped = new_drop(&before, &wire->cable.counters);
-	if (dropped || wire->direction == BERTH_OUT)
+	if (dropped || (wire->net->observer.frame && wire->direction == BERTH_OUT))
 		observe(wire, packet, now, dropped);
 	berth_packet_unref(packet);
 }
@@ -79,8 +87,9 @@ static void put_observed(struct wire *wire, struct berth_packet *packet, berth_t
 void wire_put(struct wire *wire, struct berth_packet *packet, berth_time now)
 {
 	struct packet_queue pieces = { 0 };
+	bool all = wire->net->observer.frame, drops = wire->net->drop_observer.frame;
 
-	if (!wire->net->observe) {
+	if (!all && (!drops || wire->cable.perfect)) {
 		cable_send(&wire->cable, packet, now);
 	} else if (wire->cable.perfect) {
 		put_observed(wire, packet, now);
@@ -95,8 +104,13 @@ void wire_put(struct wire *wire, struct berth_packet *packet, berth_time now)
 void berth_net_observe(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame),
 		       void *context)
 {
-	net->observe = frame;
-	net->observe_context = context;
+	net->observer = (struct observer){ frame, context };
+}
+
+void berth_net_observe_drops(struct berth_net *net, void (*frame)(void *context, const struct berth_frame *frame),
+			     void *context)
+{
+	net->drop_observer = (struct observer){ frame, context };
 }
 
 unsigned wire_deliver(struct wire *wire, berth_time now)
@@ -119,7 +133,7 @@ static void arrive_at_switch(struct wire *wire, struct berth_packet *packet, ber
 
 static void arrive_at_host(struct wire *wire, struct berth_packet *packet, berth_time now)
 {
-	if (wire->net->observe)
+	if (wire->net->observer.frame)
 		observe(wire, packet, now, NULL);
 	berth_stack_input(wire->host->stack, wire->host->link, packet, now);
 }

@@ -87,7 +87,7 @@ else
 fi
 
 out=$(timeout 30 "$BERTH" capture --net "$NET" -i nobody -w x 2>&1)
-is "$?/$out" "1/berth capture: there is no host 'nobody' (berth ps lists them)" "a host that is not there"
+is "$?/$out" "1/berth capture: no host 'nobody' on network '$NET' (berth ps lists them)" "a host that is not there"
 timeout 30 "$BERTH" capture --net "$NET" -w x 'frob 1' 2>out
 is "$?/$(wc -l <out)" 125/1 "a filter that makes no sense: one line, exit code 125"
 timeout 30 "$BERTH" capture --net "$NET" -w /nonexistent/x 2>out

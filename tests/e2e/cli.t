@@ -17,10 +17,10 @@ try --version
 like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
 try help
 is "$code" 0 "berth help"
-for command in run ps ss net link partition heal capture doctor version help; do
+for command in run ps ss net link partition heal capture events trace ports doctor version help; do
 	like "$out" "^  $command " "… lists $command"
 done
-for command in run ps ss net link partition heal capture doctor; do
+for command in run ps ss net link partition heal capture events trace ports doctor; do
 	try "$command" --help
 	help=$out
 	try help "$command"
@@ -55,6 +55,11 @@ wrong 125 "/tcp or /udp" "-p with a strange protocol" run -p 80:80/sctp true
 wrong 125 "one word too many" "an operand too many" ps extra
 wrong 1 "network '$NET' is not running" "ps, and the network is not running" ps --net "$NET"
 wrong 1 "network '$NET' is not running" "ss, and the network is not running" ss --net "$NET"
+wrong 1 "network '$NET' is not running" "events, and the network is not running" events --net "$NET"
+wrong 1 "network '$NET' is not running" "ports, and the network is not running" ports --net "$NET"
+wrong 125 "host's name is needed" "trace, and no host" trace
+wrong 125 "no list of kinds" "events, and kinds that are none" events --kinds 'a b'
+wrong 125 "neither an entry's number nor now" "events, and a strange beginning" events --since yesterday
 wrong 1 "network '$NET' is not running" "net inspect, and the network is not running" net inspect "$NET"
 wrong 127 "nosuchprogram" "no such program" run --net "$NET" nosuchprogram
 echo "not a program" >text && chmod 644 text

@@ -4,6 +4,7 @@
 #define BERTH_BERTH_H
 
 #include <berth/conditions.h>
+#include <berth/dhcp.h>
 #include <berth/driver.h>
 #include <berth/event.h>
 #include <berth/inspect.h>

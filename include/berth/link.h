@@ -76,7 +76,7 @@ BERTH_EXPORT unsigned berth_link_index(const struct berth_link *link); /* 1 is l
 BERTH_EXPORT int berth_link_set_mtu(struct berth_link *link, unsigned mtu);
 /*
  * DNS servers that routers on a BERTH_LINK_AUTOCONF link advertise (RFC 8106),
- * up to max. Returns how many.
+ * then those of a DHCP lease (dhcp.h), up to max. Returns how many.
  */
 BERTH_EXPORT int berth_link_dns_servers(const struct berth_link *link, struct berth_ip *ret_servers, int max);
 /* Change superframe, as in the config, while running. */

@@ -3,6 +3,7 @@
  * Links and their addresses. What follows from an address (routes, duplicate
  * address detection, neighbours) is ip/'s and neigh/'s business.
  */
+#include "core/dhcp/dhcp.h"
 #include "core/group/group.h"
 #include "core/ip/ip.h"
 #include "core/socket/socket.h"
@@ -117,6 +118,7 @@ void berth_link_remove(struct berth_link *link)
 		return;
 	stack = link->stack;
 	group_link_fini(link); /* first: nothing more is sent here */
+	dhcp_forget(link);
 	LIST_EACH_SAFE(&link->addresses, node)
 		address_remove(link, LIST_ITEM(node, struct link_address, node));
 	forget_queued(link);

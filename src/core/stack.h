@@ -24,6 +24,7 @@ struct port_table;
 struct demux;
 struct icmp;
 struct groups;
+struct dhcp;
 
 struct link_address {
 	struct list node;
@@ -50,6 +51,7 @@ struct berth_link {
 	struct list addresses;	   /* struct link_address */
 	struct neigh_table *neigh; /* Ethernet links; neigh/'s */
 	struct groups *groups;	   /* group/'s */
+	struct dhcp *dhcp;	   /* dhcp/'s; NULL: off */
 };
 
 struct socket_table {

@@ -157,7 +157,10 @@ void report_change(struct link_group *group, const struct filter *old)
 		group->sources_left = 0;
 		group->changed.count = 0;
 	} else {
-		if (!(note_difference(group, old, &group->filter) | note_difference(group, &group->filter, old)))
+		bool left = note_difference(group, old, &group->filter);
+		bool joined = note_difference(group, &group->filter, old);
+
+		if (!left && !joined)
 			return;
 		group->sources_left = robustness;
 	}

@@ -5,9 +5,11 @@
  * can have put them there.
  */
 #include "core/ip/internal.h"
+#include "core/dhcp/dhcp.h"
 #include "core/group/group.h"
 #include "core/neigh/neigh.h"
 #include "core/raw/raw.h"
+#include "wire/dhcp.h"
 #include "wire/ethernet.h"
 
 #include <errno.h>
@@ -112,6 +114,17 @@ bool ip_source_ok(struct berth_stack *stack, struct berth_link *link, struct ber
 	return !ip_is_local(stack, source); /* someone speaks in our name. Linux: a martian, too */
 }
 
+/* A server's answer may come to the address that it gives. RFC 2131 §4.1 */
+static bool for_dhcp_client(const struct berth_link *link, const struct ip_arrival *arrival)
+{
+	const struct berth_packet *packet = arrival->packet;
+
+	return dhcp_expects(link) && arrival->protocol == PROTOCOL_UDP &&
+	       packet->length >= arrival->header_length + 4 &&
+	       get_be16(packet->data + arrival->header_length) == DHCP_SERVER_PORT &&
+	       get_be16(packet->data + arrival->header_length + 2) == DHCP_CLIENT_PORT;
+}
+
 /* Is an IPv4 destination ours, everyone's, or a group's that someone here is in? */
 static bool destination4_ok(struct berth_stack *stack, struct berth_link *link, struct ip_arrival *arrival)
 {
@@ -123,7 +136,9 @@ static bool destination4_ok(struct berth_stack *stack, struct berth_link *link, 
 	if (link->loopback || arrival->group)
 		return true;
 	/* RFC 1122 §3.2.1.3 (g): 127/8 never appears outside a host */
-	return !ip_is_loopback(arrival->destination) && ip_is_local(stack, arrival->destination);
+	if (ip_is_loopback(arrival->destination))
+		return false;
+	return ip_is_local(stack, arrival->destination) || for_dhcp_client(link, arrival);
 }
 
 static bool source4_ok(struct berth_stack *stack, const struct ip_arrival *arrival)

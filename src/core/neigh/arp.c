@@ -6,6 +6,7 @@
  */
 #include "core/neigh/table.h"
 
+#include "core/dhcp/dhcp.h"
 #include "wire/arp.h"
 #include "wire/ethernet.h"
 
@@ -28,6 +29,44 @@ void arp_solicit(struct berth_link *link, struct berth_ip ip, const uint8_t *mac
 	arp.sender_ip = neigh_source(link, ip); /* none: all zero, a probe (RFC 5227 §2.1.1) */
 	memcpy(arp.sender_mac, link->mac, 6);
 	arp_send(link, &arp, mac ? mac : mac_broadcast);
+}
+
+/* Say to all, of ip, that sender has it. */
+static void ask_all(struct berth_link *link, struct berth_ip sender, struct berth_ip ip)
+{
+	struct wire_arp arp = { .operation = ARP_REQUEST, .sender_ip = sender, .target_ip = ip };
+
+	memcpy(arp.sender_mac, link->mac, 6);
+	arp_send(link, &arp, mac_broadcast);
+}
+
+void arp_probe(struct berth_link *link, struct berth_ip ip)
+{
+	ask_all(link, ip_from_u32(0), ip);
+}
+
+void arp_announce(struct berth_link *link, struct berth_ip ip)
+{
+	ask_all(link, ip, ip);
+}
+
+/*
+ * RFC 5227 §2.4: the first time we say that ip is ours; who claims it again
+ * within ten seconds does not yield. Then an address of DHCP's is given up (b),
+ * and a configured one kept without more words (c).
+ */
+static void defend(struct berth_link *link, struct berth_ip ip)
+{
+	struct neigh_table *table = link->neigh;
+	bool again = link->stack->now - table->conflict_at < DEFEND_INTERVAL;
+
+	table->conflict_at = link->stack->now;
+	if (again) {
+		dhcp_conflict(link, ip);
+		return;
+	}
+	stack_event(link->stack, BERTH_EVENT_ARP_DEFENDED);
+	arp_announce(link, ip);
 }
 
 static void arp_reply(struct berth_link *link, const struct wire_arp *request)
@@ -85,8 +124,10 @@ void arp_input(struct berth_link *link, struct berth_packet *packet)
 	}
 	if (neigh_own_address(link, arp.sender_ip)) {
 		stack_drop(stack, packet, BERTH_EVENT_NEIGH_DROP_CONFLICT);
+		defend(link, arp.sender_ip);
 		return;
 	}
+	dhcp_arp(link, &arp);
 	target = neigh_own_address(link, arp.target_ip);
 	if (ip_u32(arp.sender_ip) != 0)
 		arp_learn(link, &arp, target != NULL);

@@ -10,6 +10,7 @@
  */
 #include "core/neigh/table.h"
 
+#include "core/dhcp/dhcp.h"
 #include "core/route/route.h"
 
 #include <errno.h>
@@ -330,11 +331,11 @@ int berth_link_dns_servers(const struct berth_link *link, struct berth_ip *ret_s
 	const struct autoconf *autoconf = link->neigh ? link->neigh->autoconf : NULL;
 	int count = 0;
 
-	if (!autoconf || autoconf->servers_until <= link->stack->now)
-		return 0;
-	while (count < autoconf->server_count && count < max) {
-		ret_servers[count] = autoconf->servers[count];
-		count++;
+	if (autoconf && autoconf->servers_until > link->stack->now) {
+		while (count < autoconf->server_count && count < max) {
+			ret_servers[count] = autoconf->servers[count];
+			count++;
+		}
 	}
-	return count;
+	return count + dhcp_servers(link, ret_servers + count, max - count);
 }

@@ -28,6 +28,11 @@ void ndp_input(struct berth_link *link, struct berth_packet *packet, const struc
 /* A transport's word that next_hop passes packets on: RFC 4861 §7.3.1. Costs little. */
 void neigh_confirm(struct berth_link *link, struct berth_ip next_hop);
 
+/* Does anybody have ip? It is not ours yet. RFC 5227 §2.1.1 */
+void arp_probe(struct berth_link *link, struct berth_ip ip);
+/* Tell everybody that ip is ours. RFC 5227 §2.3 */
+void arp_announce(struct berth_link *link, struct berth_ip ip);
+
 /* Duplicate address detection: address is tentative until it ends. 0 or -ENOMEM. */
 int dad_start(struct berth_link *link, struct link_address *address);
 /* address goes away; fine if there is no detection. */

@@ -22,6 +22,7 @@ int neigh_link_init(struct berth_link *link)
 	list_init(&table->dads);
 	table->reachable_time = 30 * BERTH_SEC;
 	table->retransmit_time = 1 * BERTH_SEC;
+	table->conflict_at = link->stack->now - DEFEND_INTERVAL;
 	for (size_t i = 0; i < NEIGH_CLASSES; i++)
 		list_init(&table->classes[i]);
 	link->neigh = table;

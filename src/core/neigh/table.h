@@ -41,6 +41,7 @@ struct neigh {
 };
 
 enum { NEIGH_BUCKETS = 256 };
+#define DEFEND_INTERVAL (10 * BERTH_SEC) /* RFC 5227 §1.1 */
 
 struct neigh_table {
 	struct berth_link *link;
@@ -49,6 +50,7 @@ struct neigh_table {
 	struct list dads;			    /* dad.c's */
 	berth_time reachable_time, retransmit_time; /* RFC 4861 §10, or as routers say */
 	struct autoconf *autoconf;		    /* autoconf.c's; NULL: off */
+	berth_time conflict_at;			    /* arp.c's: when an address of ours was claimed last */
 	struct neigh *buckets[NEIGH_BUCKETS];
 };
 

@@ -6,7 +6,9 @@
  */
 #include "core/udp/udp.h"
 
+#include "core/dhcp/dhcp.h"
 #include "core/group/group.h"
+#include "wire/dhcp.h"
 #include "wire/udp.h"
 
 #include <errno.h>
@@ -57,6 +59,11 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 
 	if (drop) {
 		stack_drop(stack, packet, (enum berth_event)drop);
+		return;
+	}
+	if (header.destination_port == DHCP_CLIENT_PORT && header.source_port == DHCP_SERVER_PORT && info->link->dhcp) {
+		berth_packet_pull(packet, WIRE_UDP_LENGTH);
+		dhcp_input(info->link, packet);
 		return;
 	}
 	local = (struct berth_endpoint){ info->destination, header.destination_port };

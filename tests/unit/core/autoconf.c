@@ -6,39 +6,13 @@
 #include "wire/ethernet.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"
-#include "wire/show.h"
 
 #include <errno.h>
 
 static struct rig rig;
-static char text[256];
 
 static const uint8_t router_mac[6] = { 2, 0, 0, 0, 9, 1 };
 #define OWN "fd01::ff:fe00:1" /* with the EUI-64 of 02:00:00:00:00:01 */
-
-static void up(unsigned flags)
-{
-	memset(&rig, 0, sizeof(rig));
-	rig.flags = flags;
-	rig_up(&rig);
-}
-
-static const char *next(void)
-{
-	struct berth_packet *packet = packet_queue_pop(&rig.a.sent);
-
-	if (!packet)
-		return "nothing";
-	wire_show(packet->data, packet->length, rig.type, text, sizeof(text));
-	berth_packet_unref(packet);
-	return text;
-}
-
-static void wait_for(berth_time duration)
-{
-	rig.now += duration;
-	berth_stack_advance(rig.a.stack, rig.now);
-}
 
 /* An ICMPv6 message from the router arrives at a. */
 static void say6(const char *router, const char *to, uint8_t *message, size_t length, uint8_t hop_limit)
@@ -102,12 +76,12 @@ TEST(autoconf, routers_are_asked_for_three_times)
 {
 	int count = 0;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	for (int i = 0; i < 30; i++) {
 		const char *said;
 
-		wait_for(BERTH_SEC);
-		while (strcmp(said = next(), "nothing"))
+		rig_wait(&rig, BERTH_SEC);
+		while (strcmp(said = rig_next(&rig, &rig.a), "nothing"))
 			count += !strcmp(said, "IP6 fe80::ff:fe00:1 > ff02::2: ICMP6 router solicitation length 16");
 	}
 	CHECK_EQ(count, 3);
@@ -119,7 +93,7 @@ TEST(autoconf, an_advertisement_is_heeded_in_whole)
 	struct berth_ip servers[4];
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	CHECK_EQ(path_to("2001:db8::1", &path), -ENETUNREACH);
 	advert("fe80::9", 1800, 7200, 3600);
 	REQUIRE(path_to("2001:db8::1", &path) == 0);
@@ -138,8 +112,8 @@ TEST(autoconf, an_advertisement_is_heeded_in_whole)
 	CHECK_BYTES(rig.a.sent.head->data, router_mac, 6);
 	CHECK_EQ(rig.a.sent.head->data[14 + 7], 33); /* its hop limit */
 	packet_queue_clear(&rig.a.sent);
-	wait_for(30 * BERTH_SEC);
-	for (const char *said = next(); strcmp(said, "nothing"); said = next())
+	rig_wait(&rig, 30 * BERTH_SEC);
+	for (const char *said = rig_next(&rig, &rig.a); strcmp(said, "nothing"); said = rig_next(&rig, &rig.a))
 		CHECK(!strstr(said, "router solicitation"));
 	rig_down(&rig);
 }
@@ -149,16 +123,16 @@ TEST(autoconf, everything_learnt_has_its_end)
 	struct berth_ip server;
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	advert("fe80::9", 100, 10000, 200);
-	wait_for(101 * BERTH_SEC);
+	rig_wait(&rig, 101 * BERTH_SEC);
 	CHECK_EQ(path_to("2001:db8::1", &path), -ENETUNREACH);
 	CHECK(ip_is_local(rig.a.stack, rig_ip(OWN)));
-	wait_for(600 * BERTH_SEC);
+	rig_wait(&rig, 600 * BERTH_SEC);
 	CHECK_EQ(berth_link_dns_servers(rig.a.link, &server, 1), 0);
 	REQUIRE(path_to("fd01::77", &path) == 0);
 	CHECK(ip_equal(path.source, rig_ip("fd00::1"))); /* its own is deprecated by now */
-	wait_for(10000 * BERTH_SEC);
+	rig_wait(&rig, 10000 * BERTH_SEC);
 	CHECK(!ip_is_local(rig.a.stack, rig_ip(OWN)));
 	CHECK_EQ(path_to("fd01::77", &path), -ENETUNREACH);
 	rig_down(&rig);
@@ -168,27 +142,27 @@ TEST(autoconf, a_forged_end_takes_two_hours)
 {
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	advert("fe80::9", 1800, 86400, 86400);
 	advert("fe80::9", 0, 0, 0);
 	CHECK_EQ(path_to("2001:db8::1", &path), -ENETUNREACH); /* a router may leave at once */
 	CHECK(ip_is_local(rig.a.stack, rig_ip(OWN)));
-	wait_for(7100 * BERTH_SEC);
+	rig_wait(&rig, 7100 * BERTH_SEC);
 	advert("fe80::9", 0, 5, 5);
 	CHECK(ip_is_local(rig.a.stack, rig_ip(OWN)));
-	wait_for(101 * BERTH_SEC);
+	rig_wait(&rig, 101 * BERTH_SEC);
 	CHECK(!ip_is_local(rig.a.stack, rig_ip(OWN)));
 	rig_down(&rig);
 }
 
 TEST(autoconf, addresses_are_tested_first)
 {
-	up(BERTH_LINK_AUTOCONF);
-	wait_for(5 * BERTH_SEC);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_AUTOCONF);
+	rig_wait(&rig, 5 * BERTH_SEC);
 	advert("fe80::9", 1800, 7200, 3600);
 	CHECK(!ip_is_local(rig.a.stack, rig_ip(OWN)));
-	wait_for(3 * BERTH_SEC);
-	wait_for(3 * BERTH_SEC);
+	rig_wait(&rig, 3 * BERTH_SEC);
+	rig_wait(&rig, 3 * BERTH_SEC);
 	CHECK(ip_is_local(rig.a.stack, rig_ip(OWN)));
 	rig_down(&rig);
 }
@@ -198,7 +172,7 @@ TEST(autoconf, strangers_are_not_heeded)
 	uint8_t message[16] = { ICMP6_ROUTER_ADVERT, [6] = 7 };
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	say6("fd00::9", "ff02::1", message, sizeof(message), 255); /* not link-local */
 	say6("fe80::9", "ff02::1", message, sizeof(message), 64);  /* from afar */
 	CHECK_EQ(COUNT(&rig.a, NDP_DROP_MALFORMED), 2);
@@ -211,7 +185,7 @@ TEST(autoconf, strangers_are_not_heeded)
 	}
 	CHECK(COUNT(&rig.a, NDP_DROP_LIMIT) > 0);
 	rig_down(&rig);
-	up(BERTH_LINK_NO_DAD); /* not asked for */
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD); /* not asked for */
 	advert("fe80::9", 1800, 7200, 3600);
 	CHECK_EQ(path_to("2001:db8::1", &path), -ENETUNREACH);
 	rig_down(&rig);
@@ -221,11 +195,11 @@ TEST(autoconf, what_was_configured_stays)
 {
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	CHECK_EQ(berth_route_add(rig.a.stack, ip_any, 0, rig_ip("fe80::9"), rig.a.link), 0);
 	CHECK_EQ(berth_link_add_address(rig.a.link, rig_ip(OWN), 64), 0);
 	advert("fe80::9", 10, 10, 10);
-	wait_for(100 * BERTH_SEC);
+	rig_wait(&rig, 100 * BERTH_SEC);
 	CHECK_EQ(path_to("2001:db8::1", &path), 0);
 	CHECK(ip_is_local(rig.a.stack, rig_ip(OWN)));
 	rig_down(&rig);
@@ -235,14 +209,14 @@ TEST(autoconf, a_router_that_is_silent_makes_room_for_another)
 {
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	advert("fe80::9", 1800, 7200, 3600);
 	advert("fe80::8", 1800, 7200, 3600);
 	REQUIRE(path_to("2001:db8::1", &path) == 0);
 	CHECK(ip_equal(path.next_hop, rig_ip("fe80::9")));
 	CHECK_EQ(rig_send(&rig.a, "2001:db8::1", 10, false), 0);
 	for (int i = 0; i < 20; i++)
-		wait_for(BERTH_SEC);
+		rig_wait(&rig, BERTH_SEC);
 	REQUIRE(path_to("2001:db8::1", &path) == 0);
 	CHECK(ip_equal(path.next_hop, rig_ip("fe80::8")));
 	rig_down(&rig);
@@ -261,7 +235,7 @@ TEST(redirect, the_router_in_use_may_redirect)
 {
 	struct ip_path path, before;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	advert("fe80::9", 1800, 7200, 3600);
 	REQUIRE(path_to("2001:db8::1", &before) == 0);
 	redirect6("fe80::8", "fe80::7", "2001:db8::1"); /* not in use */
@@ -276,7 +250,7 @@ TEST(redirect, the_router_in_use_may_redirect)
 	redirect6("fe80::7", "2001:db8::1", "2001:db8::1"); /* the new one: it is your neighbour */
 	REQUIRE(path_to("2001:db8::1", &path) == 0);
 	CHECK(ip_equal(path.next_hop, rig_ip("2001:db8::1")));
-	wait_for(601 * BERTH_SEC);
+	rig_wait(&rig, 601 * BERTH_SEC);
 	REQUIRE(path_to("2001:db8::1", &path) == 0);
 	CHECK(ip_equal(path.next_hop, rig_ip("fe80::9")));
 	rig_down(&rig);
@@ -310,7 +284,7 @@ TEST(redirect, ipv4_asks_for_a_neighbour_and_a_packet_of_ours)
 {
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
 	CHECK_EQ(berth_route_add(rig.a.stack, ip_from_u32(0), 0, rig_ip("10.0.0.9"), rig.a.link), 0);
 	redirect4(0x0a000008, 0x0a000007, 0x0a000001, 0x08080808); /* not the router in use */
 	redirect4(0x0a000009, 0x0b000007, 0x0a000001, 0x08080808); /* not a neighbour */
@@ -325,7 +299,7 @@ TEST(redirect, ipv4_asks_for_a_neighbour_and_a_packet_of_ours)
 	CHECK(ip_equal(path.next_hop, rig_ip("10.0.0.7")));
 	CHECK_EQ(rig_send(&rig.a, "8.8.8.8", 10, false), 0);
 	for (int i = 0; i < 10; i++)
-		wait_for(BERTH_SEC);
+		rig_wait(&rig, BERTH_SEC);
 	REQUIRE(path_to("8.8.8.8", &path) == 0);
 	CHECK(ip_equal(path.next_hop, rig_ip("10.0.0.9"))); /* nobody was there */
 	rig_down(&rig);
@@ -333,7 +307,7 @@ TEST(redirect, ipv4_asks_for_a_neighbour_and_a_packet_of_ours)
 
 TEST(redirect, none_counts_where_routers_are_not_heeded)
 {
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD);
 	CHECK_EQ(berth_route_add(rig.a.stack, ip_from_u32(0), 0, rig_ip("10.0.0.9"), rig.a.link), 0);
 	redirect4(0x0a000009, 0x0a000007, 0x0a000001, 0x08080808);
 	CHECK_EQ(COUNT(&rig.a, REDIRECT_DROP), 1);
@@ -344,16 +318,16 @@ TEST(redirect, a_working_path_needs_no_probes)
 {
 	struct ip_path path;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD);
 	CHECK_EQ(rig_send(&rig.a, "10.0.0.2", 10, false), 0);
 	rig_settle(&rig);
 	REQUIRE(path_to("10.0.0.2", &path) == 0);
 	for (int i = 0; i < 300; i++) {
-		wait_for(BERTH_SEC);
+		rig_wait(&rig, BERTH_SEC);
 		ip_path_confirm(&path);
 		CHECK_EQ(rig_send(&rig.a, "10.0.0.2", 10, false), 0);
-		CHECK_STR(next(), "IP 10.0.0.1 > 10.0.0.2: protocol 200 length 10");
-		CHECK_STR(next(), "nothing");
+		CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 10.0.0.2: protocol 200 length 10");
+		CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	}
 	rig_down(&rig);
 }

@@ -5,41 +5,12 @@
 #include "wire/group.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
-#include "wire/show.h"
 
 #include <errno.h>
 
 static struct rig rig;
-static char text[256];
 
 #define GROUP 0xef010203 /* 239.1.2.3 */
-
-static void up(unsigned flags)
-{
-	memset(&rig, 0, sizeof(rig));
-	rig.flags = flags;
-	rig.type = BERTH_LINK_IP;
-	rig_up(&rig);
-}
-
-/* Take the next frame that a has sent. */
-static const char *next(void)
-{
-	struct berth_packet *packet = packet_queue_pop(&rig.a.sent);
-
-	if (!packet)
-		return "nothing";
-	wire_show(packet->data, packet->length, rig.type, text, sizeof(text));
-	berth_packet_unref(packet);
-	return text;
-}
-
-/* Run a's clock without moving frames. */
-static void wait_for(berth_time duration)
-{
-	rig.now += duration;
-	berth_stack_advance(rig.a.stack, rig.now);
-}
 
 static int open_at(struct end *end, uint16_t port)
 {
@@ -65,11 +36,6 @@ static int source_option(struct end *end, int fd, int option, uint32_t group, ui
 	return berth_setsockopt(end->stack, fd, IPPROTO_IP, option, &mreq, sizeof(mreq)) < 0 ? -errno : 0;
 }
 
-static int set_int(struct end *end, int fd, int level, int option, int value)
-{
-	return berth_setsockopt(end->stack, fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
 static ssize_t send_to(struct end *end, int fd, uint32_t ip, uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(ip) } };
@@ -91,7 +57,7 @@ TEST(group, members_hear_and_others_do_not)
 {
 	int member, other, sender;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	member = open_at(&rig.b, 5000);
 	other = open_at(&rig.b, 5001);
 	sender = open_at(&rig.a, 4000);
@@ -105,7 +71,7 @@ TEST(group, members_hear_and_others_do_not)
 	rig_settle(&rig);
 	CHECK_EQ(waiting(&rig.b, member), 1);
 	CHECK_EQ(waiting(&rig.b, other), 1); /* IP_MULTICAST_ALL: what the host is in */
-	CHECK_EQ(set_int(&rig.b, other, IPPROTO_IP, IP_MULTICAST_ALL, 0), 0);
+	CHECK_EQ(rig_set_int(&rig.b, other, IPPROTO_IP, IP_MULTICAST_ALL, 0), 0);
 	send_to(&rig.a, sender, GROUP, 5001);
 	rig_settle(&rig);
 	CHECK_EQ(waiting(&rig.b, other), 0);
@@ -124,7 +90,7 @@ TEST(group, every_socket_gets_its_copy_with_the_senders_name)
 	int one, two;
 	char bytes[8];
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	one = open_at(&rig.b, 5000);
 	two = open_at(&rig.b, 5000);
 	membership(&rig.b, one, IP_ADD_MEMBERSHIP, GROUP);
@@ -142,7 +108,7 @@ TEST(group, our_own_come_back_if_we_are_in_it)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	send_to(&rig.a, fd, GROUP, 5000);
 	rig_settle(&rig);
@@ -151,7 +117,7 @@ TEST(group, our_own_come_back_if_we_are_in_it)
 	send_to(&rig.a, fd, GROUP, 5000);
 	rig_settle(&rig);
 	CHECK_EQ(waiting(&rig.a, fd), 1);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0), 0);
 	send_to(&rig.a, fd, GROUP, 5000);
 	rig_settle(&rig);
 	CHECK_EQ(waiting(&rig.a, fd), 0);
@@ -162,9 +128,9 @@ TEST(group, broadcasts_come_back_too)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
-	CHECK_EQ(set_int(&rig.a, fd, SOL_SOCKET, SO_BROADCAST, 1), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, SOL_SOCKET, SO_BROADCAST, 1), 0);
 	CHECK_EQ(send_to(&rig.a, fd, 0x0a0000ff, 5000), 5);
 	CHECK_EQ(send_to(&rig.a, fd, INADDR_BROADCAST, 5000), 5);
 	rig_settle(&rig);
@@ -176,7 +142,7 @@ TEST(group, ttl_is_1_and_0_stays_here)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	send_to(&rig.a, fd, GROUP, 5000);
 	REQUIRE(rig.a.sent.head);
@@ -184,13 +150,13 @@ TEST(group, ttl_is_1_and_0_stays_here)
 	packet_queue_clear(&rig.a.sent);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
 	packet_queue_clear(&rig.a.sent);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_TTL, 0), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_TTL, 0), 0);
 	send_to(&rig.a, fd, GROUP, 5000);
-	CHECK_STR(next(), "nothing");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	berth_stack_advance(rig.a.stack, rig.now);
 	CHECK_EQ(waiting(&rig.a, fd), 1);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_TTL, 300), -EINVAL);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_TTL, -1), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_TTL, 300), -EINVAL);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_TTL, -1), 0);
 	rig_down(&rig);
 }
 
@@ -198,7 +164,7 @@ TEST(group, source_filters_decide)
 {
 	int fd, sender;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.b, 5000);
 	sender = open_at(&rig.a, 4000);
 	CHECK_EQ(source_option(&rig.b, fd, IP_ADD_SOURCE_MEMBERSHIP, GROUP, 0x0a000009), 0);
@@ -230,7 +196,7 @@ TEST(group, mistakes_have_the_errors_of_linux)
 {
 	int fd, stream;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	stream = berth_socket(rig.a.stack, AF_INET, SOCK_STREAM, 0);
 	CHECK_EQ(membership(&rig.a, fd, IP_ADD_MEMBERSHIP, 0x0a000001), -EINVAL);
@@ -238,9 +204,9 @@ TEST(group, mistakes_have_the_errors_of_linux)
 	CHECK_EQ(membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP), 0);
 	CHECK_EQ(membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP), -EADDRINUSE);
 	CHECK_EQ(membership(&rig.a, stream, IP_ADD_MEMBERSHIP, GROUP), -EPROTO);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, 0), -EINVAL);
-	CHECK_EQ(set_int(&rig.a, stream, IPPROTO_IP, IP_MULTICAST_TTL, 1), -EINVAL);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_ALL, 2), -EINVAL);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, 0), -EINVAL);
+	CHECK_EQ(rig_set_int(&rig.a, stream, IPPROTO_IP, IP_MULTICAST_TTL, 1), -EINVAL);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_MULTICAST_ALL, 2), -EINVAL);
 	for (uint32_t i = 1; i < 64; i++)
 		CHECK_EQ(membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP + i), 0);
 	CHECK_EQ(membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP + 64), -ENOBUFS);
@@ -253,14 +219,14 @@ TEST(group, options_are_told_back)
 	socklen_t length = sizeof(address);
 	int fd, number = 0;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = berth_socket(rig.a.stack, AF_INET6, SOCK_DGRAM, 0);
 	CHECK_EQ(berth_getsockopt(rig.a.stack, fd, IPPROTO_IP, IP_MULTICAST_TTL, &number, &length), 0);
 	CHECK_EQ(number, 1);
 	CHECK_EQ(berth_getsockopt(rig.a.stack, fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &number, &length), 0);
 	CHECK_EQ(number, 1);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, 2), 0);
-	CHECK_EQ(set_int(&rig.a, fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, 9), -ENODEV);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, 2), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, 9), -ENODEV);
 	CHECK_EQ(berth_getsockopt(rig.a.stack, fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &number, &length), 0);
 	CHECK_EQ(number, 2);
 	CHECK_EQ(berth_setsockopt(rig.a.stack, fd, IPPROTO_IP, IP_MULTICAST_IF, &address, sizeof(address)), 0);
@@ -279,12 +245,12 @@ TEST(group, filters_are_set_and_read_whole)
 	socklen_t length = sizeof(bytes);
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = berth_socket(rig.a.stack, AF_INET6, SOCK_DGRAM, 0);
 	memcpy(&name.sin6_addr, rig_ip("ff15::1").bytes, 16);
 	mreq.ipv6mr_multiaddr = name.sin6_addr;
 	CHECK_EQ(berth_setsockopt(rig.a.stack, fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq, sizeof(mreq)), 0);
-	CHECK_STR(next(), "IP6 :: > ff02::16: MLD report, to ex ff15::1 {0}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP6 :: > ff02::16: MLD report, to ex ff15::1 {0}");
 	filter->gf_interface = 2;
 	memcpy(&filter->gf_group, &name, sizeof(name));
 	filter->gf_fmode = MCAST_INCLUDE;
@@ -294,7 +260,7 @@ TEST(group, filters_are_set_and_read_whole)
 		memcpy(&filter->gf_slist[i], &name, sizeof(name));
 	}
 	CHECK_EQ(berth_setsockopt(rig.a.stack, fd, IPPROTO_IPV6, MCAST_MSFILTER, bytes, sizeof(bytes)), 0);
-	CHECK_STR(next(), "IP6 :: > ff02::16: MLD report, to in ff15::1 {2}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP6 :: > ff02::16: MLD report, to in ff15::1 {2}");
 	filter->gf_numsrc = 1;
 	filter->gf_fmode = 99;
 	filter->gf_fmode = MCAST_EXCLUDE;
@@ -312,29 +278,29 @@ TEST(group, changes_are_reported_at_once_and_once_again)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
 	REQUIRE(rig.a.sent.head);
 	CHECK_EQ(rig.a.sent.head->data[0], 0x46); /* with the router alert */
 	CHECK_EQ(rig.a.sent.head->data[8], 1);
 	CHECK_EQ(checksum_finish(checksum_add(0, rig.a.sent.head->data + 24, rig.a.sent.head->length - 24)), 0);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
-	CHECK_STR(next(), "nothing");
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
-	wait_for(100 * BERTH_SEC);
-	CHECK_STR(next(), "nothing");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
+	rig_wait(&rig, 100 * BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	source_option(&rig.a, fd, IP_BLOCK_SOURCE, GROUP, 0x0a000002);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, block 239.1.2.3 {1}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, block 239.1.2.3 {1}");
 	source_option(&rig.a, fd, IP_UNBLOCK_SOURCE, GROUP, 0x0a000002);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, allow 239.1.2.3 {1}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, allow 239.1.2.3 {1}");
 	berth_close(rig.a.stack, fd);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to in 239.1.2.3 {0}");
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to in 239.1.2.3 {0}");
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "nothing");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to in 239.1.2.3 {0}");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to in 239.1.2.3 {0}");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	rig_down(&rig);
 }
 
@@ -342,24 +308,25 @@ TEST(group, a_links_filter_is_the_sum_of_its_sockets)
 {
 	int one, two;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	one = open_at(&rig.a, 5000);
 	two = open_at(&rig.a, 5000);
 	source_option(&rig.a, one, IP_ADD_SOURCE_MEMBERSHIP, GROUP, 1);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, allow 239.1.2.3 {1}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, allow 239.1.2.3 {1}");
 	source_option(&rig.a, two, IP_ADD_SOURCE_MEMBERSHIP, GROUP, 1);
-	CHECK_STR(next(), "nothing");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	source_option(&rig.a, two, IP_ADD_SOURCE_MEMBERSHIP, GROUP, 2);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, allow 239.1.2.3 {2}"); /* 1 is told again with it */
+	CHECK_STR(rig_next(&rig, &rig.a),
+		  "IP 10.0.0.1 > 224.0.0.22: IGMP report, allow 239.1.2.3 {2}"); /* 1 is told again with it */
 	berth_close(rig.a.stack, two);
 	two = open_at(&rig.a, 5000);
 	packet_queue_clear(&rig.a.sent);
 	membership(&rig.a, two, IP_ADD_MEMBERSHIP, GROUP);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
 	source_option(&rig.a, two, IP_BLOCK_SOURCE, GROUP, 1); /* which the other wants */
-	CHECK_STR(next(), "nothing");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	source_option(&rig.a, two, IP_BLOCK_SOURCE, GROUP, 3);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {1}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {1}");
 	rig_down(&rig);
 }
 
@@ -385,22 +352,23 @@ TEST(group, queries_are_answered_in_time)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
 	source_option(&rig.a, fd, IP_ADD_SOURCE_MEMBERSHIP, GROUP + 1, 1);
-	wait_for(10 * BERTH_SEC);
+	rig_wait(&rig, 10 * BERTH_SEC);
 	packet_queue_clear(&rig.a.sent);
 	query4(10, 0, 12);
-	CHECK_STR(next(), "nothing");
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, is ex 239.1.2.3 {0}, is in 239.1.2.4 {1}");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a),
+		  "IP 10.0.0.1 > 224.0.0.22: IGMP report, is ex 239.1.2.3 {0}, is in 239.1.2.4 {1}");
 	query4(10, GROUP, 12);
 	query4(10, GROUP, 12);
 	query4(10, GROUP + 7, 12);
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, is ex 239.1.2.3 {0}");
-	CHECK_STR(next(), "nothing");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, is ex 239.1.2.3 {0}");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	rig_down(&rig);
 }
 
@@ -408,23 +376,23 @@ TEST(group, old_routers_hear_their_own_version)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	query4(10, 0, 8);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
-	CHECK_STR(next(), "IP 10.0.0.1 > 239.1.2.3: IGMP report 239.1.2.3");
-	wait_for(10 * BERTH_SEC);
-	CHECK_STR(next(), "IP 10.0.0.1 > 239.1.2.3: IGMP report 239.1.2.3");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 239.1.2.3: IGMP report 239.1.2.3");
+	rig_wait(&rig, 10 * BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 239.1.2.3: IGMP report 239.1.2.3");
 	membership(&rig.a, fd, IP_DROP_MEMBERSHIP, GROUP);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.2: IGMP leave 239.1.2.3");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.2: IGMP leave 239.1.2.3");
 	query4(0, 0, 8);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
-	CHECK_STR(next(), "IP 10.0.0.1 > 239.1.2.3: IGMP report v1 239.1.2.3");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 239.1.2.3: IGMP report v1 239.1.2.3");
 	membership(&rig.a, fd, IP_DROP_MEMBERSHIP, GROUP);
-	CHECK_STR(next(), "nothing");
-	wait_for(401 * BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
+	rig_wait(&rig, 401 * BERTH_SEC);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
-	CHECK_STR(next(), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 224.0.0.22: IGMP report, to ex 239.1.2.3 {0}");
 	rig_down(&rig);
 }
 
@@ -449,19 +417,19 @@ static void query6(bool alert, uint8_t hop_limit)
 
 TEST(group, addresses_have_groups_that_routers_learn_when_they_ask)
 {
-	up(BERTH_LINK_NO_DAD);
-	wait_for(10 * BERTH_SEC);
-	CHECK_STR(next(), "nothing");
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
+	rig_wait(&rig, 10 * BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	query6(false, 1);
 	query6(true, 64);
 	CHECK_EQ(COUNT(&rig.a, GROUP_DROP_MALFORMED), 2);
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "nothing");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	query6(true, 1);
-	wait_for(BERTH_SEC);
-	CHECK_STR(next(), "IP6 :: > ff02::16: MLD report, is ex ff02::1:ff00:1 {0}");
+	rig_wait(&rig, BERTH_SEC);
+	CHECK_STR(rig_next(&rig, &rig.a), "IP6 :: > ff02::16: MLD report, is ex ff02::1:ff00:1 {0}");
 	CHECK_EQ(berth_link_remove_address(rig.a.link, rig_ip("fd00::1")), 0);
-	CHECK_STR(next(), "IP6 :: > ff02::16: MLD report, to in ff02::1:ff00:1 {0}");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP6 :: > ff02::16: MLD report, to in ff02::1:ff00:1 {0}");
 	rig_down(&rig);
 }
 
@@ -469,14 +437,14 @@ TEST(group, a_link_that_goes_takes_its_groups_along)
 {
 	int fd;
 
-	up(BERTH_LINK_NO_DAD);
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_at(&rig.a, 5000);
 	membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP);
 	send_to(&rig.a, fd, GROUP, 5000);
 	packet_queue_clear(&rig.a.sent);
 	berth_link_remove(rig.a.link);
 	berth_stack_advance(rig.a.stack, rig.now + BERTH_SEC);
-	CHECK_STR(next(), "nothing");
+	CHECK_STR(rig_next(&rig, &rig.a), "nothing");
 	CHECK_EQ(waiting(&rig.a, fd), 0);
 	CHECK_EQ(membership(&rig.a, fd, IP_DROP_MEMBERSHIP, GROUP), 0);
 	CHECK_EQ(membership(&rig.a, fd, IP_ADD_MEMBERSHIP, GROUP), -ENODEV);
@@ -489,7 +457,7 @@ TEST(group, random_calls_and_frames_are_survived)
 	int fds[4];
 
 	random_init(&random, 11);
-	up(0);
+	rig_begin(&rig, BERTH_LINK_IP, 0);
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		fds[i] = open_at(&rig.a, 5000);
 	for (int i = 0; i < 20000; i++) {
@@ -509,7 +477,7 @@ TEST(group, random_calls_and_frames_are_survived)
 			       random_below(&random, 20) ? 12 : 8);
 			break;
 		case 2:
-			wait_for((berth_time)random_below(&random, 3000) * BERTH_MSEC);
+			rig_wait(&rig, (berth_time)random_below(&random, 3000) * BERTH_MSEC);
 			break;
 		case 3:
 			if (random_below(&random, 10))

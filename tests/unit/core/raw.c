@@ -5,31 +5,10 @@
 #include "wire/icmp.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
-#include "wire/show.h"
 
 #include <errno.h>
 
 static struct rig rig;
-static char text[256];
-
-static void up(void)
-{
-	memset(&rig, 0, sizeof(rig));
-	rig.flags = BERTH_LINK_NO_DAD;
-	rig.type = BERTH_LINK_IP;
-	rig_up(&rig);
-}
-
-static const char *next(void)
-{
-	struct berth_packet *packet = packet_queue_pop(&rig.a.sent);
-
-	if (!packet)
-		return "nothing";
-	wire_show(packet->data, packet->length, rig.type, text, sizeof(text));
-	berth_packet_unref(packet);
-	return text;
-}
 
 static int open_raw(struct end *end, int family, int protocol)
 {
@@ -54,11 +33,6 @@ static ssize_t send6(int fd, const char *ip, const void *bytes, size_t length)
 	return berth_sendto(rig.a.stack, fd, bytes, length, 0, (struct sockaddr *)&to, sizeof(to));
 }
 
-static int set_int(int fd, int level, int option, int value)
-{
-	return berth_setsockopt(rig.a.stack, fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
 TEST(raw, ipv4_readers_see_the_header_and_the_protocol_works_on)
 {
 	uint8_t request[8] = { ICMP4_ECHO, 0, 0xf7, 0xff }, seen[64]; /* checksum and all */
@@ -66,7 +40,7 @@ TEST(raw, ipv4_readers_see_the_header_and_the_protocol_works_on)
 	socklen_t length = sizeof(from);
 	int a, b;
 
-	up();
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	a = open_raw(&rig.a, AF_INET, IPPROTO_ICMP);
 	b = open_raw(&rig.b, AF_INET, IPPROTO_ICMP);
 	CHECK_EQ(send4(a, 0x0a000002, request, 8), 8);
@@ -86,7 +60,7 @@ TEST(raw, ipv6_readers_see_the_payload_and_icmp_is_summed)
 	uint8_t request[8] = { ICMP6_ECHO }, seen[64];
 	int a;
 
-	up();
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	a = open_raw(&rig.a, AF_INET6, IPPROTO_ICMPV6);
 	CHECK_EQ(send6(a, "fd00::2", request, 8), 8);
 	rig_settle(&rig);
@@ -101,11 +75,11 @@ TEST(raw, filters_hide_types)
 	uint32_t all6[8];
 	int four, six;
 
-	up();
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	memset(all6, 0xff, sizeof(all6));
 	four = open_raw(&rig.a, AF_INET, IPPROTO_ICMP);
 	six = open_raw(&rig.a, AF_INET6, IPPROTO_ICMPV6);
-	CHECK_EQ(set_int(four, 255, 1, 1 << ICMP4_ECHO_REPLY), 0);
+	CHECK_EQ(rig_set_int(&rig.a, four, 255, 1, 1 << ICMP4_ECHO_REPLY), 0);
 	CHECK_EQ(berth_setsockopt(rig.a.stack, six, IPPROTO_ICMPV6, 1, all6, sizeof(all6)), 0);
 	send4(four, 0x0a000002, request4, 8);
 	send6(six, "fd00::2", request6, 8);
@@ -126,7 +100,7 @@ TEST(raw, the_writer_may_give_the_header)
 	uint8_t bytes[2000] = { 0 };
 	int fd;
 
-	up();
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_raw(&rig.a, AF_INET, IPPROTO_RAW);
 	wire_ip4_build(bytes, &ip4);
 	bytes[10] ^= 0xff; /* a checksum that is made right, as the source and the length are */
@@ -134,7 +108,7 @@ TEST(raw, the_writer_may_give_the_header)
 	REQUIRE(rig.a.sent.head);
 	CHECK_EQ(rig.a.sent.head->data[8], 3);
 	CHECK(wire_ip4_checksum_ok(rig.a.sent.head->data, 20));
-	CHECK_STR(next(), "IP 10.0.0.1 > 10.0.0.2: protocol 99 length 5");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 10.0.0.2: protocol 99 length 5");
 	CHECK_EQ(send4(fd, 0x0a000002, bytes, 19), -1);
 	CHECK_EQ(errno, EINVAL);
 	bytes[0] = 0x4f;
@@ -145,10 +119,10 @@ TEST(raw, the_writer_may_give_the_header)
 	CHECK_EQ(errno, EMSGSIZE);
 	fd = open_raw(&rig.a, AF_INET, 98);
 	CHECK_EQ(send4(fd, 0x0a000002, "hello", 5), 5);
-	CHECK_STR(next(), "IP 10.0.0.1 > 10.0.0.2: protocol 98 length 5");
-	CHECK_EQ(set_int(fd, IPPROTO_IP, IP_HDRINCL, 1), 0);
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 10.0.0.2: protocol 98 length 5");
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_HDRINCL, 1), 0);
 	CHECK_EQ(send4(fd, 0x0a000002, bytes, 25), 25);
-	CHECK_STR(next(), "IP 10.0.0.1 > 10.0.0.2: protocol 99 length 5");
+	CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 10.0.0.2: protocol 99 length 5");
 	rig_down(&rig);
 }
 
@@ -157,10 +131,10 @@ TEST(raw, a_checksum_is_put_where_it_is_asked_for)
 	uint8_t payload[8] = { 1, 2, 3, 4 };
 	int fd;
 
-	up();
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	fd = open_raw(&rig.a, AF_INET6, 99);
-	CHECK_EQ(set_int(fd, IPPROTO_IPV6, 7, 3), -EINVAL);
-	CHECK_EQ(set_int(fd, IPPROTO_IPV6, 7, 6), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IPV6, 7, 3), -EINVAL);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IPV6, 7, 6), 0);
 	CHECK_EQ(send6(fd, "fd00::2", payload, 8), 8);
 	REQUIRE(rig.a.sent.head);
 	CHECK_EQ(checksum_finish(checksum_add(ip_pseudo_sum(rig_ip("fd00::1"), rig_ip("fd00::2"), 99, 8),
@@ -177,7 +151,7 @@ TEST(raw, addresses_choose_and_a_reader_means_no_refusal)
 	uint8_t seen[64];
 	int out, bound, elsewhere;
 
-	up();
+	rig_begin(&rig, BERTH_LINK_IP, BERTH_LINK_NO_DAD);
 	out = open_raw(&rig.a, AF_INET, 99);
 	CHECK_EQ(send4(out, 0x0a000002, "x", 1), 1);
 	rig_settle(&rig);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rig.h"
+#include "wire/show.h"
+
+#include <errno.h>
 
 static void recorder_input(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info)
 {
@@ -115,6 +118,37 @@ void rig_run(struct rig *rig, berth_time duration)
 		rig->now = MIN(end, rig->now + 100 * BERTH_MSEC);
 		rig_settle(rig);
 	}
+}
+
+void rig_wait(struct rig *rig, berth_time duration)
+{
+	rig->now += duration;
+	berth_stack_advance(rig->a.stack, rig->now);
+}
+
+const char *rig_next(struct rig *rig, struct end *end)
+{
+	static char text[256];
+	struct berth_packet *packet = packet_queue_pop(&end->sent);
+
+	if (!packet)
+		return "nothing";
+	wire_show(packet->data, packet->length, rig->type, text, sizeof(text));
+	berth_packet_unref(packet);
+	return text;
+}
+
+void rig_begin(struct rig *rig, enum berth_link_type type, unsigned flags)
+{
+	memset(rig, 0, sizeof(*rig));
+	rig->type = type;
+	rig->flags = flags;
+	rig_up(rig);
+}
+
+int rig_set_int(struct end *end, int fd, int level, int option, int value)
+{
+	return berth_setsockopt(end->stack, fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
 void rig_inject(struct rig *rig, struct end *end, const void *bytes, size_t length)

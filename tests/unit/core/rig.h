@@ -43,6 +43,13 @@ void rig_down(struct rig *rig);
 void rig_settle(struct rig *rig);
 /* Run the clock for so long, in steps, moving frames. */
 void rig_run(struct rig *rig, berth_time duration);
+/* Run a's clock alone: no frame moves. */
+void rig_wait(struct rig *rig, berth_time duration);
+/* Take the next frame that end has sent, as text; "nothing". Good until the next call. */
+const char *rig_next(struct rig *rig, struct end *end);
+/* A zeroed rig of this kind, up. */
+void rig_begin(struct rig *rig, enum berth_link_type type, unsigned flags);
+int rig_set_int(struct end *end, int fd, int level, int option, int value); /* 0 or -errno */
 /* A frame of text's bytes arrives at end. */
 void rig_inject(struct rig *rig, struct end *end, const void *bytes, size_t length);
 /* Send size bytes of RIG_PROTOCOL (byte i is i % 251) from end to destination. As ip_send(). */

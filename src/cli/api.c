@@ -27,6 +27,10 @@ int api_failed(const struct command *command, const char *network, int error)
 		fprintf(stderr, "berth %s: network '%s' does not answer (its daemon is in %s)\n", command->name,
 			network, directory);
 		break;
+	case EACCES:
+		fprintf(stderr, "berth %s: network '%s' does not answer programs inside berth run: ask from outside\n",
+			command->name, network);
+		break;
 	case EPROTO:
 		fprintf(stderr,
 			"berth %s: network '%s' gave an answer that makes no sense: is its daemon of another "

@@ -36,6 +36,7 @@
  *
  * Express: CHANNEL_CONNECT's reply may name the listener itself, and then the
  * supervisor connects the program's socket straight to that. The acceptor's
+ * supervisor asks whether that was so (CHANNEL_GETPEERNAME). The acceptor's
  * peer name is then the client's own ".s" name; CHANNEL_GETPEERNAME with
  * CHANNEL_PEER_ID asks about it.
  *
@@ -69,7 +70,8 @@ enum channel_type {
 	CHANNEL_ATTACH,	     /* one-way, before connecting to ".d": value = count of filler bytes that the
 			      program's socket holds; the daemon throws them away once it is established */
 	CHANNEL_GETSOCKNAME, /* id. reply: address */
-	CHANNEL_GETPEERNAME, /* id, flags may have CHANNEL_PEER_ID. reply: address */
+	CHANNEL_GETPEERNAME, /* id, flags may have CHANNEL_PEER_ID, and then payload = uint64_t, the
+			        listener's id: -ENOTCONN unless express sent id there. reply: address */
 	CHANNEL_SETSOCKOPT,  /* id level option, payload = value */
 	CHANNEL_GETSOCKOPT,  /* id level option, value = room. reply payload = value */
 	CHANNEL_SHUTDOWN,    /* id, value = how. SHUT_WR itself is also done natively by the supervisor */

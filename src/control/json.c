@@ -39,7 +39,7 @@ int json_fetch(const char *network, const char *target, json_t **ret_value)
 	json_t *value = r == 200 ? json_loadb(body, length, 0, NULL) : NULL;
 	free(body);
 	if (!value)
-		return -EPROTO;
+		return r == 403 ? -EACCES : -EPROTO;
 	*ret_value = value;
 	return 0;
 }

@@ -14,8 +14,8 @@ int json_get_flag(const json_t *object, const char *key, int otherwise);
 
 /*
  * GET target from network's daemon. Returns 0 and a value for the caller to
- * json_decref(); a negative errno as http_get() does; -EPROTO also when the
- * status is not 200 or the body is no JSON.
+ * json_decref(); a negative errno as http_get() does; -EACCES when it
+ * answers 403; -EPROTO also when the status is not 200 or the body is no JSON.
  */
 int json_fetch(const char *network, const char *target, json_t **ret_value);
 /*

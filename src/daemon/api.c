@@ -82,9 +82,20 @@ static enum MHD_Result change(struct daemon *daemon, struct MHD_Connection *conn
 	return respond(connection, status, answer);
 }
 
+/* Who asks runs in a network itself: it is not to say, or to see, how networks are. */
+static bool asked_from_inside(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return !info || process_is_run(process_peer_pid(info->connect_fd));
+}
+
 static enum MHD_Result answer(struct daemon *daemon, struct MHD_Connection *connection, const char *url,
 			      const char *method, const struct upload *upload)
 {
+	if (asked_from_inside(connection))
+		return respond_error(connection, MHD_HTTP_FORBIDDEN,
+				     "a program inside berth run can't ask this: ask from outside");
 	for (size_t i = 0; i < COUNT_OF(resources); i++) {
 		if (strcmp(url, resources[i].path))
 			continue;

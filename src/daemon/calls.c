@@ -208,6 +208,17 @@ static int32_t express_name(struct request *request, bool remote)
 	return 0;
 }
 
+/* Does the question come from where plug was sent to? An acceptor that takes it says which listener it is. */
+static bool express_accepted(const struct request *request)
+{
+	uint64_t listener;
+
+	if (!request->plug->express || request->payload_length < sizeof(listener))
+		return request->plug->express;
+	memcpy(&listener, request->payload, sizeof(listener));
+	return listener == request->plug->express_listener;
+}
+
 static int32_t name_unknown(struct request *request, bool remote)
 {
 	struct berth_endpoint zero = { .port = 0 };
@@ -228,6 +239,8 @@ static int32_t get_name(struct request *request, bool remote)
 
 	if (!plug)
 		return name_unknown(request, remote);
+	if (request->message->flags & CHANNEL_PEER_ID && !express_accepted(request))
+		return -ENOTCONN;
 	if (plug->express)
 		return express_name(request, remote);
 	if (plug->role == &role_netlink) {

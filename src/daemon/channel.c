@@ -147,7 +147,11 @@ static int32_t hello(struct request *request)
 		return -EPROTO;
 	memcpy(&hello, request->payload, sizeof(hello));
 	hello.name[sizeof(hello.name) - 1] = hello.program[sizeof(hello.program) - 1] = 0;
-	int r = hello.version != CHANNEL_VERSION ? -EPROTONOSUPPORT : host_hello(channel, &hello, &host);
+	int r = hello.version != CHANNEL_VERSION ? -EPROTONOSUPPORT : 0;
+	if (!r && process_is_run(process_peer_pid(channel->watch.fd)))
+		r = -EACCES; /* a program of a network's, which may not have hosts of its own */
+	if (!r)
+		r = host_hello(channel, &hello, &host);
 	if (r < 0)
 		return r;
 	list_remove(&channel->node);

@@ -321,6 +321,7 @@ int daemon_main(const char *network, int ready_fd)
 	daemon->sweep_at = 256;
 	umask(077);
 	process_raise_descriptors();
+	process_harden();
 	int r = daemon_open(daemon);
 	if (!r) {
 		say_ready(ready_fd);

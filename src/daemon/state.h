@@ -73,7 +73,7 @@ struct host {
 	struct berth_stack *stack;
 	uint64_t join_id;
 	char program[64];
-	int32_t pid;
+	int32_t pid, carrier; /* carrier: the supervisor that connected to us last */
 	bool express, gateway;
 	bool leaving; /* its program is gone; what it said last is still under way */
 	berth_time started;

@@ -14,6 +14,7 @@
  */
 #include "daemon/journal.h"
 #include "daemon/state.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -419,6 +420,21 @@ int32_t stream_connect(struct request *request, const struct sockaddr *address, 
 	return r;
 }
 
+/*
+ * Only a supervisor connects sockets to us. A program can learn our name from
+ * /proc/net/unix, and could get one of its host's sockets connected by swapping
+ * descriptors while the kernel looks. Asked once for each supervisor, which
+ * outlives its host's sockets.
+ */
+static bool carried_by_supervisor(struct host *host, int end)
+{
+	pid_t pid = process_peer_pid(end);
+
+	if (pid && pid != host->carrier && !process_is_run(pid))
+		host->carrier = pid;
+	return pid && pid == host->carrier;
+}
+
 /* Whose socket is this that came to ".d"? NULL: nobody's that may. */
 static struct plug *plug_of_end(struct daemon *daemon, int end)
 {
@@ -430,7 +446,8 @@ static struct plug *plug_of_end(struct daemon *daemon, int end)
 	    name_read(daemon->key, &address, length, &name) < 0 || name.kind != NAME_SOCKET)
 		return NULL;
 	struct plug *plug = plug_find(daemon, name.id);
-	return plug && plug->role == &role_stream && plug->end < 0 ? plug : NULL;
+	return plug && plug->role == &role_stream && plug->end < 0 && carried_by_supervisor(plug->host, end) ? plug
+													     : NULL;
 }
 
 /*

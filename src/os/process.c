@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -88,4 +91,68 @@ int process_peer_is_us(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
 		return 0;
 	return peer.uid == geteuid() || peer.uid == 0;
+}
+
+pid_t process_peer_pid(int fd)
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? 0 : peer.pid;
+}
+
+void process_harden(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) /* its leak check debugs itself */
+	if (!getenv("BERTH_DEBUGGABLE"))
+		prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+/* What /proc says of a process. */
+struct status {
+	char name[32];
+	pid_t parent;
+	int filters; /* seccomp filters on it (5.9) */
+};
+
+static int status_read(pid_t pid, struct status *ret_status)
+{
+	char path[32], line[256];
+	FILE *file;
+
+	*ret_status = (struct status){ .parent = 0 };
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	else
+		snprintf(path, sizeof(path), "/proc/self/status");
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "Name: %31s", ret_status->name);
+		sscanf(line, "PPid: %d", &ret_status->parent);
+		if (sscanf(line, "Seccomp_filters: %d", &ret_status->filters) == 1)
+			break;
+	}
+	fclose(file);
+	return 0;
+}
+
+int process_is_run(pid_t pid)
+{
+	struct status own, status;
+
+	if (pid <= 0 || status_read(0, &own) < 0 || status_read(pid, &status) < 0)
+		return 1;
+	/* A filter is never got rid of; a supervisor, a subreaper, is always above those that it filters. */
+	if (status.filters <= own.filters)
+		return 0;
+	while (status.parent > 1) {
+		if (status_read(status.parent, &status) < 0)
+			return 1;
+		if (!strcmp(status.name, PROCESS_RUN_NAME))
+			return 1;
+	}
+	return 0;
 }

@@ -3,6 +3,8 @@
 #ifndef OS_PROCESS_H
 #define OS_PROCESS_H
 
+#include <sys/types.h>
+
 /*
  * Leave the caller's session, directory and terminal: a session of our own, "/"
  * as directory, /dev/null for 0, 1 and 2. Call in
@@ -20,5 +22,20 @@ int process_lock(const char *path);
 int process_listen(const char *path, int type);
 /* Is the process at the far end of the Unix socket fd ours, or root's? */
 int process_peer_is_us(int fd);
+/*
+ * Be closed to debuggers: other processes of the user can't read or write our
+ * memory or take our descriptors, ptrace(2), and there are no core files. With
+ * BERTH_DEBUGGABLE in the environment it does nothing.
+ */
+void process_harden(void);
+/* The name that a supervisor goes by in /proc/PID/comm, and that no program below it can take away. */
+#define PROCESS_RUN_NAME "berth-run"
+/*
+ * Does the process run below a supervisor, under its filter? Such a one may use
+ * the network, but not say how it is to be. Who can't be asked (gone) does.
+ */
+int process_is_run(pid_t pid);
+/* The process that connected the far end of the Unix socket fd; 0: not known. */
+pid_t process_peer_pid(int fd);
 
 #endif

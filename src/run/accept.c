@@ -56,16 +56,33 @@ static int take(int listener, int flags)
 	return fd;
 }
 
-/* Is what came from the daemon (or, express, from a supervisor of this user)? */
-static bool genuine(struct supervisor *supervisor, int fd, struct descriptor *descriptor)
+/*
+ * An express connection comes from another program's socket, by a supervisor of
+ * this user or by somebody who has read the names in /proc/net/unix: only the
+ * daemon knows whom it has sent to this listener.
+ */
+static bool sent_by_daemon(const struct call *call, const struct descriptor *descriptor)
+{
+	struct channel_message message = {
+		.type = CHANNEL_GETPEERNAME, .flags = CHANNEL_PEER_ID, .id = descriptor->id, .pid = call->tid
+	};
+	struct iovec listener = { (void *)&call->descriptor.id, sizeof(call->descriptor.id) };
+
+	return line_ask(call->supervisor, line_of(call->supervisor, message.id), &message, &listener, 1, NULL, 0) >= 0;
+}
+
+/* Is what came from the daemon, or an express connection that it knows of? */
+static bool genuine(struct call *call, int fd, struct descriptor *descriptor)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
 
-	if (!descriptor_identify(supervisor, fd, descriptor) || !descriptor->accepted)
+	if (!descriptor_identify(call->supervisor, fd, descriptor) || !descriptor->accepted)
 		return false;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) || peer.uid != supervisor->uid)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) ||
+	    peer.uid != call->supervisor->uid)
 		return false;
-	return descriptor->peer.kind == NAME_SOCKET || peer.pid == supervisor->daemon_pid;
+	return descriptor->peer.kind == NAME_SOCKET ? sent_by_daemon(call, descriptor)
+						    : peer.pid == call->supervisor->daemon_pid;
 }
 
 /* Under accept_lock. Returns the stashed connection or -EAGAIN. */
@@ -145,7 +162,7 @@ static int take_next(struct call *call, int flags, struct descriptor *descriptor
 	for (;;) {
 		if (fd < 0)
 			fd = take(call->descriptor.fd, flags);
-		if (fd < 0 || genuine(call->supervisor, fd, descriptor))
+		if (fd < 0 || genuine(call, fd, descriptor))
 			return fd;
 		bool mark = is_mark(fd);
 		close(fd);

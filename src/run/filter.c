@@ -76,6 +76,12 @@ static const uint32_t notified[] = {
 static const uint32_t refused[] = { SYS_io_uring_enter, SYS_io_uring_register };
 
 /*
+ * Ways to the real network that need no socket() here: another process' sockets,
+ * and a key that the kernel has somebody outside look up (dns_resolver).
+ */
+static const uint32_t forbidden[] = { SYS_pidfd_getfd, SYS_request_key };
+
+/*
  * Options at SOL_SOCKET that AF_UNIX answers otherwise than INET would, or that
  * our TCP must know of. All others are the kernel's: SO_RCVTIMEO SO_SNDTIMEO
  * SO_RCVLOWAT SO_ACCEPTCONN SO_TIMESTAMP* SO_PRIORITY SO_COOKIE SO_MARK …
@@ -140,12 +146,15 @@ size_t filter_build(struct sock_filter code[FILTER_MAX])
 		give_if(&builder, notified[i], SECCOMP_RET_USER_NOTIF);
 	for (size_t i = 0; i < COUNT_OF(refused); i++)
 		give_if(&builder, refused[i], FAIL(ENOSYS));
+	for (size_t i = 0; i < COUNT_OF(forbidden); i++)
+		give_if(&builder, forbidden[i], FAIL(EPERM));
 	build_socket_calls(&builder);
 	build_options(&builder, SYS_setsockopt);
 	build_options(&builder, SYS_getsockopt);
 	/* Interfaces: reached through any socket, AF_UNIX ones too. */
 	block_begin(&builder, SYS_ioctl);
 	load(&builder, ARGUMENT_LOW(1));
+	give_if(&builder, 0x400454ca, FAIL(EPERM));	   /* TUNSETIFF: an interface of the real kernel's */
 	give_if(&builder, 0x890b, SECCOMP_RET_USER_NOTIF); /* SIOCADDRT */
 	give_if(&builder, 0x890c, SECCOMP_RET_USER_NOTIF); /* SIOCDELRT */
 	give_if_between(&builder, 0x8910, 0x89ff, SECCOMP_RET_USER_NOTIF);

@@ -16,6 +16,7 @@
  */
 #include "run/start.h"
 
+#include "os/process.h"
 #include "run/filter.h"
 
 #include <fcntl.h>
@@ -38,9 +39,11 @@ static int supervisor_main(struct supervisor *supervisor, const struct inherited
 
 	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHAN);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_NAME, PROCESS_RUN_NAME);
 	if (getppid() != supervisor->front)
 		return EXIT_BERTH;
 	code = program_start(supervisor, inherited);
+	process_harden(); /* not before: the program's first process is to be looked into */
 	if (!code)
 		code = supervise(supervisor);
 	/* As in a container, what the program leaves behind ends with it. */
@@ -159,6 +162,7 @@ int run_program(const struct run_options *options)
 		if (pid == 0)
 			_exit(supervisor_main(supervisor, &inherited));
 		lines_close(supervisor);
+		process_harden();
 		if (pid > 0)
 			code = front_run(pid);
 		else

@@ -174,6 +174,10 @@ static void say_why(const struct supervisor *supervisor, int error)
 	case -EPROTONOSUPPORT:
 		say("network '%s' is run by another version of berth: end its programs first", network);
 		break;
+	case -EACCES:
+		say("can't run a program here: berth run inside berth run, start it from outside (see seccomp "
+		    "in berth doctor)");
+		break;
 	case -ENOSPC:
 		say("network '%s' has no address left", network);
 		break;

@@ -29,36 +29,34 @@ struct start {
 
 /* What the child tells before it becomes the program. */
 struct report {
-	enum { REPORT_LISTENER, REPORT_FILTER, REPORT_EXEC, REPORT_WORKDIR, REPORT_USER } kind;
-	int value; /* the listener's number, or an errno */
+	enum { REPORT_LISTENER, REPORT_FILTER, REPORT_EXEC, REPORT_WORKDIR, REPORT_USER, REPORT_STANDARD } kind;
+	int value; /* the listener's number, an errno, or a descriptor */
 };
 
-/* Does fd reach the network past the filter: a socket of another family than AF_UNIX, or a ring? */
-static bool must_close(int fd, const char *link)
-{
-	int domain = AF_UNIX;
-
-	if (strstr(link, "[io_uring]"))
-		return true;
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof(domain) }) == 0 && domain != AF_UNIX;
-}
-
-/* Close what was inherited and is not to be. Standard input, output and error stay what they are. */
-static void close_sockets(void)
+/*
+ * Close what was inherited and is not to be. Returns the number of one that
+ * can't just go away, because it is standard input, output or error, or -1.
+ */
+static int close_sockets(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
-	char link[64];
+	int standard = -1;
 
 	for (struct dirent *entry; directory && (entry = readdir(directory));) {
 		int fd = atoi(entry->d_name);
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name, link, sizeof(link) - 1);
 
-		link[length > 0 ? length : 0] = '\0';
-		if (fd > STDERR_FILENO && fd != dirfd(directory) && must_close(fd, link))
-			close(fd);
+		if (entry->d_name[0] == '.' || fd == dirfd(directory) || !descriptor_foreign(fd))
+			continue;
+		if (fd <= STDERR_FILENO) {
+			standard = fd;
+			continue;
+		}
+		say("descriptor %d is a socket of the real network: the program does not get it", fd);
+		close(fd);
 	}
 	if (directory)
 		closedir(directory);
+	return standard;
 }
 
 /* The kernel's filter lets write() through, whatever it says of the rest. */
@@ -124,11 +122,15 @@ static void become(const struct start *start, int reports, int go, pid_t parent)
 {
 	char *const *argv = start->options->argv;
 	char byte;
-	int listener, error;
+	int listener, error, standard;
 
 	become_user(start, reports, parent);
 	furnish(start->options, reports);
-	close_sockets();
+	standard = close_sockets();
+	if (standard >= 0) {
+		report_send(reports, REPORT_STANDARD, standard);
+		_exit(EXIT_BERTH);
+	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	listener = filter_install();
 	report_send(reports, listener < 0 ? REPORT_FILTER : REPORT_LISTENER, listener < 0 ? -listener : listener);
@@ -150,6 +152,15 @@ static int say_filter(int error)
 	else
 		say("can't run a program here: the kernel refuses a system call filter: %s (see seccomp in berth doctor)",
 		    strerror(error));
+	return EXIT_BERTH;
+}
+
+static int say_standard(int number)
+{
+	static const char *const names[] = { "standard input", "standard output", "standard error" };
+
+	say("can't run a program with a socket of the real network as %s: put a pipe between (cat | berth run … | cat)",
+	    names[number]);
 	return EXIT_BERTH;
 }
 
@@ -175,6 +186,8 @@ static int say_start(const struct supervisor *supervisor, const struct report *r
 
 	if (report->kind == REPORT_FILTER)
 		return say_filter(report->value);
+	if (report->kind == REPORT_STANDARD)
+		return say_standard(report->value);
 	if (report->kind == REPORT_WORKDIR)
 		say("can't run '%s' in '%s' (--workdir): %s", options->argv[0], options->workdir,
 		    strerror(report->value));

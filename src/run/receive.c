@@ -197,7 +197,7 @@ static int64_t may_wait(struct call *call, int64_t r, int flags)
 }
 
 /* Write back what recvmsg() changes, wherever the header is. Linux: ____sys_recvmsg(). */
-static int header_write(struct call *call, uint64_t at, const struct msghdr *header)
+int message_write(struct call *call, uint64_t at, const struct msghdr *header)
 {
 	if (header->msg_name &&
 	    memory_write(call, at + offsetof(struct msghdr, msg_namelen), &header->msg_namelen, sizeof(socklen_t)))
@@ -259,7 +259,7 @@ static int64_t attempt_recvmsg(struct call *call)
 	r = receive_one(call, &header, flags);
 	if (r < 0)
 		return may_wait(call, r, flags);
-	return header_write(call, call->args[1], &header) ? -EFAULT : r;
+	return message_write(call, call->args[1], &header) ? -EFAULT : r;
 }
 
 int64_t handle_recvmsg(struct call *call)
@@ -280,7 +280,7 @@ static int64_t receive_next(struct call *call, uint64_t at, int flags)
 	if (r < 0)
 		return r;
 	length = (uint32_t)r;
-	if (header_write(call, at, &header) ||
+	if (message_write(call, at, &header) ||
 	    memory_write(call, at + offsetof(struct mmsghdr, msg_len), &length, sizeof(length)))
 		return -EFAULT;
 	return 0;

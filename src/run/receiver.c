@@ -118,6 +118,9 @@ static int64_t run_handler(struct call *call, struct peers *peers)
 		if (call->number != SYS_socket && call->number != SYS_ioctl) {
 			int64_t r = descriptor_get(call, peers);
 
+			if (r == CALL_CONTINUE && call->descriptor.fd >= 0 &&
+			    (call->number == SYS_recvmsg || call->number == SYS_recvmmsg))
+				return handle_foreign_receive(call);
 			if (r)
 				return r;
 		} else if (call->number == SYS_ioctl) {

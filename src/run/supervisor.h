@@ -261,6 +261,8 @@ handler handle_socket, handle_bind, handle_listen, handle_connect, handle_accept
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id);
 /* Read a struct msghdr. Returns 0, -EFAULT or -EINVAL. */
 int message_read(struct call *call, uint64_t address, struct msghdr *ret_header);
+/* Write back what recvmsg() changes. */
+int message_write(struct call *call, uint64_t at, const struct msghdr *header);
 /* Ask about the call's socket. */
 int call_ask(struct call *call, struct channel_message *message, const void *payload, size_t length, void *reply,
 	     size_t room);
@@ -274,6 +276,12 @@ void connect_interrupted(struct call *call);
 /* Nobody waits any longer. */
 void connect_abandoned(struct call *call);
 unsigned connect_measure_filler(void);
+
+/* passing.c */
+/* Does fd, ours, reach the real network past the filter: a socket of another family than AF_UNIX, a ring, a tunnel? */
+bool descriptor_foreign(int fd);
+/* recvmsg() and recvmmsg() on a descriptor that is not one of ours. */
+handler handle_foreign_receive;
 
 /* family.c */
 int descendants_list(pid_t root, pid_t **ret_pids); /* count, or -ENOMEM */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Thousands of sockets, and programs killed at any moment: neither the daemon nor the supervisor keeps anything of them.
 . "$(dirname "$0")/lib.sh"
+export BERTH_DEBUGGABLE=1 # or nobody could look what they hold
 
 cat >sockets.py <<'END'
 import os, select, socket, threading

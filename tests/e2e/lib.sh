@@ -37,6 +37,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${keep_root:-}" ]; then
 	cp "$BERTH" "$stage/berth"
 	mkdir -p "$stage/tests"
 	cp -r "$lib_top/tests/e2e" "$stage/tests/e2e"
+	find "${BUILD:-$lib_top/build}/tests/e2e" -maxdepth 1 -type f -executable -exec cp {} "$stage/tests/e2e" \; 2>/dev/null
 	mkdir "$stage/home"
 	chown nobody "$stage/home"
 	trap 'kill -TERM "$child" 2>/dev/null' TERM INT HUP
@@ -171,15 +172,19 @@ await_port() { # HOST PORT [STATE]
 
 # What the test's network left on the machine, one thing a line: a directory, or
 # any process that was started from here (all have our XDG_RUNTIME_DIR in their
-# environment; this shell, which set it later, does not).
+# environment; this shell, which set it later, does not). Berth's own processes
+# let nobody look into their environment; their words name the network.
 leftovers() {
 	[ ! -e "$XDG_RUNTIME_DIR/berth/$NET" ] || echo "directory $XDG_RUNTIME_DIR/berth/$NET"
 	local environ pid
 	for environ in /proc/[0-9]*/environ; do
-		[ -O "$environ" ] || continue
-		grep -qsz "^XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR\$" "$environ" || continue
 		pid=${environ#/proc/}
 		pid=${pid%/environ}
+		if [ -O "$environ" ]; then
+			grep -qsz "^XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR\$" "$environ" || continue
+		else
+			grep -qszx -e "$NET" "/proc/$pid/cmdline" || continue
+		fi
 		echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
 	done
 }

@@ -81,6 +81,13 @@ TEST(filter, only_unix_sockets_are_native)
 	CHECK_EQ(verdict(SYS_socketpair, AF_PACKET, 1, 0, 0), FAILS(EAFNOSUPPORT));
 }
 
+TEST(filter, other_ways_to_real_sockets_are_closed)
+{
+	CHECK_EQ(verdict(SYS_pidfd_getfd, 3, 3, 0, 0), FAILS(EPERM));
+	CHECK_EQ(verdict(SYS_request_key, 0, 0, 0, 0), FAILS(EPERM));
+	CHECK_EQ(verdict(SYS_ioctl, 3, 0x400454ca, 0, 0), FAILS(EPERM)); /* TUNSETIFF */
+}
+
 TEST(filter, data_path_is_native)
 {
 	static const int calls[] = { SYS_read,	 SYS_write, SYS_readv,	    SYS_writev, SYS_sendfile,

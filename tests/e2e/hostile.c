@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A program that means harm, run by hostile.t inside berth run: each attack
+ * tries to reach the real network, or to harm the supervisor, the daemon or
+ * another host, and says "held" or what it got.
+ *
+ *	hostile ATTACK [ARGUMENT…]
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define X32_BIT 0x40000000
+#define REAL "198.51.100.7" /* RFC 5737: reached by the real kernel's default route */
+
+static unsigned got; /* what an attack should not have got */
+
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
+{
+	va_list arguments;
+
+	got++;
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+static uint64_t dice_state = 88172645463325252u;
+
+static uint64_t dice(void)
+{
+	dice_state ^= dice_state << 13;
+	dice_state ^= dice_state >> 7;
+	return dice_state ^= dice_state << 17;
+}
+
+/* Is fd an AF_UNIX socket in truth? SO_DOMAIN is Berth's to answer, /proc/net/unix the kernel's. */
+static int is_unix(int fd)
+{
+	char line[512], wanted[32];
+	struct stat status;
+	int found = 0;
+	FILE *file = fopen("/proc/net/unix", "re");
+
+	if (fstat(fd, &status) < 0 || !file)
+		return 0;
+	snprintf(wanted, sizeof(wanted), " %llu", (unsigned long long)status.st_ino);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, wanted) != NULL;
+	fclose(file);
+	return found;
+}
+
+/* Whatever socket() gives is no socket of the real network's. */
+static void attack_families(char **arguments)
+{
+	static const int protocols[] = { 0, 1, 2, 6, 17, 41, 58, 132, 136, 255, 262, 0x0300, 768 };
+
+	for (int family = 0; family < 64; family++)
+		for (int type = 0; type < 16; type++)
+			for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+				/* The kernel takes an int: what is above is to change nothing. */
+				uint64_t above = dice() << 32;
+				int fd = (int)syscall(SYS_socket, above | (unsigned)family, above | (unsigned)type,
+						      above | (unsigned)protocols[i]);
+				int pair[2];
+
+				if (fd >= 0 && !is_unix(fd))
+					complain("socket(%d, %d, %d) is real", family, type, protocols[i]);
+				if (fd >= 0)
+					close(fd);
+				if (syscall(SYS_socketpair, above | (unsigned)family, above | (unsigned)type,
+					    above | (unsigned)protocols[i], pair) < 0)
+					continue;
+				if (family != AF_UNIX)
+					complain("socketpair(%d, %d, %d) works", family, type, protocols[i]);
+				close(pair[0]);
+				close(pair[1]);
+			}
+}
+
+/* Ask netlink to change something; its answer is the error. */
+static int netlink_change(uint16_t type, uint16_t flags)
+{
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg route;
+		uint8_t rest[64];
+	} request = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+				.nlmsg_type = type,
+				.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags) },
+		      .route = { .rtm_family = AF_INET } };
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+	} answer = { .error.error = 1 };
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0)
+		return -errno;
+	if (send(fd, &request, request.head.nlmsg_len, 0) < 0 || poll(&ready, 1, 5000) != 1 ||
+	    recv(fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer) || answer.head.nlmsg_type != NLMSG_ERROR)
+		answer.error.error = 2;
+	close(fd);
+	return answer.error.error;
+}
+
+static void attack_netlink(char **arguments)
+{
+	static const uint16_t types[] = { RTM_NEWLINK,	RTM_DELLINK,  RTM_SETLINK, RTM_NEWADDR,	 RTM_DELADDR,
+					  RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWRULE, RTM_NEWQDISC, RTM_NEWNEIGH };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		int r = netlink_change(types[i], NLM_F_CREATE);
+
+		if (r >= 0)
+			complain("netlink message %u: %d", types[i], r);
+	}
+	for (int protocol = 1; protocol < 32; protocol++) {
+		int fd = socket(AF_NETLINK, SOCK_RAW, protocol);
+
+		if (fd >= 0 && !is_unix(fd))
+			complain("netlink protocol %d is real", protocol);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+/* Calls of other tables, and ways round socket(). */
+static void attack_calls(char **arguments)
+{
+	static const int rings[] = { 425, 426, 427 }; /* io_uring_* */
+	struct ifreq interface = { .ifr_flags = 0x0001 /* IFF_TUN */ };
+	int tunnel = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
+		if (syscall(rings[i], 8, NULL, 0, 0, 0, 0) >= 0 || errno != ENOSYS)
+			complain("io_uring call %d: %s", rings[i], strerror(errno));
+#if defined(__x86_64__)
+	for (long number = 0; number < 548; number++)
+		if ((number < 54 || number > 59) && syscall(X32_BIT | number, 2, 2, 0, 0, 0, 0) >= 0)
+			complain("x32 call %ld works", number);
+	static const int numbers[] = { 102, 359, 360, 361, 362, 363, 364, 369, 370, 373, 337, 425 };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		long r = numbers[i];
+
+		__asm__ volatile("int $0x80" : "+a"(r) : "b"(2), "c"(2), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+		if (r != -ENOSYS)
+			complain("32-bit call %d: %ld", numbers[i], r);
+	}
+#endif
+	if (tunnel >= 0 && ioctl(tunnel, 0x400454ca /* TUNSETIFF */, &interface) == 0)
+		complain("a tunnel can be made");
+	if (syscall(SYS_request_key, "dns_resolver", "berth.invalid", "", 0) >= 0 || errno != EPERM)
+		complain("request_key(): %s", strerror(errno));
+}
+
+/* A look into, and a hand on, the process that answers for us. */
+static void attack_process(pid_t pid, const char *what)
+{
+	char path[64], target[64], byte = 0;
+	struct iovec local = { &byte, 1 }, remote = { (void *)0x400000, 1 };
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), fd;
+
+	if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0 || ptrace(PTRACE_ATTACH, pid, 0, 0) == 0)
+		complain("%s can be traced", what);
+	if (errno != EPERM)
+		complain("tracing %s: %s", what, strerror(errno));
+	if ((process_vm_writev(pid, &local, 1, &remote, 1, 0) >= 0 || errno != EPERM))
+		complain("writing to %s: %s", what, strerror(errno));
+	for (int i = 0; i < 64 && pidfd >= 0; i++)
+		if (syscall(SYS_pidfd_getfd, pidfd, i, 0) >= 0)
+			complain("descriptor %d of %s can be taken", i, what);
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		complain("the memory of %s can be opened", what);
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", pid);
+	if (readlink(path, target, sizeof(target)) >= 0)
+		complain("descriptors of %s can be seen", what);
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+static void attack_processes(char **arguments)
+{
+	attack_process(getppid(), "the supervisor");
+	for (; *arguments; arguments++)
+		attack_process(atoi(*arguments), "the daemon or front");
+}
+
+/*
+ * A tracer that changes the system call's number or arguments at its entry: the
+ * filter looks at what there is afterwards.
+ */
+static void attack_tracer(char **arguments)
+{
+#if defined(__x86_64__)
+	pid_t child = fork();
+	bool poked = false;
+	int status;
+
+	if (child == 0) {
+		int fd;
+
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		fd = (int)syscall(SYS_getppid); /* becomes socket(AF_INET, SOCK_DGRAM, 0) */
+		_exit(fd >= 0 && fd < 64 && is_unix(fd) ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	while (WIFSTOPPED(status)) {
+		if (!poked && ptrace(PTRACE_PEEKUSER, child, 8 * 15 /* orig_rax */, 0) == SYS_getppid) {
+			ptrace(PTRACE_POKEUSER, child, 8 * 15, SYS_socket);
+			ptrace(PTRACE_POKEUSER, child, 8 * 14 /* rdi */, AF_INET);
+			ptrace(PTRACE_POKEUSER, child, 8 * 13 /* rsi */, SOCK_DGRAM);
+			ptrace(PTRACE_POKEUSER, child, 8 * 12 /* rdx */, 0);
+			poked = true;
+		}
+		ptrace(poked ? PTRACE_CONT : PTRACE_SYSCALL, child, 0, 0);
+		waitpid(child, &status, 0);
+	}
+	if (!poked || !WIFEXITED(status) || WEXITSTATUS(status))
+		complain("the traced child ended with %x: it had a real socket, or none", status);
+#endif
+}
+
+/* Every abstract name of the machine's that is Berth's, and the control sockets of its networks. */
+static int try_name(const struct sockaddr_un *address, socklen_t length, int type, const char *forged)
+{
+	int fd = socket(AF_UNIX, type, 0), r = -1;
+	struct sockaddr_un own = { .sun_family = AF_UNIX };
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	char bytes[300];
+
+	memset(bytes, 1, sizeof(bytes));
+	if (forged) {
+		memcpy(own.sun_path + 1, forged, strlen(forged));
+		if (bind(fd, (struct sockaddr *)&own,
+			 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(forged))))
+			goto end;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (connect(fd, (const struct sockaddr *)address, length) == 0) {
+		send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+		/* An answer, or that it stays open, is too much. Closing is all that is fine. */
+		r = poll(&ready, 1, 3000) == 1 ? (int)recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) : 1;
+	}
+end:
+	close(fd);
+	return r;
+}
+
+static void attack_names(char **arguments)
+{
+	FILE *file = fopen("/proc/net/unix", "re");
+	char line[512], names[256][128];
+	size_t count = 0;
+
+	while (file && count < 256 && fgets(line, sizeof(line), file)) {
+		char *name = strstr(line, " @berth.");
+
+		if (name && sscanf(name, " @%127s", names[count]) == 1)
+			count++;
+	}
+	if (!count)
+		complain("there are no names to attack");
+	for (size_t i = 0; i < count; i++) {
+		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(names[i]));
+		char forged[128];
+
+		memcpy(address.sun_path + 1, names[i], strlen(names[i]));
+		if (try_name(&address, length, SOCK_STREAM, NULL) > 0)
+			complain("%s answers", names[i]);
+		if (try_name(&address, length, SOCK_SEQPACKET, NULL) > 0)
+			complain("%s answers packets", names[i]);
+		/* With a name as the program's own sockets have: the network's key is in every name. */
+		snprintf(forged, sizeof(forged), "%.38s.s%016llx.020106", names[i], (unsigned long long)(dice() >> 1));
+		if (try_name(&address, length, SOCK_STREAM, forged) > 0)
+			complain("%s answers a forged name", names[i]);
+	}
+	if (file)
+		fclose(file);
+	for (; *arguments; arguments++) {
+		struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+		snprintf(address.sun_path, sizeof(address.sun_path), "%s", *arguments);
+		if (try_name(&address, sizeof(address), SOCK_SEQPACKET, NULL) > 0)
+			complain("%s answers", *arguments);
+	}
+}
+
+/* A socket of the real network, passed by somebody outside. */
+static void attack_outside(char **arguments)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char byte[8];
+	struct iovec part = { byte, sizeof(byte) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+	};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", arguments[0]);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		complain("nobody passes anything: %s", strerror(errno));
+		return;
+	}
+	/* Three messages: a pipe, which is fine; a UDP socket, which is not; a pipe again. */
+	for (int i = 0; i < 3; i++) {
+		ssize_t n;
+
+		message.msg_controllen = sizeof(control.bytes);
+		n = recvmsg(fd, &message, 0);
+		if (n != 1)
+			complain("message %d: %zd bytes", i, n);
+		if (i == 1 && (message.msg_controllen || !(message.msg_flags & MSG_CTRUNC)))
+			complain("a socket was let in");
+		if (i != 1 && (!CMSG_FIRSTHDR(&message) || CMSG_FIRSTHDR(&message)->cmsg_type != SCM_RIGHTS))
+			complain("a pipe was not let in");
+		send(fd, "x", 1, 0);
+	}
+}
+
+/* Arguments that change while they are read. */
+static struct {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+		uint8_t bytes[128];
+	} address;
+	struct msghdr message;
+	struct mmsghdr batch[4];
+	struct iovec parts[8];
+	uint8_t data[4096];
+	socklen_t length;
+	int value;
+	int fds[16];
+} shared;
+static atomic_int racing = 1;
+
+static void *race_changes(void *unused)
+{
+	struct sockaddr_in inside = { .sin_family = AF_INET, .sin_port = htons(80) };
+	struct sockaddr_in outside = { .sin_family = AF_INET, .sin_port = htons(53) };
+
+	inside.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	inet_pton(AF_INET, REAL, &outside.sin_addr);
+	while (racing) {
+		memcpy(&shared.address, dice() & 1 ? &inside : &outside, sizeof(inside));
+		shared.address.any.sa_family = (sa_family_t)(dice() & 7 ? AF_INET : dice() % 40);
+		shared.length = (socklen_t)(dice() & 3 ? sizeof(inside) : dice());
+		shared.message.msg_namelen = (socklen_t)(dice() & 3 ? sizeof(inside) : dice());
+		shared.message.msg_iovlen = dice() & 3 ? 1 + dice() % 8 : dice();
+		shared.message.msg_controllen = dice() & 3 ? 0 : dice();
+		shared.message.msg_control = dice() & 1 ? NULL : (void *)(uintptr_t)dice();
+		shared.parts[dice() % 8].iov_len = dice() & 3 ? dice() % 4096 : dice();
+		shared.batch[dice() % 4].msg_hdr = shared.message;
+		shared.value = (int)dice();
+	}
+	return unused;
+}
+
+static void *race_descriptors(void *unused)
+{
+	while (racing) {
+		size_t a = dice() % 16, b = dice() % 16;
+
+		switch (dice() % 5) {
+		case 0:
+			dup2(shared.fds[a], shared.fds[b]);
+			break;
+		case 1:
+			close(shared.fds[a]);
+			shared.fds[a] =
+				socket(dice() & 1 ? AF_INET : AF_UNIX, dice() & 1 ? SOCK_STREAM : SOCK_DGRAM, 0);
+			break;
+		case 2:
+			close(shared.fds[a]);
+			shared.fds[a] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+			break;
+		default:
+			fcntl(shared.fds[a], F_SETFL, O_NONBLOCK);
+			break;
+		}
+	}
+	return unused;
+}
+
+static void race_once(int fd)
+{
+	switch (dice() % 14) {
+	case 0:
+		connect(fd, &shared.address.any, sizeof(struct sockaddr_in));
+		break;
+	case 1:
+		bind(fd, &shared.address.any, shared.length);
+		break;
+	case 2:
+	case 3:
+		sendto(fd, shared.data, dice() % 4096, MSG_DONTWAIT | MSG_NOSIGNAL, &shared.address.any,
+		       sizeof(struct sockaddr_in));
+		break;
+	case 4:
+	case 5:
+		sendmsg(fd, &shared.message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		break;
+	case 6:
+		sendmmsg(fd, shared.batch, 4, MSG_DONTWAIT | MSG_NOSIGNAL);
+		break;
+	case 7:
+		recvmsg(fd, &shared.message, MSG_DONTWAIT);
+		break;
+	case 8:
+		recvmmsg(fd, shared.batch, 4, MSG_DONTWAIT, NULL);
+		break;
+	case 9:
+		recvfrom(fd, shared.data, sizeof(shared.data), MSG_DONTWAIT, &shared.address.any, &shared.length);
+		break;
+	case 10:
+		getsockname(fd, &shared.address.any, &shared.length);
+		break;
+	case 11:
+		setsockopt(fd, (int)(dice() % 42), (int)(dice() % 64), &shared.value, shared.length % 64);
+		break;
+	case 12:
+		getsockopt(fd, (int)(dice() % 42), (int)(dice() % 64), shared.data, &shared.length);
+		break;
+	default:
+		send(fd, shared.data, dice() % 4096, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
+static void attack_racing(char **arguments)
+{
+	int rounds = atoi(arguments[0]);
+	pthread_t threads[3];
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < 8; i++)
+		shared.parts[i] = (struct iovec){ shared.data, 100 };
+	shared.message = (struct msghdr){
+		.msg_name = &shared.address, .msg_namelen = 16, .msg_iov = shared.parts, .msg_iovlen = 1
+	};
+	for (size_t i = 0; i < 16; i++)
+		shared.fds[i] = socket(AF_INET, i & 1 ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK, 0);
+	pthread_create(&threads[0], NULL, race_changes, NULL);
+	pthread_create(&threads[1], NULL, race_changes, NULL);
+	pthread_create(&threads[2], NULL, race_descriptors, NULL);
+	alarm(60); /* a blocking call may have met a blocking socket; its death ends this well enough */
+	signal(SIGALRM, SIG_DFL);
+	for (int i = 0; i < rounds; i++)
+		race_once(shared.fds[dice() % 16]);
+	racing = 0;
+}
+
+/* Any of our calls with any arguments, above all such as point nowhere and lengths without end. */
+static uint64_t any_argument(void)
+{
+	static uint8_t page[65536];
+
+	switch (dice() % 10) {
+	case 0:
+		return 0;
+	case 1:
+		return UINT64_C(1) << 63;
+	case 2:
+		return UINT64_MAX - dice() % 4096;
+	case 3:
+		return UINT64_C(0x7fffffffffff) - dice() % 64;
+	case 4:
+		return dice();
+	case 5:
+	case 6:
+		return (uintptr_t)page + dice() % 60000;
+	case 7:
+		return UINT32_MAX - dice() % 3;
+	default:
+		return dice() % 64;
+	}
+}
+
+static void nowhere_round(unsigned seed)
+{
+	static const int numbers[] = { SYS_socket,     SYS_bind,	SYS_listen,	 SYS_connect,  SYS_accept,
+				       SYS_accept4,    SYS_getsockname, SYS_getpeername, SYS_shutdown, SYS_sendmsg,
+				       SYS_recvmsg,    SYS_sendmmsg,	SYS_recvmmsg,	 SYS_sendto,   SYS_recvfrom,
+				       SYS_setsockopt, SYS_getsockopt,	SYS_ioctl };
+	static const uint32_t requests[] = { 0x8912, 0x8913, 0x8915, 0x8933, 0x8927, 0x8910,
+					     0x890b, 0x8946, 0x8b01, 0x541b, 0x5411 };
+
+	dice_state = 0x9e3779b97f4a7c15u * (seed + 1);
+	alarm(5);
+	for (int i = 3; i < 12; i++)
+		socket(i & 1 ? AF_INET : AF_INET6, i & 2 ? SOCK_DGRAM | SOCK_NONBLOCK : SOCK_STREAM | SOCK_NONBLOCK, 0);
+	for (int i = 0; i < 400; i++) {
+		int number = numbers[dice() % (sizeof(numbers) / sizeof(numbers[0]))];
+		uint64_t first = dice() % 8 ? 3 + dice() % 9 : any_argument();
+		uint64_t second = any_argument();
+
+		if (number == SYS_ioctl)
+			second = requests[dice() % (sizeof(requests) / sizeof(requests[0]))];
+		syscall(number, first, second, any_argument(), any_argument(), any_argument(), any_argument());
+	}
+	_exit(0);
+}
+
+static void attack_nowhere(char **arguments)
+{
+	unsigned rounds = (unsigned)atoi(arguments[0]);
+
+	for (unsigned round = 0; round < rounds; round++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			close(0), close(1), close(2);
+			nowhere_round(round);
+		}
+		waitpid(child, NULL, 0); /* how it dies is its own affair */
+	}
+}
+
+/* As many sockets as there can be, again and again, and none of them closed politely. */
+static void attack_exhaust(char **arguments)
+{
+	for (int round = 0; round < 3; round++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			struct sockaddr_in any = { .sin_family = AF_INET };
+
+			for (int i = 0; i < 900; i++) {
+				int fd = socket(AF_INET, (i & 1 ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0);
+
+				any.sin_port = 0;
+				bind(fd, (struct sockaddr *)&any, sizeof(any));
+				if (!(i & 1))
+					listen(fd, 5);
+			}
+			kill(getpid(), SIGKILL);
+		}
+		waitpid(child, NULL, 0);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*run)(char **arguments);
+} attacks[] = {
+	{ "families", attack_families },   { "netlink", attack_netlink }, { "calls", attack_calls },
+	{ "processes", attack_processes }, { "tracer", attack_tracer },	  { "names", attack_names },
+	{ "outside", attack_outside },	   { "racing", attack_racing },	  { "nowhere", attack_nowhere },
+	{ "exhaust", attack_exhaust },
+};
+
+int main(int count, char **arguments)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; count > 1 && i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+		if (strcmp(arguments[1], attacks[i].name))
+			continue;
+		attacks[i].run(arguments + 2);
+		if (!got)
+			puts("held");
+		return got != 0;
+	}
+	fprintf(stderr, "usage: hostile ATTACK [ARGUMENT...]\n");
+	return 2;
+}

@@ -93,6 +93,7 @@ struct berth_protocol {
 	int (*connect)(struct berth_socket *socket, const struct berth_endpoint *remote);
 	int (*disconnect)(struct berth_socket *socket);
 	ssize_t (*send)(struct berth_socket *socket, struct berth_message *message);
+	/* MSG_EOR in what comes back ends a MSG_WAITALL early, also for streams. */
 	ssize_t (*receive)(struct berth_socket *socket, struct berth_message *message);
 	/* recvmsg(MSG_ERRQUEUE), which never waits: -EAGAIN when there is nothing. NULL: there never is. */
 	ssize_t (*receive_error)(struct berth_socket *socket, struct berth_message *message);
@@ -102,6 +103,8 @@ struct berth_protocol {
 	int (*getsockopt)(struct berth_socket *socket, int option, void *value, socklen_t *length);
 	/* BERTH_POLL* as of now. */
 	unsigned (*readiness)(struct berth_socket *socket);
+	/* 1: what is read next is urgent data, or comes right behind it; else 0. NULL: -ENOTTY. */
+	int (*at_mark)(struct berth_socket *socket);
 
 	/* A packet of this protocol; data is at the transport header. Takes ownership. */
 	void (*input)(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info);

@@ -102,13 +102,18 @@ BERTH_EXPORT int berth_accept(struct berth_stack *stack, int fd, struct sockaddr
  */
 BERTH_EXPORT int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length);
 
-/* Flags: MSG_DONTWAIT MSG_MORE MSG_NOSIGNAL MSG_CONFIRM. Errors as in POSIX: send(), Linux: send(2). */
+/* Flags: MSG_DONTWAIT MSG_MORE MSG_NOSIGNAL MSG_CONFIRM MSG_OOB (TCP: the last byte is urgent). Errors as in POSIX: send(), Linux: send(2). */
 BERTH_EXPORT ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags);
 BERTH_EXPORT ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
 				  const struct sockaddr *address, socklen_t length);
 BERTH_EXPORT ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *message, int flags);
 /*
- * Flags: MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL. 0 is end of stream. POSIX: recv().
+ * Flags: MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL MSG_OOB. 0 is end of stream. POSIX: recv().
+ *
+ * MSG_OOB reads TCP's urgent byte, which BERTH_POLLPRI tells of, and never
+ * waits: EINVAL if there is none, or SO_OOBINLINE leaves it in the stream;
+ * EAGAIN if only word of it came. Other reads stop before it. tcp(7), RFC 6093.
+ *
  * berth_recvmsg() with MSG_ERRQUEUE reads the errors that IP_RECVERR and
  * IPV6_RECVERR collect for UDP, ping and raw sockets: struct sock_extended_err
  * (<linux/errqueue.h>) and who complained in a control message, the payload
@@ -118,6 +123,11 @@ BERTH_EXPORT ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, 
 BERTH_EXPORT ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags,
 				    struct sockaddr *address, socklen_t *length);
 BERTH_EXPORT ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message, int flags);
+/*
+ * 1 when the byte to be read next is the urgent one, or would be if it had not
+ * been read already; else 0. Errors: EBADF, ENOTTY (not TCP). POSIX: sockatmark().
+ */
+BERTH_EXPORT int berth_sockatmark(struct berth_stack *stack, int fd);
 
 /* how: SHUT_RD, SHUT_WR, SHUT_RDWR. Errors: EBADF, ENOTCONN, EINVAL. */
 BERTH_EXPORT int berth_shutdown(struct berth_stack *stack, int fd, int how);

@@ -145,21 +145,3 @@ TEST(push, stands_in_the_last_segment_of_what_was_queued)
 	sends(". 2501:2701(200) ack 1");
 	dialogue_end();
 }
-
-/* RFC 6093: applications may take urgent data as any other; here all do. */
-TEST(urgent, data_stays_in_the_stream)
-{
-	struct raw raw = { .flags = WIRE_TCP_ACK, .seq = 1, .ack = 1, .length = 10, .urgent = 5 };
-
-	dialogue_begin(NULL);
-	int fd = given_accepted("win 65535 <mss 1000>");
-
-	raw_arrives(&raw); /* without URG the pointer means nothing */
-	sends(". 1:1(0) ack 11");
-	raw.seq = 11;
-	raw.flags |= WIRE_TCP_URG;
-	raw_arrives(&raw);
-	sends(". 1:1(0) ack 21");
-	CHECK_EQ(read_bytes(fd, 100), 20);
-	dialogue_end();
-}

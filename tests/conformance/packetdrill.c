@@ -298,6 +298,9 @@ static int queue_length(int fd, unsigned long request, int *ret_bytes)
 		return -1;
 	}
 	switch (request) {
+	case SIOCATMARK:
+		*ret_bytes = berth_sockatmark(plugin.stack, socket_of(fd));
+		return *ret_bytes < 0 ? -1 : 0;
 	case FIONREAD:
 		*ret_bytes = (int)info.receive_queue;
 		return 0;

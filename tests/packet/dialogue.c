@@ -154,6 +154,8 @@ static struct line parse(const char *text)
 		line.has_window = true;
 		line.tcp.window = (uint16_t)atoi(at + 4);
 	}
+	if ((at = strstr(text, "urg ")))
+		line.tcp.urgent = (uint16_t)atoi(at + 4);
 	line.traffic_class = strstr(text, " CE") ? 3 : strstr(text, " ECT") ? 2 : 0;
 	if ((at = strchr(text, '<')))
 		parse_options(at, &line);
@@ -163,15 +165,16 @@ static struct line parse(const char *text)
 static const char *format(const struct line *line, char *text, size_t size)
 {
 	const struct wire_tcp *tcp = &line->tcp;
-	int n = snprintf(text, size, "%s%s%s%s%s%s %u:%u(%u)%s", tcp->flags & WIRE_TCP_SYN ? "S" : "",
+	int n = snprintf(text, size, "%s%s%s%s%s%s%s %u:%u(%u)%s", tcp->flags & WIRE_TCP_SYN ? "S" : "",
 			 tcp->flags & WIRE_TCP_FIN ? "F" : "", tcp->flags & WIRE_TCP_RST ? "R" : "",
 			 tcp->flags & WIRE_TCP_ACK ? "." : "", tcp->flags & WIRE_TCP_ECE ? "E" : "",
-			 tcp->flags & WIRE_TCP_CWR ? "C" : "", tcp->seq, tcp->seq + line->length, line->length,
+			 tcp->flags & WIRE_TCP_CWR ? "C" : "", tcp->flags & WIRE_TCP_URG ? "U" : "", tcp->seq,
+			 tcp->seq + line->length, line->length,
 			 line->traffic_class ? line->traffic_class == 3 ? " CE" : " ECT" : "");
 
 	if (tcp->flags & WIRE_TCP_ACK)
 		n += snprintf(text + n, size - (size_t)n, " ack %u", tcp->ack);
-	n += snprintf(text + n, size - (size_t)n, " win %u <", tcp->window);
+	n += snprintf(text + n, size - (size_t)n, " win %u urg %u <", tcp->window, tcp->urgent);
 	if (tcp->has_mss)
 		n += snprintf(text + n, size - (size_t)n, "mss %u ", tcp->mss);
 	if (tcp->has_scale)
@@ -274,7 +277,7 @@ static bool equal(const struct line *sent, const struct line *expected)
 	if (sent->traffic_class != expected->traffic_class)
 		return false;
 	if ((a->flags & ~WIRE_TCP_PSH) != (b->flags & ~WIRE_TCP_PSH) || a->seq != b->seq ||
-	    sent->length != expected->length || (b->flags & WIRE_TCP_ACK && a->ack != b->ack))
+	    sent->length != expected->length || (b->flags & WIRE_TCP_ACK && a->ack != b->ack) || a->urgent != b->urgent)
 		return false;
 	if (expected->has_window && a->window != b->window)
 		return false;

@@ -3,7 +3,7 @@
  * Scripted packet dialogues: one stack at 10.0.0.1, and a peer at 10.0.0.2 that
  * is the script. Time is virtual. A segment is written as in packetdrill:
  *
- *	flags begin:end(length) [ECT | CE] [ack N] [win N] [<option, …>]
+ *	flags begin:end(length) [ECT | CE] [ack N] [win N] [urg N] [<option, …>]
  *
  * Flags are of S F R P U, "." for ACK, E for ECE and C for CWR. Sequence numbers count from the
  * sender's ISN, so a SYN is 0:0(0) and the first byte of data is 1. Options:

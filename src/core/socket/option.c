@@ -97,6 +97,8 @@ static int plain_set(struct berth_socket *socket, const struct plain_option *pla
 	socket->claim.reuse_port = socket->options.reuse_port;
 	if (plain->level == SOL_SOCKET && plain->option == SO_KEEPALIVE && socket->protocol == &tcp_protocol)
 		tcp_keepalive_changed(socket); /* its timer */
+	if (plain->level == SOL_SOCKET && plain->option == SO_OOBINLINE)
+		berth_socket_notify(socket); /* the urgent byte may be data now */
 	return 0;
 }
 

@@ -161,6 +161,8 @@ static ssize_t receive_some(struct berth_socket *socket, struct berth_message *m
 		int flags = message->flags, waited;
 
 		r = socket->protocol->receive(socket, message);
+		if (flags & MSG_OOB)
+			return r; /* Linux: urgent data is there or it is not */
 		if ((r == -EAGAIN || r == 0 || r == -ENOTCONN) && socket->error)
 			return socket_take_error(socket);
 		if (r != -EAGAIN || flags & MSG_DONTWAIT || !socket_open(socket))
@@ -192,7 +194,7 @@ static ssize_t receive_all(struct berth_socket *socket, struct berth_message *me
 		done += (size_t)r;
 		if (wants_all(socket, flags))
 			parts_advance(message, (size_t)r);
-	} while (socket_open(socket) && wants_all(socket, flags) && done < total);
+	} while (socket_open(socket) && wants_all(socket, flags) && done < total && !(message->flags & MSG_EOR));
 	socket_settle(socket);
 	return done || r >= 0 ? (ssize_t)done : r;
 }
@@ -218,8 +220,8 @@ static ssize_t socket_receive(struct berth_socket *socket, struct msghdr *to, in
 	}
 	if (r < 0)
 		return r;
-	to->msg_flags = message.flags &
-			(streams(socket) ? MSG_CTRUNC | MSG_OOB : MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE);
+	to->msg_flags = message.flags & (streams(socket) ? MSG_TRUNC | MSG_CTRUNC | MSG_OOB
+							 : MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE);
 	to->msg_controllen = to->msg_control ? message.control_length : 0;
 	if (streams(socket))
 		to->msg_namelen = 0;
@@ -255,4 +257,13 @@ ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t si
 ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags)
 {
 	return berth_recvfrom(stack, fd, bytes, size, flags, NULL, NULL);
+}
+
+int berth_sockatmark(struct berth_stack *stack, int fd)
+{
+	struct berth_socket *socket = socket_get(stack, fd);
+
+	if (!socket)
+		return (int)answer(-EBADF);
+	return (int)answer(socket->protocol->at_mark ? socket->protocol->at_mark(socket) : -ENOTTY);
 }

@@ -80,6 +80,8 @@ bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 	conn->counters.bytes_acked += acked - fin;
 	conn->snd_una = segment->ack;
 	conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una);
+	if (conn->urgent_out && seq_ge(conn->snd_una, conn->urgent_end))
+		conn->urgent_out = false;
 	conn->first_sent = tcp_stack_of(conn)->now;
 	conn->timeouts = 0;
 	conn->soft_error = 0;

@@ -2,8 +2,7 @@
 /*
  * SEGMENT ARRIVES for a conversation, RFC 9293 §3.10.7.4: one function for
  * each step, in the order of the RFC. A step returns false when the segment
- * ends there. The third step (security) and the sixth (urgent pointer; data is
- * taken as any other, RFC 6093) have nothing to do.
+ * ends there. The third step (security) has nothing to do.
  */
 #include "core/tcp/tcp.h"
 
@@ -179,7 +178,8 @@ static bool note_timestamp(struct tcp_conn *conn, struct tcp_segment *segment)
 }
 
 static tcp_step *const steps[] = {
-	check_sequence, check_reset, check_syn, tcp_take_ack, note_timestamp, tcp_take_text, tcp_take_fin,
+	check_sequence, check_reset,	 check_syn,	tcp_take_ack,
+	note_timestamp, tcp_take_urgent, tcp_take_text, tcp_take_fin,
 };
 
 /*

@@ -52,8 +52,6 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 
 	if (conn->write_shutdown || conn->state == TCP_CLOSED || conn->state == TCP_LISTEN)
 		return -EPIPE;
-	if (message->flags & MSG_OOB)
-		return -EOPNOTSUPP; /* Differs: urgent data is not sent */
 	if (conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RECEIVED)
 		return -EAGAIN;
 	if (!total)
@@ -64,6 +62,8 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 	tcp_enter(conn);
 	taken = sendq_append(&conn->sendq, socket->stack->packets, message, 0, MIN(total, space));
 	conn->more = message->flags & MSG_MORE;
+	if (message->flags & MSG_OOB && taken)
+		tcp_urgent_begin(conn);
 	tcp_output(conn);
 	tcp_leave(conn);
 	return taken ? (ssize_t)taken : -ENOBUFS;
@@ -74,33 +74,52 @@ static bool at_end(const struct tcp_conn *conn)
 	return conn->fin_received || conn->read_shutdown;
 }
 
+static ssize_t nothing_to_read(const struct tcp_conn *conn, size_t wanted)
+{
+	if (at_end(conn) || !wanted)
+		return 0;
+	return conn->state == TCP_CLOSED ? -ENOTCONN : -EAGAIN;
+}
+
+static void take_bytes(struct tcp_conn *conn, size_t bytes)
+{
+	tcp_enter(conn);
+	receiveq_release(&conn->receiveq, bytes);
+	if (conn->urgent_in != TCP_URGENT_NONE)
+		tcp_urgent_taken(conn);
+	tcp_tune_receive(conn, bytes);
+	tcp_window_opened(conn);
+	tcp_leave(conn);
+}
+
 ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
-	size_t wanted = message_size(message), ready = conn->receiveq.ready.bytes, taken = MIN(wanted, ready);
+	size_t wanted = message_size(message), ready = conn->receiveq.ready.bytes, taken = MIN(wanted, ready), skip = 0;
 	int flags = message->flags;
 
 	message->flags = 0;
 	message->control_length = 0;
+	if (conn->state == TCP_LISTEN)
+		return -ENOTCONN;
 	if (flags & MSG_OOB)
-		return -EINVAL; /* there is never urgent data. Linux: tcp_recv_urg() */
-	if (!ready) {
-		if (at_end(conn))
-			return 0;
-		if (conn->state == TCP_CLOSED || conn->state == TCP_LISTEN)
-			return -ENOTCONN;
-		return wanted ? -EAGAIN : 0;
-	}
+		return tcp_urgent_receive(conn, message, flags);
+	if (!ready)
+		return nothing_to_read(conn, wanted);
+	if (conn->urgent_in != TCP_URGENT_NONE && wanted)
+		taken = tcp_urgent_readable(conn, wanted, &skip);
 	if (!(flags & MSG_TRUNC)) /* Linux: tcp(7), MSG_TRUNC throws the bytes away */
-		receiveq_copy(&conn->receiveq, 0, message, 0, taken);
-	if (flags & MSG_PEEK)
-		return (ssize_t)taken;
-	tcp_enter(conn);
-	receiveq_release(&conn->receiveq, taken);
-	tcp_tune_receive(conn, taken);
-	tcp_window_opened(conn);
-	tcp_leave(conn);
-	return (ssize_t)taken;
+		receiveq_copy(&conn->receiveq, skip, message, 0, taken);
+	if (!(flags & MSG_PEEK))
+		take_bytes(conn, skip + taken);
+	if (taken < wanted && tcp_urgent_at_mark(conn))
+		message->flags = MSG_EOR; /* MSG_WAITALL waits no further */
+	return taken || !skip ? (ssize_t)taken : nothing_to_read(conn, wanted);
+}
+
+int tcp_at_mark(struct berth_socket *socket)
+{
+	return tcp_urgent_at_mark(tcp_conn_of(socket));
 }
 
 /* RFC 9293 §3.10.4: our FIN goes behind what is queued. */
@@ -180,9 +199,11 @@ bool tcp_writeable(struct tcp_conn *conn)
 
 bool tcp_readable(struct tcp_conn *conn)
 {
-	size_t low = tcp_socket(conn)->options.receive_low_water;
+	size_t low = MAX(tcp_socket(conn)->options.receive_low_water, 1u);
 
-	return conn->receiveq.ready.bytes >= MAX(low, 1) && conn->receiveq.ready.bytes;
+	if (conn->urgent_in != TCP_URGENT_NONE && tcp_urgent_hides_next(conn))
+		low++;
+	return conn->receiveq.ready.bytes >= low;
 }
 
 /* Linux: tcp_poll(). */
@@ -202,6 +223,8 @@ unsigned tcp_readiness(struct berth_socket *socket)
 			events |= BERTH_POLLIN;
 		if (conn->write_shutdown || tcp_writeable(conn))
 			events |= BERTH_POLLOUT;
+		if (conn->urgent_in == TCP_URGENT_HERE)
+			events |= BERTH_POLLPRI;
 	}
 	return socket->error ? events | BERTH_POLLERR : events;
 }

@@ -58,6 +58,8 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 	uint32_t length = payload ? (uint32_t)berth_packet_length(payload) : 0;
 	struct ip_path *path;
 
+	if (conn->urgent_out)
+		tcp_urgent_mark(conn, header);
 	conn->counters.segments_out++;
 	conn->last_sent = socket->stack->now;
 	if ((header->flags & WIRE_TCP_ACK) &&
@@ -97,11 +99,12 @@ void tcp_send_reset(struct tcp_conn *conn)
 /*
  * An old sequence number makes the peer say where it is: for keepalive (RFC
  * 9293 §3.8.4) and for a shut window. Linux: tcp_xmit_probe_skb(), no byte of
- * new data, which a peer with a shut window would drop.
+ * new data, which a peer with a shut window would drop. urgent: the number is
+ * the next one instead, so that an urgent pointer passes the shut window.
  */
-void tcp_send_probe(struct tcp_conn *conn)
+void tcp_send_probe(struct tcp_conn *conn, bool urgent)
 {
-	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_una - 1);
+	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_una - !urgent);
 
 	header.window = tcp_window_to_offer(conn);
 	tcp_event(conn, BERTH_EVENT_TCP_PROBE);
@@ -233,13 +236,14 @@ static uint32_t packet_room(struct tcp_conn *conn)
 		return conn->mss;
 	tcp_update_mss(conn, path->mtu);
 	superframe = MIN(path->link->superframe, SUPERFRAME_MAX);
-	return superframe > conn->mss ? superframe - superframe % conn->mss : conn->mss;
+	/* A pointer counts from its own segment, so none are sent in a run. Linux: tcp_write_xmit() */
+	return superframe > conn->mss && !conn->urgent_out ? superframe - superframe % conn->mss : conn->mss;
 }
 
 /* Nagle (RFC 1122 §4.2.3.4) in Minshall's form, as Linux: one small segment at a time. */
 static bool small_may_go(const struct tcp_conn *conn, bool last)
 {
-	if (last)
+	if (last || conn->urgent_out)
 		return true;
 	if (conn->settings.cork || conn->more)
 		return false;
@@ -421,7 +425,9 @@ void tcp_force_output(struct tcp_conn *conn)
 			conn->probing_since = tcp_stack_of(conn)->now;
 		conn->probes++;
 		tcp_rtt_backoff(&conn->rtt);
-		tcp_send_probe(conn);
+		if (conn->urgent_out)
+			tcp_send_probe(conn, true);
+		tcp_send_probe(conn, false);
 	}
 	tcp_output(conn);
 }

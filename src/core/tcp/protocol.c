@@ -69,6 +69,7 @@ const struct berth_protocol tcp_protocol = {
 	.setsockopt = tcp_setsockopt,
 	.getsockopt = tcp_getsockopt,
 	.readiness = tcp_readiness,
+	.at_mark = tcp_at_mark,
 	.input = tcp_input,
 	.error = tcp_error,
 };

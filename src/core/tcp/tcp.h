@@ -58,6 +58,14 @@ enum tcp_timer {
 	TCP_TIMERS,
 };
 
+/* What is known of urgent data that arrives. */
+enum tcp_urgent {
+	TCP_URGENT_NONE,    /* no mark */
+	TCP_URGENT_AWAITED, /* the pointer came, the byte not yet */
+	TCP_URGENT_HERE,    /* urgent_byte is to be read */
+	TCP_URGENT_TAKEN,   /* it was; the mark is still ahead */
+};
+
 #define TCP_SYN_RETRIES 6 /* Linux: tcp_syn_retries, tcp_synack_retries (5) */
 #define TCP_SYN_ACK_RETRIES 5
 #define TCP_RETRIES 15			      /* Linux: tcp_retries2 */
@@ -208,6 +216,11 @@ struct tcp_conn {
 	uint8_t quick_acks;    /* full segments still to be acknowledged at once */
 	uint8_t unacked_small; /* segments below receive_mss among unacked_bytes, 2 at most */
 	uint8_t dup_acks, timeouts, probes, keepalives;
+	/* Urgent data; see urgent.c */
+	bool urgent_out;   /* what lies before urgent_end is, and not acknowledged yet */
+	uint8_t urgent_in; /* enum tcp_urgent; with a mark at urgent_seq */
+	uint8_t urgent_byte;
+	uint32_t urgent_end, urgent_seq;
 
 	/* Send. RFC 9293 §3.3.1 */
 	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_window;
@@ -384,8 +397,20 @@ void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment)
 bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment);
 void tcp_fin_acknowledged(struct tcp_conn *conn);
 void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment);
+bool tcp_may_receive(const struct tcp_conn *conn);
 bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment);
 bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment);
+
+/* urgent.c */
+bool tcp_take_urgent(struct tcp_conn *conn, struct tcp_segment *segment);
+bool tcp_urgent_at_mark(const struct tcp_conn *conn);
+bool tcp_urgent_hides_next(struct tcp_conn *conn);
+/* Of wanted bytes, how many may be read at once, behind *ret_skip that are passed over? */
+size_t tcp_urgent_readable(struct tcp_conn *conn, size_t wanted, size_t *ret_skip);
+void tcp_urgent_taken(struct tcp_conn *conn); /* bytes were read */
+ssize_t tcp_urgent_receive(struct tcp_conn *conn, struct berth_message *message, int flags);
+void tcp_urgent_begin(struct tcp_conn *conn);
+void tcp_urgent_mark(struct tcp_conn *conn, struct wire_tcp *header);
 
 /* sack.c, loss.c, rack.c: ACKs and losses with SACK */
 void tcp_sack_begin(struct tcp_conn *conn);
@@ -431,7 +456,7 @@ void tcp_output(struct tcp_conn *conn);
 void tcp_send_syn(struct tcp_conn *conn);
 void tcp_send_ack(struct tcp_conn *conn);
 void tcp_send_reset(struct tcp_conn *conn);
-void tcp_send_probe(struct tcp_conn *conn);
+void tcp_send_probe(struct tcp_conn *conn, bool urgent);
 /* Send a tail loss probe. True: of new data. */
 bool tcp_output_probe(struct tcp_conn *conn);
 /* Send what lies at SND.UNA once more, whatever the window. With SACK: what is lost. */
@@ -508,6 +533,7 @@ ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message);
 int tcp_shutdown(struct berth_socket *socket, int how);
 void tcp_release(struct berth_socket *socket, bool abort);
 unsigned tcp_readiness(struct berth_socket *socket);
+int tcp_at_mark(struct berth_socket *socket);
 bool tcp_writeable(struct tcp_conn *conn);
 bool tcp_readable(struct tcp_conn *conn);
 int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length);

@@ -5,7 +5,7 @@
  */
 #include "core/tcp/tcp.h"
 
-static bool may_receive(const struct tcp_conn *conn)
+bool tcp_may_receive(const struct tcp_conn *conn)
 {
 	return conn->state == TCP_ESTABLISHED || conn->state == TCP_FIN_WAIT_1 || conn->state == TCP_FIN_WAIT_2;
 }
@@ -120,7 +120,7 @@ bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_AFTER_CLOSE);
 		return false;
 	}
-	if (!may_receive(conn))
+	if (!tcp_may_receive(conn))
 		return true;
 	learn_segment_size(conn, segment);
 	trim(conn, segment);
@@ -151,7 +151,7 @@ bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t fin_seq = segment->seq + segment->length;
 
-	if (!may_receive(conn))
+	if (!tcp_may_receive(conn))
 		return true;
 	if ((segment->flags & WIRE_TCP_FIN) && seq_ge(fin_seq, conn->rcv_nxt)) {
 		conn->fin_early = true;

@@ -146,7 +146,7 @@ static void keepalive_timeout(struct tcp_conn *conn)
 		return;
 	}
 	conn->keepalives++;
-	tcp_send_probe(conn);
+	tcp_send_probe(conn, false);
 	tcp_timer_set(conn, TCP_TIMER_KEEPALIVE, stack->now + settings->keepalive_interval);
 }
 

@@ -190,7 +190,7 @@ void plug_tune_end(struct plug *plug, int end)
 
 	if (!plug->real)
 		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	/* Differs: the stack has no urgent data. What was sent as such travels in its place, instead of nowhere. */
+	/* Urgent bytes travel in their place; stream.c looks for the mark. */
 	if (plug->kind == SOCK_STREAM)
 		setsockopt(end, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 }

@@ -116,9 +116,10 @@ struct plug {
 	int error;		 /* for SO_ERROR: positive errno */
 	/* stream */
 	struct held to_core, to_program;
-	int receive_buffer;	 /* what the program's SO_RCVBUF said; 0: nothing */
-	uint64_t filler;	 /* bytes to throw away first */
-	bool connect_told_later; /* the supervisor was answered -EINPROGRESS */
+	bool urgent_to_core, urgent_to_program; /* what is held is the urgent byte */
+	int receive_buffer;			/* what the program's SO_RCVBUF said; 0: nothing */
+	uint64_t filler;			/* bytes to throw away first */
+	bool connect_told_later;		/* the supervisor was answered -EINPROGRESS */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
 	struct channel *connect_channel; /* who waits for CHANNEL_CONNECTED, with which tag */
 	uint64_t connect_tag;

@@ -10,6 +10,9 @@
  * it with unread bytes in it gives the other side ECONNRESET, so a reset that
  * finds no such bytes has the supervisor send one (CHANNEL_RESET).
  *
+ * Urgent data goes byte by byte: each end is read up to its mark, and the byte
+ * there is written to the other as urgent.
+ *
  * The end may also be a real TCP connection (plug->real): publish.c.
  */
 #include "daemon/journal.h"
@@ -157,8 +160,11 @@ static bool end_took(struct plug *plug, int error)
 
 static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t length)
 {
-	ssize_t n = send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n =
+		send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL | (plug->urgent_to_program ? MSG_OOB : 0));
 
+	if (n < 0 && errno == EOPNOTSUPP) /* a kernel without AF_UNIX_OOB: better inline than never */
+		n = send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0 && !end_took(plug, errno))
 		return PUMPED_END;
 	size_t taken = n < 0 ? 0 : (size_t)n;
@@ -169,6 +175,26 @@ static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t len
 		return PUMPED_END;
 	}
 	return plug->to_program.length ? PUMPED_ALL : PUMPED_SOME;
+}
+
+/* Urgent bytes come alone. The stack's SO_OOBINLINE is what the program set, and says how they are read. */
+static ssize_t read_core(struct plug *plug)
+{
+	struct berth_stack *stack = plug->host->stack;
+	uint8_t *scratch = plug->host->daemon->scratch;
+	int is_inline = 0;
+	socklen_t length = sizeof(is_inline);
+	ssize_t n;
+
+	plug->urgent_to_program = false;
+	if (berth_sockatmark(stack, plug->fd) == 1) {
+		berth_getsockopt(stack, plug->fd, SOL_SOCKET, SO_OOBINLINE, &is_inline, &length);
+		n = berth_recv(stack, plug->fd, scratch, 1, is_inline ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_OOB);
+		plug->urgent_to_program = n == 1;
+		if (n == 1 || is_inline)
+			return n;
+	}
+	return berth_recv(stack, plug->fd, scratch, SCRATCH_SIZE, MSG_DONTWAIT);
 }
 
 static enum pumped pump_to_program(struct plug *plug)
@@ -183,7 +209,7 @@ static enum pumped pump_to_program(struct plug *plug)
 			return r;
 		if (plug->core_ended)
 			return PUMPED_ALL;
-		ssize_t n = berth_recv(plug->host->stack, plug->fd, daemon->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+		ssize_t n = read_core(plug);
 		if (n < 0 && errno == EAGAIN)
 			return PUMPED_ALL;
 		if (n < 0) {
@@ -204,7 +230,8 @@ static enum pumped pump_to_program(struct plug *plug)
 
 static enum pumped write_core(struct plug *plug, const uint8_t *bytes, size_t length)
 {
-	ssize_t n = berth_send(plug->host->stack, plug->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = berth_send(plug->host->stack, plug->fd, bytes, length,
+			       MSG_DONTWAIT | (plug->urgent_to_core ? MSG_OOB : 0));
 
 	if (n < 0 && errno != EAGAIN) {
 		stream_fail(plug, errno);
@@ -236,11 +263,24 @@ static enum pumped finish_to_core(struct plug *plug)
 	return PUMPED_ALL;
 }
 
+/* Is the next byte at the end an urgent one? A kernel that can't say has none. */
+static bool end_at_mark(struct plug *plug)
+{
+	int at_mark = 0;
+
+	return !ioctl(plug->end, SIOCATMARK, &at_mark) && at_mark;
+}
+
 static enum pumped read_end(struct plug *plug)
 {
 	struct daemon *daemon = plug->host->daemon;
 	size_t room = plug->filler && plug->filler < SCRATCH_SIZE ? plug->filler : SCRATCH_SIZE;
-	ssize_t n = recv(plug->end, daemon->scratch, room, MSG_DONTWAIT);
+	ssize_t n;
+
+	plug->urgent_to_core = end_at_mark(plug);
+	if (plug->urgent_to_core)
+		room = 1;
+	n = recv(plug->end, daemon->scratch, room, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return PUMPED_ALL;
@@ -256,7 +296,10 @@ static enum pumped read_end(struct plug *plug)
 		plug->filler -= (uint64_t)n;
 		return PUMPED_SOME;
 	}
-	return write_core(plug, daemon->scratch, (size_t)n);
+	if (write_core(plug, daemon->scratch, (size_t)n) == PUMPED_END)
+		return PUMPED_END;
+	/* What did not fill the room was all there was; the loop says when there is more, if it may. */
+	return ((size_t)n < room && !plug->end_hung_up) || plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
 }
 
 static enum pumped pump_to_core(struct plug *plug)

@@ -172,13 +172,18 @@ static int take_next(struct call *call, int flags, struct descriptor *descriptor
 
 static int take_genuine(struct call *call, struct descriptor *descriptor)
 {
-	int flags = call->number == SYS_accept4 ? (int)call->args[3] & SOCK_NONBLOCK : 0, fd;
+	int flags = call->number == SYS_accept4 ? (int)call->args[3] & SOCK_NONBLOCK : 0, fd, is_inline = 0;
+	socklen_t length = sizeof(is_inline);
 
 	pthread_mutex_lock(&accept_lock);
 	fd = take_next(call, flags, descriptor);
 	pthread_mutex_unlock(&accept_lock);
-	if (fd >= 0)
-		fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0); /* a stashed one was accepted for another call */
+	if (fd < 0)
+		return fd;
+	fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0); /* a stashed one was accepted for another call */
+	/* AF_UNIX does not pass it on as TCP does */
+	if (!getsockopt(call->descriptor.fd, SOL_SOCKET, SO_OOBINLINE, &is_inline, &length) && is_inline)
+		setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &is_inline, length);
 	return fd;
 }
 

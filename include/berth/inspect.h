@@ -20,8 +20,14 @@ struct berth_socket_info {
 	const char *state; /* ss's words: "LISTEN", "ESTAB", "TIME-WAIT", …; "UNCONN" without a peer */
 	struct berth_endpoint local, remote; /* wildcard: all zero ip */
 	bool ipv6_wildcard;		     /* local is :: and not 0.0.0.0 */
-	uint32_t receive_queue;		     /* bytes not read; a listener: connections not accepted */
-	uint32_t send_queue;		     /* bytes not acknowledged; a listener: its backlog */
+	/*
+	 * Local sockets, else NULL: bytes as in sun_path, an abstract name's first is 0, a
+	 * pathname's last. Valid until the next call on the stack.
+	 */
+	const char *local_name, *remote_name;
+	size_t local_name_length, remote_name_length;
+	uint32_t receive_queue; /* bytes not read; a listener: connections not accepted */
+	uint32_t send_queue;	/* bytes not acknowledged; a listener: its backlog */
 	/* TCP only, else 0 */
 	uint32_t rtt_us, rttvar_us, rto_us;
 	uint32_t cwnd, ssthresh; /* segments; ssthresh 0: not yet set */

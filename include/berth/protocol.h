@@ -57,9 +57,12 @@ struct berth_message {
 	size_t part_count;
 	const struct berth_endpoint *to; /* send: where to, NULL if connected */
 	struct berth_endpoint from;	 /* receive: filled in */
-	void *control;			 /* cmsg buffer, or NULL */
-	size_t control_length;		 /* in: room; out, on receive: used */
-	int flags;			 /* in: MSG_*; out, on receive: MSG_TRUNC and the like */
+	/* With a family of one's own instead of to and from; as msg_name and msg_namelen are, each way. */
+	struct sockaddr *name;
+	socklen_t name_length;
+	void *control;	       /* cmsg buffer, or NULL */
+	size_t control_length; /* in: room; out, on receive: used */
+	int flags;	       /* in: MSG_*; out, on receive: MSG_TRUNC and the like */
 };
 
 enum {
@@ -69,7 +72,8 @@ enum {
 
 struct berth_protocol {
 	const char *name;  /* "tcp" */
-	uint8_t number;	   /* IP protocol number */
+	uint8_t number;	   /* IP protocol number; 0 with a family of its own */
+	int family;	   /* 0: over IP, by AF_INET and AF_INET6. Else the domain of berth_socket(), see below */
 	int type;	   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
 	unsigned flags;	   /* BERTH_PROTOCOL_* */
 	size_t state_size; /* bytes of protocol state behind each socket, zeroed at open */
@@ -111,16 +115,33 @@ struct berth_protocol {
 	/* quoted: at least the first 8 bytes of our transport header. */
 	void (*error)(struct berth_stack *stack, const struct berth_ip_error *error, const uint8_t *quoted,
 		      size_t length);
+
+	/*
+	 * A family of its own: names that are not an address and a port, nothing that goes
+	 * through IP. AF_UNIX is one (local sockets). Then these are called instead of the
+	 * port space and connect(), and input may be NULL; the protocol finds its sockets by
+	 * itself. Names are as the caller gave them, unchecked.
+	 */
+	int (*bind)(struct berth_socket *socket, const struct sockaddr *address, socklen_t length);
+	/* As connect(), once connected the socket is so. -EAGAIN: try again when it is writable. */
+	int (*connect_name)(struct berth_socket *socket, const struct sockaddr *address, socklen_t length);
+	/* getsockname(), or getpeername() with peer; length is as theirs. */
+	int (*show_name)(struct berth_socket *socket, bool peer, struct sockaddr *address, socklen_t *length);
+	/* berth_socketpair(): connect two new sockets with each other. */
+	int (*pair)(struct berth_socket *a, struct berth_socket *b);
 };
 
 /*
  * Register protocol, which stays the caller's and outlives the stack. Returns
- * 0, -EEXIST (number taken), -EINVAL or -ENOMEM.
+ * 0, -EEXIST (number taken, or family and type), -EINVAL, -ENOMEM, or -ENOBUFS
+ * (more than 16 with families of their own).
  */
 BERTH_EXPORT int berth_protocol_register(struct berth_stack *stack, const struct berth_protocol *protocol);
 
 /* What attach returned for this protocol number; NULL if none. */
 BERTH_EXPORT void *berth_protocol_state(struct berth_stack *stack, uint8_t number);
+/* The same of a protocol with a family of its own. */
+BERTH_EXPORT void *berth_family_state(struct berth_stack *stack, int family, int type);
 
 /* A socket's parts. */
 BERTH_EXPORT void *berth_socket_state(struct berth_socket *socket); /* state_size bytes, aligned 16 */
@@ -134,7 +155,7 @@ BERTH_EXPORT void berth_socket_notify(struct berth_socket *socket);
 BERTH_EXPORT void berth_socket_fail(struct berth_socket *socket, int error);
 /* After release: the protocol has no more use for the socket. Frees it. */
 BERTH_EXPORT void berth_socket_done(struct berth_socket *socket);
-/* Make a connected socket of listener's protocol and options, without descriptor,
+/* Over IP: make a connected socket of listener's protocol and options, without descriptor,
  * for accept; it is in the demultiplexer at once. Returns 0, -ENOMEM, -EADDRINUSE. */
 BERTH_EXPORT int berth_socket_spawn(struct berth_socket *listener, const struct berth_endpoint *local,
 				    const struct berth_endpoint *remote, struct berth_socket **ret_socket);

@@ -23,7 +23,17 @@
  * BERTH_LINK_NO_DAD, of an address's own solicited-node group only when they
  * ask. Our own multicasts and broadcasts come back to us (IP_MULTICAST_LOOP).
  *
- * Source: POSIX.1-2017 <sys/socket.h>, socket(7), ip(7), tcp(7), udp(7).
+ * Local sockets, AF_UNIX: SOCK_STREAM, SOCK_SEQPACKET and SOCK_DGRAM between
+ * the sockets of one stack, with struct sockaddr_un (<sys/un.h>), pathnames and
+ * abstract names, and unix(7)'s results. Names live in the stack: no file is
+ * made, and a pathname stays until berth_unlink(). What is written is charged to
+ * the writer's SO_SNDBUF until it is read. Descriptors are not passed by
+ * SCM_RIGHTS (EINVAL), nor credentials: a stack has one owner, for whom a
+ * descriptor's number means the same everywhere, and may be sent as data. No
+ * MSG_OOB (EOPNOTSUPP). A socket that found a backlog or queue full (EAGAIN)
+ * becomes writable when it may try again.
+ *
+ * Source: POSIX.1-2017 <sys/socket.h>, socket(7), ip(7), tcp(7), udp(7), unix(7).
  */
 #ifndef BERTH_SOCKET_H
 #define BERTH_SOCKET_H
@@ -80,9 +90,23 @@ enum {
 BERTH_EXPORT int berth_socket(struct berth_stack *stack, int domain, int type, int protocol);
 
 /*
+ * Two local sockets, connected with each other. domain is AF_UNIX, type as in
+ * berth_socket(). Errors: EAFNOSUPPORT, EPROTONOSUPPORT, EOPNOTSUPP (domain is
+ * another), ESOCKTNOSUPPORT, EMFILE, ENOMEM, EFAULT. POSIX: socketpair().
+ */
+BERTH_EXPORT int berth_socketpair(struct berth_stack *stack, int domain, int type, int protocol, int ret_fds[2]);
+
+/*
+ * Remove a local socket's pathname: it may be bound anew, connections that were
+ * made by it stay. Error: ENOENT. POSIX: unlink().
+ */
+BERTH_EXPORT int berth_unlink(struct berth_stack *stack, const char *path);
+
+/*
  * Give the socket its local address and port; port 0 picks one (RFC 6056).
  * Errors: EBADF, EINVAL (bound already, or length), EADDRINUSE,
- * EADDRNOTAVAIL, EAFNOSUPPORT. POSIX: bind().
+ * EADDRNOTAVAIL, EAFNOSUPPORT; ENOSPC (local names: as many as descriptors).
+ * POSIX: bind().
  */
 BERTH_EXPORT int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length);
 /* Errors: EBADF, EOPNOTSUPP, EINVAL, EADDRINUSE. POSIX: listen(). */
@@ -98,7 +122,8 @@ BERTH_EXPORT int berth_accept(struct berth_stack *stack, int fd, struct sockaddr
 /*
  * Connect; AF_UNSPEC dissolves. Errors: EBADF, EINPROGRESS, EALREADY, EISCONN,
  * ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL (no port
- * left), EAFNOSUPPORT. POSIX: connect().
+ * left), EAFNOSUPPORT. Local sockets: ENOENT, ECONNREFUSED, EPROTOTYPE, EAGAIN
+ * (backlog full), EPERM (a datagram socket that hears another). POSIX: connect().
  */
 BERTH_EXPORT int berth_connect(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length);
 

@@ -68,6 +68,7 @@ struct berth_limits {
 	unsigned send_buffer_max;    /* what SO_SNDBUF may reach, by TCP itself too: 16 MiB */
 	unsigned receive_buffer_max; /* what SO_RCVBUF may reach, by TCP itself too: 16 MiB */
 	unsigned ecn;		     /* BERTH_ECN_*: accept it, don't ask */
+	unsigned local_datagrams;    /* unread at a local socket, then senders wait: 10. Linux: max_dgram_qlen */
 };
 
 struct berth_stack_config {

@@ -11,6 +11,7 @@
 
 #include "core/group/group.h"
 #include "core/ip/ip.h"
+#include "core/local/local.h"
 #include "core/port/port.h"
 #include "core/socket/socket.h"
 
@@ -34,6 +35,7 @@ static const struct berth_limits default_limits = {
 	.send_buffer_max = 16u << 20,
 	.receive_buffer_max = 16u << 20,
 	.ecn = BERTH_ECN_ACCEPT,
+	.local_datagrams = 10,
 };
 
 #define LIMIT(field) \
@@ -58,6 +60,7 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(send_buffer_max);
 	LIMIT(receive_buffer_max);
 	LIMIT(ecn);
+	LIMIT(local_datagrams);
 }
 
 static void detach_protocols(struct berth_stack *stack)
@@ -69,6 +72,9 @@ static void detach_protocols(struct berth_stack *stack)
 			protocol->detach(stack, stack->protocol_states[i]);
 		stack->protocols[i] = NULL;
 	}
+	for (size_t i = 0; i < STACK_FAMILIES && stack->families[i].protocol; i++)
+		if (stack->families[i].protocol->detach)
+			stack->families[i].protocol->detach(stack, stack->families[i].state);
 }
 
 static int add_loopback(struct berth_stack *stack)
@@ -94,7 +100,10 @@ static int stack_init(struct berth_stack *stack)
 		return -ENOMEM;
 	if ((r = socket_table_init(stack)) < 0 || (r = port_init(stack)) < 0 || (r = ip_init(stack)) < 0 ||
 	    (r = berth_protocol_register(stack, &udp_protocol)) < 0 ||
-	    (r = berth_protocol_register(stack, &tcp_protocol)) < 0)
+	    (r = berth_protocol_register(stack, &tcp_protocol)) < 0 ||
+	    (r = berth_protocol_register(stack, &local_stream_protocol)) < 0 ||
+	    (r = berth_protocol_register(stack, &local_seqpacket_protocol)) < 0 ||
+	    (r = berth_protocol_register(stack, &local_datagram_protocol)) < 0)
 		return r;
 	return add_loopback(stack);
 }

@@ -25,6 +25,7 @@ struct demux;
 struct icmp;
 struct groups;
 struct dhcp;
+struct local_names;
 
 struct link_address {
 	struct list node;
@@ -63,6 +64,13 @@ struct socket_table {
 	size_t count;
 };
 
+/* A protocol with names of its own, and what its attach() returned. */
+struct stack_family {
+	const struct berth_protocol *protocol;
+	void *state;
+};
+#define STACK_FAMILIES 16
+
 struct berth_stack {
 	berth_time now;
 	const struct berth_allocator *allocator;
@@ -87,6 +95,8 @@ struct berth_stack {
 	struct list raws; /* raw/'s sockets */
 	const struct berth_protocol *protocols[256];
 	void *protocol_states[256];
+	struct stack_family families[STACK_FAMILIES]; /* the used ones come first */
+	struct local_names *local_names;	      /* local/'s; NULL: none */
 	uint64_t events[BERTH_EVENT_COUNT];
 };
 
@@ -129,6 +139,8 @@ static inline void stack_free(struct berth_stack *stack, void *memory, size_t si
 
 /* Hand a finished frame or packet to link; counts it. Takes ownership. Loopback queues it. */
 void link_transmit(struct berth_link *link, struct berth_packet *packet);
+/* The protocol that serves domain, a family of its own, with sockets of type; NULL: none. */
+const struct stack_family *stack_family(const struct berth_stack *stack, int domain, int type);
 /* The link that has this address (not tentative), or NULL. 127.0.0.0/8 is all loopback's. */
 struct berth_link *link_of_address(struct berth_stack *stack, struct berth_ip ip);
 /* NULL: there is none. */

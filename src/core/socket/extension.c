@@ -8,14 +8,55 @@
 
 #include <errno.h>
 
+const struct stack_family *stack_family(const struct berth_stack *stack, int domain, int type)
+{
+	for (size_t i = 0; i < STACK_FAMILIES && stack->families[i].protocol; i++)
+		if (stack->families[i].protocol->family == domain && stack->families[i].protocol->type == type)
+			return &stack->families[i];
+	return NULL;
+}
+
+/* One that has names of its own, and nothing to do with IP. */
+static int register_family(struct berth_stack *stack, const struct berth_protocol *protocol)
+{
+	struct stack_family *family = stack->families;
+	int r;
+
+	if (protocol->family == AF_INET || protocol->family == AF_INET6 || protocol->number)
+		return -EINVAL;
+	if (!protocol->bind || !protocol->connect_name || !protocol->show_name)
+		return -EINVAL;
+	if (stack_family(stack, protocol->family, protocol->type))
+		return -EEXIST;
+	while (family < stack->families + STACK_FAMILIES && family->protocol)
+		family++;
+	if (family == stack->families + STACK_FAMILIES)
+		return -ENOBUFS;
+	r = protocol->attach ? protocol->attach(stack, &family->state) : 0;
+	if (r >= 0)
+		family->protocol = protocol;
+	return r < 0 ? r : 0;
+}
+
+void *berth_family_state(struct berth_stack *stack, int family, int type)
+{
+	const struct stack_family *found = stack_family(stack, family, type);
+
+	return found ? found->state : NULL;
+}
+
 int berth_protocol_register(struct berth_stack *stack, const struct berth_protocol *protocol)
 {
 	void *state = NULL;
 	int r;
 
-	if (!protocol->name || !protocol->number || !protocol->input)
+	if (!protocol->name)
 		return -EINVAL;
 	if (protocol->type != SOCK_STREAM && protocol->type != SOCK_DGRAM && protocol->type != SOCK_SEQPACKET)
+		return -EINVAL;
+	if (protocol->family)
+		return register_family(stack, protocol);
+	if (!protocol->number || !protocol->input)
 		return -EINVAL;
 	/* What the network layer itself answers to: ICMP, ICMPv6, IGMP and IPv6's extension headers. */
 	if (protocol->number == IPPROTO_ICMP || protocol->number == IPPROTO_ICMPV6 ||

@@ -2,6 +2,7 @@
 /* berth/inspect.h: sockets as ss shows them. */
 #include "core/socket/socket.h"
 
+#include "core/local/local.h"
 #include "core/ping/ping.h"
 #include "core/raw/raw.h"
 
@@ -11,6 +12,8 @@ static const struct socket_inspector *inspector_of(const struct berth_protocol *
 {
 	if (protocol == &tcp_protocol)
 		return &tcp_inspector;
+	if (protocol->family == AF_UNIX)
+		return &local_inspector;
 	if (protocol == &udp_protocol || protocol == &ping4_protocol || protocol == &ping6_protocol ||
 	    protocol == &raw_protocol)
 		return &datagram_inspector;

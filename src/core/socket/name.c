@@ -100,6 +100,16 @@ void address_to_sockaddr(const struct berth_socket *socket, const struct berth_e
 	*length = size;
 }
 
+int socket_show_name(struct berth_socket *socket, bool peer, struct sockaddr *address, socklen_t *length)
+{
+	if (socket_has_family(socket))
+		return address && length ? socket->protocol->show_name(socket, peer, address, length) : 0;
+	if (peer && socket->state != SOCKET_CONNECTED)
+		return -ENOTCONN;
+	address_to_sockaddr(socket, peer ? &socket->demux.remote : &socket->demux.local, address, length);
+	return 0;
+}
+
 uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip)
 {
 	if (ip_is4(ip))

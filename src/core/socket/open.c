@@ -27,6 +27,31 @@ static const struct berth_protocol *default_protocol(int type)
 	return type == SOCK_STREAM ? &tcp_protocol : type == SOCK_DGRAM ? &udp_protocol : NULL;
 }
 
+static bool family_known(const struct berth_stack *stack, int domain)
+{
+	for (size_t i = 0; i < STACK_FAMILIES && stack->families[i].protocol; i++)
+		if (stack->families[i].protocol->family == domain)
+			return true;
+	return false;
+}
+
+/* Linux: unix_create(). A protocol number may be the domain's, if any. */
+static int family_choose(struct berth_stack *stack, int domain, int type, int number,
+			 const struct berth_protocol **ret_protocol)
+{
+	const struct stack_family *family;
+
+	if (!family_known(stack, domain))
+		return -EAFNOSUPPORT;
+	if (number && number != domain)
+		return -EPROTONOSUPPORT;
+	family = stack_family(stack, domain, domain == AF_UNIX && type == SOCK_RAW ? SOCK_DGRAM : type);
+	if (!family)
+		return -ESOCKTNOSUPPORT;
+	*ret_protocol = family->protocol;
+	return 0;
+}
+
 /* Linux: inet_create(): which errno for which mistake. */
 static int protocol_choose(struct berth_stack *stack, int domain, int type, int number,
 			   const struct berth_protocol **ret_protocol)
@@ -34,7 +59,7 @@ static int protocol_choose(struct berth_stack *stack, int domain, int type, int 
 	const struct berth_protocol *protocol;
 
 	if (domain != AF_INET && domain != AF_INET6)
-		return -EAFNOSUPPORT;
+		return family_choose(stack, domain, type, number, ret_protocol);
 	if (number < 0 || number > 255)
 		return -EINVAL;
 	if (type == SOCK_RAW) {
@@ -62,7 +87,7 @@ static int socket_make(struct berth_stack *stack, int domain, int type, int numb
 
 	if (r < 0)
 		return r;
-	if (!number)
+	if (!number || protocol->family)
 		number = protocol->number;
 	r = socket_new(stack, protocol, (uint8_t)number, domain, &socket);
 	if (r < 0)
@@ -77,13 +102,43 @@ static int socket_make(struct berth_stack *stack, int domain, int type, int numb
 		return r;
 	}
 	socket->nonblocking = type & SOCK_NONBLOCK;
-	berth_socket_notify(socket);
-	return socket->fd;
+	r = socket->fd;
+	berth_socket_notify(socket); /* a hook may close it */
+	return r;
 }
 
 int berth_socket(struct berth_stack *stack, int domain, int type, int protocol)
 {
 	return answer(socket_make(stack, domain, type, protocol));
+}
+
+static int socket_pair(struct berth_stack *stack, int domain, int type, int protocol, int ret_fds[2])
+{
+	struct berth_socket *a, *b;
+	int r;
+
+	if (!ret_fds)
+		return -EFAULT;
+	ret_fds[0] = socket_make(stack, domain, type, protocol);
+	if (ret_fds[0] < 0)
+		return ret_fds[0];
+	r = ret_fds[1] = socket_make(stack, domain, type, protocol);
+	a = socket_get(stack, ret_fds[0]);
+	b = socket_get(stack, ret_fds[1]);
+	if (r >= 0)
+		r = !a || !b ? -EBADF : a->protocol->pair ? a->protocol->pair(a, b) : -EOPNOTSUPP;
+	if (r >= 0)
+		return 0;
+	if (b)
+		berth_close(stack, ret_fds[1]);
+	if (a)
+		berth_close(stack, ret_fds[0]);
+	return r;
+}
+
+int berth_socketpair(struct berth_stack *stack, int domain, int type, int protocol, int ret_fds[2])
+{
+	return answer(socket_pair(stack, domain, type, protocol, ret_fds));
 }
 
 /* Linux: __inet_bind(), inet_addr_valid_or_nonlocal(). */
@@ -104,6 +159,8 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 
 	if (!socket)
 		return -EBADF;
+	if (socket_has_family(socket))
+		return socket->protocol->bind(socket, address, length);
 	r = address_from_sockaddr(socket, address, length, &local);
 	if (r < 0)
 		return r == -ENETUNREACH ? -EINVAL : r;
@@ -124,6 +181,18 @@ int berth_bind(struct berth_stack *stack, int fd, const struct sockaddr *address
 	return answer(socket_bind(stack, fd, address, length));
 }
 
+static int claim_to_listen(struct berth_socket *socket)
+{
+	int r;
+
+	if (socket->claim.port)
+		return socket->state == SOCKET_UNCONNECTED ? port_may_listen(socket->stack, &socket->claim) : 0;
+	r = socket_claim(socket, (struct berth_endpoint){ .port = 0 });
+	if (r >= 0)
+		socket->bound = true;
+	return r;
+}
+
 static int socket_listen(struct berth_socket *socket, int backlog)
 {
 	int r;
@@ -132,16 +201,9 @@ static int socket_listen(struct berth_socket *socket, int backlog)
 		return -EOPNOTSUPP;
 	if (socket->state != SOCKET_UNCONNECTED && socket->state != SOCKET_LISTENING)
 		return -EINVAL;
-	if (!socket->claim.port) {
-		r = socket_claim(socket, (struct berth_endpoint){ .port = 0 });
-		if (r < 0)
-			return r;
-		socket->bound = true;
-	} else if (socket->state == SOCKET_UNCONNECTED) {
-		r = port_may_listen(socket->stack, &socket->claim);
-		if (r < 0)
-			return r;
-	}
+	r = socket_has_family(socket) ? 0 : claim_to_listen(socket);
+	if (r < 0)
+		return r;
 	r = socket->protocol->listen(socket, MAX(backlog, 0));
 	if (r < 0 || !socket_open(socket))
 		return r < 0 ? r : -EBADF;
@@ -198,7 +260,7 @@ static int socket_accept(struct berth_socket *listener, struct sockaddr *address
 	child->reported = (uint16_t)berth_readiness(stack, child->fd);
 	if (child->reported)
 		list_append(&stack->sockets.ready, &child->ready_node);
-	address_to_sockaddr(child, &child->demux.remote, address, length);
+	socket_show_name(child, true, address, length);
 	return child->fd;
 }
 
@@ -319,6 +381,21 @@ static int socket_disconnect(struct berth_socket *socket)
 	return 0;
 }
 
+static int connect_by_name(struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
+{
+	berth_time deadline = socket_deadline(socket, socket->options.send_timeout);
+	int r;
+
+	while ((r = socket->protocol->connect_name(socket, address, length)) == -EAGAIN) {
+		r = socket_pause(socket, deadline);
+		if (r < 0)
+			break;
+	}
+	if (socket_open(socket))
+		socket_settle(socket);
+	return r;
+}
+
 static int socket_connect(struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
 {
 	struct berth_endpoint remote;
@@ -326,6 +403,8 @@ static int socket_connect(struct berth_socket *socket, const struct sockaddr *ad
 
 	if (!address || length < sizeof(sa_family_t))
 		return -EINVAL;
+	if (socket_has_family(socket))
+		return connect_by_name(socket, address, length);
 	if (address->sa_family == AF_UNSPEC)
 		return socket_disconnect(socket);
 	r = address_from_sockaddr(socket, address, length, &remote);
@@ -359,7 +438,7 @@ static int socket_shutdown(struct berth_socket *socket, int how)
 		return -EINVAL;
 	if (!socket->protocol->shutdown)
 		return -EOPNOTSUPP;
-	if (socket->state == SOCKET_UNCONNECTED)
+	if (socket->state == SOCKET_UNCONNECTED && !socket_has_family(socket))
 		return -ENOTCONN;
 	r = socket->protocol->shutdown(socket, how);
 	if (r >= 0)
@@ -408,8 +487,7 @@ int berth_getsockname(struct berth_stack *stack, int fd, struct sockaddr *addres
 		return answer(-EBADF);
 	if (!address || !length)
 		return answer(-EFAULT);
-	address_to_sockaddr(socket, &socket->demux.local, address, length);
-	return 0;
+	return answer(socket_show_name(socket, false, address, length));
 }
 
 int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length)
@@ -420,10 +498,7 @@ int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *addres
 		return answer(-EBADF);
 	if (!address || !length)
 		return answer(-EFAULT);
-	if (socket->state != SOCKET_CONNECTED)
-		return answer(-ENOTCONN);
-	address_to_sockaddr(socket, &socket->demux.remote, address, length);
-	return 0;
+	return answer(socket_show_name(socket, true, address, length));
 }
 
 int berth_setsockopt(struct berth_stack *stack, int fd, int level, int option, const void *value, socklen_t length)

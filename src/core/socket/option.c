@@ -226,6 +226,8 @@ static bool is_protocols(const struct berth_socket *socket, int level)
 
 static bool level_fits(const struct berth_socket *socket, int level)
 {
+	if (socket_has_family(socket))
+		return level == SOL_SOCKET;
 	return level != IPPROTO_IPV6 || socket->family == AF_INET6;
 }
 
@@ -235,7 +237,7 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 	int number, r;
 
 	if (!level_fits(socket, level))
-		return -ENOPROTOOPT;
+		return socket_has_family(socket) ? -EOPNOTSUPP : -ENOPROTOOPT;
 	if (!value && length)
 		return -EFAULT;
 	if (socket->protocol == &raw_protocol && value &&
@@ -351,7 +353,7 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 	int number = 0, r;
 
 	if (!level_fits(socket, level))
-		return level == IPPROTO_IPV6 ? -ENOPROTOOPT : -EOPNOTSUPP;
+		return socket_has_family(socket) ? -EOPNOTSUPP : -ENOPROTOOPT;
 	if (!length || (!value && *length))
 		return -EFAULT;
 	if (socket->protocol == &raw_protocol && value &&

@@ -96,26 +96,43 @@ int berth_poll(struct berth_stack *stack, struct berth_ready *ret_ready, int max
 	return count;
 }
 
+static bool may_wait(const struct berth_socket *socket)
+{
+	return !socket->nonblocking && socket->stack->hooks.wait && socket->stack->hooks.now;
+}
+
+berth_time socket_deadline(const struct berth_socket *socket, berth_time timeout)
+{
+	const struct berth_hooks *hooks = &socket->stack->hooks;
+
+	return timeout && may_wait(socket) ? hooks->now(hooks->context) + timeout : BERTH_NEVER;
+}
+
+int socket_pause(struct berth_socket *socket, berth_time deadline)
+{
+	const struct berth_hooks *hooks = &socket->stack->hooks;
+	int r;
+
+	if (!may_wait(socket) || hooks->now(hooks->context) >= deadline)
+		return -EAGAIN;
+	r = hooks->wait(hooks->context, deadline);
+	if (r < 0)
+		return r;
+	return socket_open(socket) ? 0 : -EBADF; /* closed by a hook while we waited */
+}
+
 int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout)
 {
-	struct berth_stack *stack = socket->stack;
-	const struct berth_hooks *hooks = &stack->hooks;
-	berth_time deadline;
+	berth_time deadline = socket_deadline(socket, timeout);
 
-	if (socket->nonblocking || !hooks->wait || !hooks->now)
+	if (!may_wait(socket))
 		return -EAGAIN;
 	events |= BERTH_POLLERR | BERTH_POLLHUP;
-	deadline = timeout ? hooks->now(hooks->context) + timeout : BERTH_NEVER;
 	while (!(readiness(socket) & events)) {
-		int r;
+		int r = socket_pause(socket, deadline);
 
-		if (hooks->now(hooks->context) >= deadline)
-			return -EAGAIN;
-		r = hooks->wait(hooks->context, deadline);
 		if (r < 0)
 			return r;
-		if (!socket_open(socket))
-			return -EBADF; /* closed by a hook while we waited */
 	}
 	return 0;
 }

@@ -87,6 +87,11 @@ static inline bool socket_has_port(const struct berth_socket *socket)
 {
 	return socket->protocol->type != SOCK_RAW;
 }
+/* Names are the protocol's own, nothing is sent through IP. */
+static inline bool socket_has_family(const struct berth_socket *socket)
+{
+	return socket->protocol->family != 0;
+}
 static inline bool socket_peer_has_port(const struct berth_socket *socket)
 {
 	return !(socket->protocol->flags & BERTH_PROTOCOL_PORTLESS_PEERS);
@@ -149,6 +154,10 @@ void socket_settle(struct berth_socket *socket);
  * meanwhile; or what the wait hook said.
  */
 int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout);
+/* The same in single steps, for those who wait for something else: when timeout (0: none) from now is over; one
+ * turn of the wait hook. */
+berth_time socket_deadline(const struct berth_socket *socket, berth_time timeout);
+int socket_pause(struct berth_socket *socket, berth_time deadline);
 /* Take the pending error: a negative errno, or 0. */
 int socket_take_error(struct berth_socket *socket);
 
@@ -159,6 +168,8 @@ int address_from_sockaddr(const struct berth_socket *socket, const struct sockad
 struct berth_ip address_or_loopback(const struct berth_socket *socket, struct berth_ip ip);
 void address_to_sockaddr(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
 			 struct sockaddr *address, socklen_t *length);
+/* getsockname() and getpeername(), whatever the family. 0 or -ENOTCONN. */
+int socket_show_name(struct berth_socket *socket, bool peer, struct sockaddr *address, socklen_t *length);
 uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip);
 
 /* Name socket and port as a call needs it: bind(), or the first send. */

@@ -27,10 +27,10 @@ static bool streams(const struct berth_socket *socket)
 /* Pending data errors come before new ones: POSIX: send(), and Linux's sk_stream_wait_connect(). */
 static int may_send(struct berth_socket *socket)
 {
-	if (socket->error)
-		return socket_take_error(socket);
 	if (!socket->protocol->send)
 		return -EOPNOTSUPP;
+	if (socket->error && !socket_has_family(socket))
+		return socket_take_error(socket);
 	return 0;
 }
 
@@ -99,6 +99,8 @@ static int message_from(const struct msghdr *from, int flags, struct iovec *part
 		.control = from->msg_control,
 		.control_length = from->msg_control ? from->msg_controllen : 0,
 		.flags = flags,
+		.name = from->msg_name,
+		.name_length = from->msg_name ? from->msg_namelen : 0,
 	};
 	return message_size(message) == SSIZE_MAX ? -EINVAL : 0;
 }
@@ -112,7 +114,9 @@ static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *fro
 
 	if (r < 0)
 		return r;
-	if (from->msg_name && from->msg_namelen && !streams(socket)) {
+	if (socket_has_family(socket)) {
+		; /* message.name says it */
+	} else if (from->msg_name && from->msg_namelen && !streams(socket)) {
 		r = address_from_sockaddr(socket, from->msg_name, from->msg_namelen, &to);
 		if (r < 0)
 			return r;
@@ -163,7 +167,7 @@ static ssize_t receive_some(struct berth_socket *socket, struct berth_message *m
 		r = socket->protocol->receive(socket, message);
 		if (flags & MSG_OOB)
 			return r; /* Linux: urgent data is there or it is not */
-		if ((r == -EAGAIN || r == 0 || r == -ENOTCONN) && socket->error)
+		if ((r == -EAGAIN || r == 0 || r == -ENOTCONN) && socket->error && !socket_has_family(socket))
 			return socket_take_error(socket);
 		if (r != -EAGAIN || flags & MSG_DONTWAIT || !socket_open(socket))
 			return r;
@@ -223,7 +227,9 @@ static ssize_t socket_receive(struct berth_socket *socket, struct msghdr *to, in
 	to->msg_flags = message.flags & (streams(socket) ? MSG_TRUNC | MSG_CTRUNC | MSG_OOB
 							 : MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE);
 	to->msg_controllen = to->msg_control ? message.control_length : 0;
-	if (streams(socket))
+	if (socket_has_family(socket))
+		to->msg_namelen = message.name_length;
+	else if (streams(socket))
 		to->msg_namelen = 0;
 	else
 		address_to_sockaddr(socket, &message.from, to->msg_name, &to->msg_namelen);

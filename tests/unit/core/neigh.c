@@ -160,12 +160,15 @@ TEST(neigh, a_gratuitous_announcement_changes_but_makes_nothing)
 	rig_down(rig);
 }
 
-TEST(neigh, our_address_in_others_mouths_is_not_learnt)
+TEST(neigh, our_address_in_others_mouths_is_not_learnt_but_defended)
 {
 	struct rig *rig = new_rig(BERTH_LINK_NO_DAD);
 
 	arp_from_nowhere(rig, &rig->a, ARP_REQUEST, 0x0a000001, 9, 0x0a000001);
 	CHECK_EQ(COUNT(&rig->a, NEIGH_DROP_CONFLICT), 1);
+	CHECK_STR(on_cable(&rig->a), "ARP who has 10.0.0.1? tell 10.0.0.1");
+	arp_from_nowhere(rig, &rig->a, ARP_REPLY, 0x0a000001, 9, 0x0a000002); /* no war: once in ten seconds */
+	CHECK_EQ(COUNT(&rig->a, NEIGH_DROP_CONFLICT), 2);
 	CHECK_STR(on_cable(&rig->a), "nothing");
 	rig_down(rig);
 }

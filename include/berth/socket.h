@@ -15,6 +15,9 @@
  * that many bytes, UDP_GRO lets a read give several of one sender, as many as
  * the buffer holds, with a control message that says their length. udp(7).
  *
+ * UDP-Lite (RFC 3828) is SOCK_DGRAM with IPPROTO_UDPLITE; UDPLITE_SEND_CSCOV and
+ * UDPLITE_RECV_CSCOV say how much the checksum covers. udplite(7).
+ *
  * Multicast: the IP_MULTICAST_* and IPV6_MULTICAST_* options, IP_ADD_MEMBERSHIP
  * and its kin, IPV6_JOIN_GROUP, and RFC 3678's MCAST_JOIN_GROUP family with
  * source filters, as in ip(7) and ipv6(7). Interfaces are berth_link_index()es.

@@ -100,6 +100,7 @@ static int stack_init(struct berth_stack *stack)
 		return -ENOMEM;
 	if ((r = socket_table_init(stack)) < 0 || (r = port_init(stack)) < 0 || (r = ip_init(stack)) < 0 ||
 	    (r = berth_protocol_register(stack, &udp_protocol)) < 0 ||
+	    (r = berth_protocol_register(stack, &udplite_protocol)) < 0 ||
 	    (r = berth_protocol_register(stack, &tcp_protocol)) < 0 ||
 	    (r = berth_protocol_register(stack, &local_stream_protocol)) < 0 ||
 	    (r = berth_protocol_register(stack, &local_seqpacket_protocol)) < 0 ||

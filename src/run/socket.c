@@ -68,7 +68,7 @@ static int check_kind(struct call *call, int domain, int type, int *protocol)
 		int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
 		int echo = domain == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6; /* ping without privileges: icmp(7) */
 
-		if (type == SOCK_DGRAM && *protocol == echo)
+		if (type == SOCK_DGRAM && (*protocol == echo || *protocol == IPPROTO_UDPLITE))
 			return 0;
 		if (*protocol && *protocol != own)
 			return unsupported(call, -EPROTONOSUPPORT);

@@ -14,8 +14,8 @@ static const struct socket_inspector *inspector_of(const struct berth_protocol *
 		return &tcp_inspector;
 	if (protocol->family == AF_UNIX)
 		return &local_inspector;
-	if (protocol == &udp_protocol || protocol == &ping4_protocol || protocol == &ping6_protocol ||
-	    protocol == &raw_protocol)
+	if (protocol == &udp_protocol || protocol == &udplite_protocol || protocol == &ping4_protocol ||
+	    protocol == &ping6_protocol || protocol == &raw_protocol)
 		return &datagram_inspector;
 	return NULL;
 }

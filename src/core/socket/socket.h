@@ -113,7 +113,7 @@ struct socket_inspector {
 extern const struct socket_inspector tcp_inspector, datagram_inspector;
 
 /* The built-in protocols. */
-extern const struct berth_protocol tcp_protocol, udp_protocol;
+extern const struct berth_protocol tcp_protocol, udp_protocol, udplite_protocol;
 /* SO_KEEPALIVE was set or cleared on a socket of tcp_protocol. */
 void tcp_keepalive_changed(struct berth_socket *socket);
 

@@ -11,6 +11,23 @@
 #define PAYLOAD_MAX6 (65535 - WIRE_UDP_LENGTH)
 enum { SEGMENTS_MAX = 128 }; /* Linux: UDP_MAX_SEGMENTS */
 
+/* UDP-Lite: the coverage instead of the length, and always a checksum. RFC 3828 §3.1 */
+static void put_lite_checksum(struct berth_socket *socket, uint8_t *bytes, size_t length,
+			      const struct datagram_way *way)
+{
+	const struct udp_socket *udp = udp_of(socket);
+	struct wire_udp header = { .source_port = socket->claim.port, .destination_port = way->remote.port };
+	uint32_t sum = ip_pseudo_sum(way->path.source, way->remote.ip, IPPROTO_UDPLITE, length);
+	bool partly = udp->send_partly && udp->send_coverage && udp->send_coverage < length;
+
+	header.length = partly ? udp->send_coverage : (uint16_t)length;
+	wire_udp_build(bytes, &header);
+	header.checksum = checksum_finish(checksum_add(sum, bytes, header.length));
+	if (!header.checksum)
+		header.checksum = 0xffff; /* §3.1: never zero */
+	wire_udp_build(bytes, &header);
+}
+
 /* A datagram of size bytes of message from offset on. */
 static struct berth_packet *build(struct berth_socket *socket, const struct berth_message *message, size_t offset,
 				  size_t size, const struct datagram_way *way)
@@ -28,6 +45,10 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 	bytes = berth_packet_put(packet, size + WIRE_UDP_LENGTH);
 	wire_udp_build(bytes, &header);
 	message_gather(message, offset, bytes + WIRE_UDP_LENGTH, size);
+	if (udp_is_lite(socket)) {
+		put_lite_checksum(socket, bytes, packet->length, way);
+		return packet;
+	}
 	/* In fragments nobody could put it in later, on the way to another link. */
 	if (way->path.link->flags & BERTH_LINK_NO_CHECKSUMS && packet->length + 40 <= way->path.mtu) {
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;

@@ -9,6 +9,7 @@
 #include "core/dhcp/dhcp.h"
 #include "core/group/group.h"
 #include "wire/dhcp.h"
+#include "wire/checksum.h"
 #include "wire/udp.h"
 
 #include <errno.h>
@@ -16,7 +17,18 @@
 struct delivery {
 	struct berth_packet *packet;
 	unsigned sockets;
+	size_t covered; /* UDP-Lite: bytes under the checksum, header included */
 };
+
+/* Do covered of packet's bytes, from the header on, do for this reader? Linux: udp_queue_rcv_one_skb() */
+static bool covers_enough(struct berth_socket *socket, size_t length, size_t covered)
+{
+	const struct udp_socket *udp = udp_of(socket);
+
+	if (!udp->receive_checked || covered == length)
+		return true;
+	return udp->receive_coverage && covered >= udp->receive_coverage;
+}
 
 static void deliver_copy(void *context, struct berth_socket *socket)
 {
@@ -24,6 +36,8 @@ static void deliver_copy(void *context, struct berth_socket *socket)
 	const struct berth_packet *packet = delivery->packet;
 	struct berth_packet *copy;
 
+	if (!covers_enough(socket, packet->length + WIRE_UDP_LENGTH, delivery->covered))
+		return;
 	if (ip_is_multicast(packet->destination) &&
 	    !group_wanted(socket, packet->link, packet->destination, packet->source))
 		return;
@@ -36,6 +50,18 @@ static void deliver_copy(void *context, struct berth_socket *socket)
 }
 
 /* RFC 768: length and checksum; RFC 8200 §8.1: IPv6 has no "no checksum". */
+/* RFC 3828 §3.1: the pseudo header says the whole length, whatever the coverage. */
+static int udplite_check(struct berth_packet *packet, const struct berth_ip_info *info, struct wire_udp *header)
+{
+	uint32_t sum = ip_pseudo_sum(info->source, info->destination, IPPROTO_UDPLITE, packet->length);
+
+	if (packet->length > UINT16_MAX || wire_udplite_parse(packet->data, packet->length, header) < 0)
+		return BERTH_EVENT_UDP_DROP_MALFORMED;
+	if (!info->checked && checksum_finish(checksum_add(sum, packet->data, header->length)) != 0)
+		return BERTH_EVENT_UDP_DROP_CHECKSUM;
+	return 0;
+}
+
 static int udp_check(struct berth_packet *packet, const struct berth_ip_info *info, struct wire_udp *header)
 {
 	int r = wire_udp_parse(packet->data, packet->length, header);
@@ -55,7 +81,8 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 	struct berth_endpoint local, remote;
 	struct berth_socket *socket;
 	struct wire_udp header;
-	int drop = udp_check(packet, info, &header);
+	bool lite = info->protocol == IPPROTO_UDPLITE;
+	int drop = (lite ? udplite_check : udp_check)(packet, info, &header);
 
 	if (drop) {
 		stack_drop(stack, packet, (enum berth_event)drop);
@@ -70,10 +97,10 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 	remote = (struct berth_endpoint){ info->source, header.source_port };
 	datagram_stamp(packet, info, header.source_port);
 	if (info->multicast) {
-		struct delivery delivery = { .packet = packet };
+		struct delivery delivery = { .packet = packet, .covered = header.length };
 
 		berth_packet_pull(packet, WIRE_UDP_LENGTH);
-		port_each_bound(stack, IPPROTO_UDP, &local, &remote, info->link, deliver_copy, &delivery);
+		port_each_bound(stack, info->protocol, &local, &remote, info->link, deliver_copy, &delivery);
 		socket_notify_run(stack);
 		if (delivery.sockets)
 			berth_packet_unref(packet);
@@ -81,11 +108,15 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 			stack_drop(stack, packet, BERTH_EVENT_UDP_DROP_GROUP);
 		return;
 	}
-	socket = berth_socket_lookup(stack, IPPROTO_UDP, &local, &remote, info->link);
+	socket = berth_socket_lookup(stack, info->protocol, &local, &remote, info->link);
 	if (!socket) {
 		berth_refuse(stack, packet, info);
 		stack_event_between(stack, BERTH_EVENT_UDP_DROP_NO_SOCKET, IPPROTO_UDP, &local, &remote);
 		berth_packet_unref(packet);
+		return;
+	}
+	if (lite && !covers_enough(socket, packet->length, header.length)) {
+		stack_drop(stack, packet, BERTH_EVENT_UDP_DROP_COVERAGE);
 		return;
 	}
 	berth_packet_pull(packet, WIRE_UDP_LENGTH);
@@ -104,7 +135,7 @@ static void udp_error(struct berth_stack *stack, const struct berth_ip_error *er
 		return;
 	local.port = get_be16(quoted);
 	remote.port = get_be16(quoted + 2);
-	socket = berth_socket_lookup(stack, IPPROTO_UDP, &local, &remote, NULL);
+	socket = berth_socket_lookup(stack, error->protocol, &local, &remote, NULL);
 	if (socket)
 		datagram_error(socket, error, remote.port, quoted + WIRE_UDP_LENGTH, length - WIRE_UDP_LENGTH);
 	socket_notify_run(stack);
@@ -125,6 +156,27 @@ const struct berth_protocol udp_protocol = {
 	.shutdown = datagram_shutdown,
 	.setsockopt = udp_set_option,
 	.getsockopt = udp_get_option,
+	.readiness = datagram_readiness,
+	.input = udp_input,
+	.error = udp_error,
+};
+
+/* RFC 3828: the same but for checksum and options. */
+const struct berth_protocol udplite_protocol = {
+	.name = "udplite",
+	.number = IPPROTO_UDPLITE,
+	.type = SOCK_DGRAM,
+	.state_size = sizeof(struct udp_socket),
+	.release = datagram_release,
+	.destroy = datagram_destroy,
+	.connect = datagram_connect,
+	.disconnect = datagram_disconnect,
+	.send = udp_send,
+	.receive = datagram_receive,
+	.receive_error = datagram_receive_error,
+	.shutdown = datagram_shutdown,
+	.setsockopt = udplite_set_option,
+	.getsockopt = udplite_get_option,
 	.readiness = datagram_readiness,
 	.input = udp_input,
 	.error = udp_error,

@@ -169,7 +169,7 @@ TEST(neigh, our_address_in_others_mouths_is_not_learnt_but_defended)
 	CHECK_STR(on_cable(&rig->a), "ARP who has 10.0.0.1? tell 10.0.0.1");
 	arp_from_nowhere(rig, &rig->a, ARP_REPLY, 0x0a000001, 9, 0x0a000002); /* no war: once in ten seconds */
 	CHECK_EQ(COUNT(&rig->a, NEIGH_DROP_CONFLICT), 2);
-	CHECK_STR(on_cable(&rig->a), "nothing");
+	CHECK_EQ(rig->a.sent.count, 1);
 	rig_down(rig);
 }
 

@@ -3,7 +3,7 @@
 # Bash completion for berth. Options come from berth's own help, so they are never out of date.
 
 _berth_networks() { berth net ls 2>/dev/null | awk 'NR > 1 { print $1 }'; }
-_berth_hosts() { berth ps ${1:+--net "$1"} 2>/dev/null | awk 'NR > 1 { print $1 }'; }
+_berth_hosts() { berth ps ${1:+--net "$1"} ${2:-} 2>/dev/null | awk 'NR > 1 { print $1 }'; }
 _berth_options() { berth help "$1" 2>/dev/null | grep -oE '(^|[ ,])--?[a-z][a-z0-9-]*' | tr -d ' ,' | sort -u; }
 
 # The word after --net on this line, if any.
@@ -38,8 +38,9 @@ _berth() {
 	else
 		case $command:$word in
 		*:-*) words=$(_berth_options "$command") ;;
-		ss:* | ports:* | events:* | trace:*) words=$(_berth_hosts "$(_berth_net)") ;;
-		help:*) words="run ps ss net link partition heal capture events trace ports doctor version help" ;;
+		rm:* | wait:* | logs:* | inspect:*) words=$(_berth_hosts "$(_berth_net)" -a) ;;
+		ss:* | ports:* | events:* | trace:* | kill:* | stop:* | exec:*) words=$(_berth_hosts "$(_berth_net)") ;;
+		help:*) words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p') ;;
 		net:*) if [ "$previous" = inspect ]; then words=$(_berth_networks); else words="ls inspect"; fi ;;
 		esac
 	fi

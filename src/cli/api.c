@@ -5,9 +5,12 @@
  */
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "control/http.h"
 #include "control/json.h"
 #include "control/paths.h"
 
@@ -88,6 +91,88 @@ int host_check(const struct command *command, const char *network, const char *n
 		return CLI_OK;
 	fprintf(stderr, "berth %s: no host '%s' on network '%s' (berth ps lists them)\n", command->name, name, network);
 	return CLI_FAILED;
+}
+
+/* A host's name is a DNS label. RFC 1123 §2.1, RFC 1035 §2.3.1. */
+bool name_is_host(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > 63 || name[0] == '-' || name[length - 1] == '-')
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && *name != '-')
+			return false;
+	return true;
+}
+
+int program_path(const struct command *command, const char *name, const char *verb, char *path, size_t size)
+{
+	if (!name_is_host(name)) {
+		fprintf(stderr, "berth %s: there is no host '%s' (berth ps -a lists them)\n", command->name, name);
+		return CLI_FAILED;
+	}
+	snprintf(path, size, "/v1/programs/%s%s%s", name, *verb ? "/" : "", verb);
+	return CLI_OK;
+}
+
+/* What a stream that is none says instead. */
+static int stream_refused(const struct command *command, struct api_stream *stream)
+{
+	size_t length = stream->ahead_length;
+	ssize_t n;
+	json_t *body;
+
+	while (length < sizeof(stream->ahead) &&
+	       (n = read(stream->fd, stream->ahead + length, sizeof(stream->ahead) - length)) > 0)
+		length += (size_t)n;
+	close(stream->fd);
+	body = json_loadb(stream->ahead, length, 0, NULL);
+	fprintf(stderr, "berth %s: %s\n", command->name, json_get_text(body, "error", "refused"));
+	json_decref(body);
+	return CLI_FAILED;
+}
+
+int api_stream_open(const struct command *command, const char *network, const char *path, struct api_stream *stream)
+{
+	int r;
+
+	*stream = (struct api_stream){ .fd = -1 };
+	r = http_stream(network, path, &stream->fd, stream->ahead, sizeof(stream->ahead), &stream->ahead_length);
+	if (r < 0)
+		return api_failed(command, network, r);
+	return r == 200 ? CLI_OK : stream_refused(command, stream);
+}
+
+size_t api_stream_read(struct api_stream *stream, char *bytes, size_t length)
+{
+	size_t done = 0;
+
+	while (done < length) {
+		ssize_t n = (ssize_t)(stream->ahead_length - stream->taken);
+
+		if (n > 0) {
+			n = (size_t)n < length - done ? n : (ssize_t)(length - done);
+			memcpy(bytes + done, stream->ahead + stream->taken, (size_t)n);
+			stream->taken += (size_t)n;
+		} else {
+			n = read(stream->fd, stream->ahead, sizeof(stream->ahead));
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				break;
+			stream->taken = 0;
+			stream->ahead_length = (size_t)n;
+			n = 0;
+		}
+		done += (size_t)n;
+	}
+	return done;
+}
+
+void api_stream_close(struct api_stream *stream)
+{
+	close(stream->fd);
 }
 
 const char *api_string(const json_t *object, const char *key)

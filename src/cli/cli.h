@@ -39,8 +39,9 @@ struct command {
 };
 
 extern const struct command command_run, command_ps, command_ss, command_net, command_link, command_partition,
-	command_heal, command_capture, command_events, command_trace, command_ports, command_doctor, command_daemon,
-	command_version, command_help;
+	command_heal, command_exec, command_logs, command_kill, command_stop, command_rm, command_wait, command_inspect,
+	command_capture, command_events, command_trace, command_ports, command_doctor, command_daemon, command_version,
+	command_help;
 
 /* The one table of commands (main.c); NULL ends. */
 extern const struct command *const commands[];
@@ -81,6 +82,23 @@ int api_put(const struct command *command, const char *network, const char *path
 	    json_t **ret_value);
 /* Whether network has a host of this name; tells the user if not. Returns CLI_OK or CLI_FAILED. */
 int host_check(const struct command *command, const char *network, const char *name);
+/* Whether name may be a host's: a DNS label. */
+bool name_is_host(const char *name);
+/* The control API's path of a host's program, or of verb below it. CLI_FAILED, told: no such name can be. */
+int program_path(const struct command *command, const char *name, const char *verb, char *path, size_t size);
+/* An answer that goes on. */
+struct api_stream {
+	int fd;
+	size_t ahead_length, taken;
+	char ahead[4096];
+};
+/* GET path as a stream. Tells the user why not, as api_get(). */
+int api_stream_open(const struct command *command, const char *network, const char *path, struct api_stream *stream);
+/* Read length bytes; less only at its end. */
+size_t api_stream_read(struct api_stream *stream, char *bytes, size_t length);
+void api_stream_close(struct api_stream *stream);
+/* "127.0.0.1:8080->80/tcp, …", or "-". */
+void published_list(const json_t *published, char *text, size_t size);
 /* The string or number at key, or a harmless default where the daemon left it out. */
 const char *api_string(const json_t *object, const char *key);
 long long api_number(const json_t *object, const char *key);

@@ -3,6 +3,15 @@
 
 #include <getopt.h>
 
+static int unknown(const struct command *command, const char *name)
+{
+	const char *near = command_suggest(name);
+
+	if (near)
+		return usage_error(command, "there is no command '%s'; did you mean '%s'?", name, near);
+	return usage_error(command, "there is no command '%s'", name);
+}
+
 static int help_run(const struct command *command, int argc, char **argv)
 {
 	const struct command *about = NULL;
@@ -15,7 +24,7 @@ static int help_run(const struct command *command, int argc, char **argv)
 
 		about = command_find(name);
 		if (!about)
-			return usage_error(command, "there is no command '%s'", name);
+			return unknown(command, name);
 	}
 	if (usage_no_operands(command, argc, argv))
 		return CLI_USAGE;

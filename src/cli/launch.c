@@ -92,6 +92,9 @@ static int file_take(const struct command *command, struct variables *variables,
 int launch_option(const struct command *command, int letter, struct launch *launch)
 {
 	switch (letter) {
+	case 'd':
+		launch->options.detach = true;
+		return CLI_OK;
 	case 'e':
 		if (variable_take(&launch->from_options, optarg))
 			return CLI_OK;

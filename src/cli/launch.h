@@ -6,11 +6,12 @@
 #include "cli/cli.h"
 #include "run/run.h"
 
-enum { OPTION_ENV_FILE = 512 };
+enum { OPTION_ENV_FILE = 512, OPTION_LAUNCH_NET };
 
 /* In a table of options: those that launch_option() takes. */
 #define LAUNCH_OPTIONS \
-	{ 'e', "env", "NAME[=VALUE]", "set a variable for the program, or take it from here" }, \
+	{ 'd', "detach", NULL, "in the background; berth logs shows what it says" }, \
+		{ 'e', "env", "NAME[=VALUE]", "set a variable for the program, or take it from here" }, \
 		{ OPTION_ENV_FILE, "env-file", "FILE", "the same from lines of a file" }, \
 		{ 'w', "workdir", "DIRECTORY", "start the program in this directory" }, \
 	{ \

@@ -14,15 +14,19 @@ enum { OPTION_NET = 256, OPTION_JSON };
 
 static const struct cli_option options[] = {
 	{ OPTION_NET, "net", "NETWORK", "the network to look at (default: default)" },
+	{ 'a', "all", NULL, "list those that have ended as well, until berth rm" },
 	{ OPTION_JSON, "json", NULL, "print what the control API says, as JSON" },
 	{ 0 },
 };
 
 static const char *const titles[] = { "NAME", "ADDRESS", "IPV6", "PID", "UP", "VIA", "PUBLISHED", "PROGRAM" };
+static const char *const all_titles[] = {
+	"NAME", "STATE", "ADDRESS", "IPV6", "PID", "UP", "VIA", "PUBLISHED", "PROGRAM"
+};
 #define COLUMNS (sizeof(titles) / sizeof(titles[0]))
 
 /* "127.0.0.1:8080->80/tcp, …" */
-static void published_text(const json_t *published, char *text, size_t size)
+void published_list(const json_t *published, char *text, size_t size)
 {
 	size_t used = 0, i;
 	json_t *entry;
@@ -40,30 +44,45 @@ static void published_text(const json_t *published, char *text, size_t size)
 	}
 }
 
-static void host_row(struct table *table, const json_t *host)
+static void state_cell(struct table *table, const json_t *host)
 {
+	if (strcmp(api_string(host, "state"), "ended"))
+		table_cell(table, "%s", api_string(host, "state"));
+	else
+		table_cell(table, "exit %lld", api_number(host, "exit_code"));
+}
+
+static void host_row(struct table *table, const json_t *host, bool all)
+{
+	bool ended = !strcmp(api_string(host, "state"), "ended");
 	char up[32], published[512];
 
-	duration_text((long long)time(NULL) - api_number(host, "started"), up, sizeof(up));
-	published_text(json_object_get(host, "published"), published, sizeof(published));
+	duration_text((ended ? api_number(host, "ended") : (long long)time(NULL)) - api_number(host, "started"), up,
+		      sizeof(up));
+	published_list(json_object_get(host, "published"), published, sizeof(published));
 	table_cell(table, "%s", api_string(host, "name"));
+	if (all)
+		state_cell(table, host);
 	table_cell(table, "%s", api_string(host, "ip4"));
 	table_cell(table, "%s", api_string(host, "ip6"));
-	table_cell(table, "%lld", api_number(host, "pid"));
+	if (ended)
+		table_cell(table, "-");
+	else
+		table_cell(table, "%lld", api_number(host, "pid"));
 	table_cell(table, "%s", up);
-	table_cell(table, "%s", json_is_true(json_object_get(host, "express")) ? "express" : "wire");
+	table_cell(table, "%s", ended ? "-" : json_is_true(json_object_get(host, "express")) ? "express" : "wire");
 	table_cell(table, "%s", published);
 	table_cell(table, "%s", api_string(host, "program"));
 }
 
-static void hosts_print(const json_t *hosts)
+static void hosts_print(const json_t *hosts, bool all)
 {
-	struct table *table = table_new(titles, COLUMNS);
+	struct table *table = table_new(all ? all_titles : titles, all ? COLUMNS + 1 : COLUMNS);
 	json_t *host;
 	size_t i;
 
 	json_array_foreach(hosts, i, host)
-		host_row(table, host);
+		host_row(table, host, all);
 	table_print(table, stdout);
 	table_free(table);
 }
@@ -71,13 +90,15 @@ static void hosts_print(const json_t *hosts)
 static int ps_run(const struct command *command, int argc, char **argv)
 {
 	const char *network = NETWORK_DEFAULT;
-	bool as_json = false;
+	bool as_json = false, all = false;
 	json_t *hosts;
 	int result;
 
 	while ((result = options_next(command, argc, argv)) > 0) {
 		if (result == OPTION_NET)
 			network = optarg;
+		else if (result == 'a')
+			all = true;
 		else
 			as_json = true;
 	}
@@ -85,12 +106,12 @@ static int ps_run(const struct command *command, int argc, char **argv)
 		return options_exit(result);
 	if (usage_no_operands(command, argc, argv) || network_check(command, network))
 		return CLI_USAGE;
-	if (api_get(command, network, "/v1/hosts", &hosts))
+	if (api_get(command, network, all ? "/v1/programs" : "/v1/hosts", &hosts))
 		return CLI_FAILED;
 	if (as_json)
 		api_print(hosts);
 	else
-		hosts_print(hosts);
+		hosts_print(hosts, all);
 	json_decref(hosts);
 	return cli_finish(CLI_OK);
 }

@@ -6,7 +6,6 @@
 #include "cli/cli.h"
 
 #include <berth/types.h>
-#include <ctype.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -32,25 +31,12 @@ static const struct cli_option options[] = {
 	{ OPTION_IP6, "ip6", "ADDRESS", "the same by its IPv6 address" },
 	{ 'p', "publish", "[IP:]REAL:PORT[/udp]", "reach PORT from the real machine at REAL (IP: 127.0.0.1)" },
 	LAUNCH_OPTIONS,
-	{ OPTION_RM, "rm", NULL, "forget the program when it has ended (without -d it always is)" },
+	{ OPTION_RM, "rm", NULL, "with -d, forget the program when it has ended" },
 	{ OPTION_INIT, "init", NULL, "reap orphans and pass signals on (which always happens)" },
 	{ OPTION_EXPRESS, "express", NULL, "carry connections past Berth's TCP, program to program: faster" },
 	{ OPTION_NO_EXPRESS, "no-express", NULL, "through Berth's TCP (the default; the last one counts)" },
 	{ 0 },
 };
-
-/* A host's name is a DNS label. RFC 1123 §2.1, RFC 1035 §2.3.1. */
-static bool host_name_valid(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (!length || length > 63 || name[0] == '-' || name[length - 1] == '-')
-		return false;
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && *name != '-')
-			return false;
-	return true;
-}
 
 struct run_line {
 	struct launch launch;
@@ -86,7 +72,7 @@ static int take_ip(const struct command *command, struct channel_hello *hello, b
 
 static int take_name(const struct command *command, struct run_options *run)
 {
-	if (!host_name_valid(optarg))
+	if (!name_is_host(optarg))
 		return usage_error(command, "--name '%s': a host's name is 1 to 63 letters, digits and inner '-'",
 				   optarg);
 	run->name = optarg;
@@ -112,8 +98,10 @@ static int take_option(const struct command *command, int letter, struct run_lin
 	case OPTION_NO_EXPRESS:
 		run->hello.flags &= ~(uint32_t)HELLO_EXPRESS;
 		return CLI_OK;
-	case OPTION_INIT:
 	case OPTION_RM:
+		run->hello.flags |= HELLO_REMOVE;
+		return CLI_OK;
+	case OPTION_INIT:
 		return CLI_OK;
 	case 'p':
 		return take_publish(command, line);
@@ -135,6 +123,8 @@ static int run_run(const struct command *command, int argc, char **argv)
 	if (optind >= argc)
 		return usage_error(command, "no program given");
 	line.launch.options.publish = line.publish;
+	if (line.launch.options.detach)
+		line.launch.options.hello.flags |= HELLO_DETACHED;
 	return launch_run(command, &line.launch, argv + optind);
 }
 

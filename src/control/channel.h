@@ -80,6 +80,9 @@ enum channel_type {
 	CHANNEL_IOCTL,	     /* id or 0 (AF_UNIX socket), option = request, payload = struct ifreq or
 			        ifconf buffer; reply payload: the same, filled in */
 	CHANNEL_CLOSING,     /* one-way: this socket's last holder is known to be gone (optional hint) */
+	CHANNEL_LOG,	     /* one-way. value = 1 or 2; fd: where to read the program's output or errors from */
+	CHANNEL_EXIT,	     /* one-way: the program has ended, value = its exit code as the shell gets it;
+			      flags may have CHANNEL_UNSTARTED */
 
 	/* daemon -> supervisor, not asked for */
 	CHANNEL_CONNECTED = 64, /* tag of the CHANNEL_CONNECT; result 0 or -errno (payload: express name) */
@@ -87,12 +90,14 @@ enum channel_type {
 			   from it with MSG_DONTWAIT, and answer with the same type and id: the
 			   daemon then closes its end with that byte unread, which the program sees
 			   as ECONNRESET */
+	CHANNEL_SIGNAL,		/* value: send this signal to the program */
 	CHANNEL_TELL,		/* payload: text for the user, a line, to print on stderr after "berth: " */
 };
 
 enum {
-	CHANNEL_PEER_ID = 1, /* id is the far end's (".s" of an express client) */
-	CHANNEL_WIRE = 2,    /* CONNECT: not by express; its listener's queue was full */
+	CHANNEL_PEER_ID = 1,   /* id is the far end's (".s" of an express client) */
+	CHANNEL_UNSTARTED = 1, /* EXIT: it never ran, and was said why: there is nothing to keep */
+	CHANNEL_WIRE = 2,      /* CONNECT: not by express; its listener's queue was full */
 };
 
 struct channel_message {
@@ -115,14 +120,18 @@ struct channel_message {
 };
 
 enum {
-	HELLO_EXPRESS = 1, /* --express */
-	HELLO_JOIN = 2,	   /* one more connection of the host whose id is in join_id */
+	HELLO_EXPRESS = 1,  /* --express */
+	HELLO_JOIN = 2,	    /* one more connection of the host whose id is in join_id */
+	HELLO_DETACHED = 4, /* -d: known until it is removed, also when it has ended */
+	HELLO_REMOVE = 8,   /* --rm: … no longer than it runs */
+	HELLO_EXEC = 16,    /* another program on the host called name, which ends with that host's own */
 };
 
 struct channel_hello {
 	uint32_t version;
 	uint32_t flags;
 	uint64_t join_id;
+	uint64_t session; /* the same random number on all connections of a supervisor */
 	char name[64];	  /* host name wanted; empty: made from the program's name */
 	char program[64]; /* basename of argv[0] */
 	uint8_t ip[16];	  /* struct berth_ip; zero: any */

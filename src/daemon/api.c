@@ -7,6 +7,8 @@
 #include "daemon/capture.h"
 #include "daemon/journal.h"
 #include "daemon/links.h"
+#include "daemon/programs.h"
+#include "daemon/record.h"
 #include "daemon/report.h"
 #include "daemon/state.h"
 #include "os/process.h"
@@ -29,7 +31,7 @@ static const struct resource {
 	{ "/v1/network", report_network, NULL, NULL },	   { "/v1/hosts", report_hosts, NULL, NULL },
 	{ "/v1/sockets", report_sockets, NULL, NULL },	   { "/v1/counters", report_counters, NULL, NULL },
 	{ "/v1/links", report_links, links_change, NULL }, { "/v1/capture", NULL, NULL, capture_start },
-	{ "/v1/events", NULL, NULL, journal_stream },
+	{ "/v1/events", NULL, NULL, journal_stream },	   { "/v1/programs", report_programs, NULL, NULL },
 };
 
 /* A request's body while it comes in. */
@@ -64,19 +66,53 @@ static enum MHD_Result respond_error(struct MHD_Connection *connection, unsigned
 	return respond(connection, status, json_pack("{s:s}", "error", text));
 }
 
+/* The body as a JSON object; NULL: it is none, and that has been answered with *ret_result. */
+static json_t *body_of(struct MHD_Connection *connection, const struct upload *upload, enum MHD_Result *ret_result)
+{
+	json_t *body;
+
+	if (upload->too_long) {
+		*ret_result = respond_error(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+		return NULL;
+	}
+	body = json_loadb(upload->bytes, upload->length, 0, NULL);
+	if (json_is_object(body))
+		return body;
+	json_decref(body);
+	*ret_result = respond_error(connection, MHD_HTTP_BAD_REQUEST, "the body is no JSON object");
+	return NULL;
+}
+
+/* /v1/programs/NAME and below. */
+static enum MHD_Result answer_program(struct daemon *daemon, struct MHD_Connection *connection, const char *rest,
+				      const char *method, const struct upload *upload)
+{
+	enum MHD_Result result;
+	json_t *body = NULL, *answer;
+	unsigned status = MHD_HTTP_OK;
+	int r = MHD_NO;
+
+	if (!strcmp(method, "PUT") && !(body = body_of(connection, upload, &result)))
+		return result;
+	if (!body && program_stream(daemon, connection, rest, &r))
+		return (enum MHD_Result)r;
+	if (!body && strcmp(method, "GET") && strcmp(method, "HEAD"))
+		return respond_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD and PUT are what there is");
+	answer = body ? program_change(daemon, rest, body, &status) : program_report(daemon, rest, &status);
+	json_decref(body);
+	return respond(connection, status, answer);
+}
+
 static enum MHD_Result change(struct daemon *daemon, struct MHD_Connection *connection, const struct resource *resource,
 			      const struct upload *upload)
 {
 	unsigned status = MHD_HTTP_OK;
+	enum MHD_Result result;
 	json_t *body, *answer;
 
-	if (upload->too_long)
-		return respond_error(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
-	body = json_loadb(upload->bytes, upload->length, 0, NULL);
-	if (!json_is_object(body)) {
-		json_decref(body);
-		return respond_error(connection, MHD_HTTP_BAD_REQUEST, "the body is no JSON object");
-	}
+	body = body_of(connection, upload, &result);
+	if (!body)
+		return result;
 	answer = resource->change(daemon, body, &status);
 	json_decref(body);
 	return respond(connection, status, answer);
@@ -96,6 +132,8 @@ static enum MHD_Result answer(struct daemon *daemon, struct MHD_Connection *conn
 	if (asked_from_inside(connection))
 		return respond_error(connection, MHD_HTTP_FORBIDDEN,
 				     "a program inside berth run can't ask this: ask from outside");
+	if (!strncmp(url, PROGRAMS_PATH, strlen(PROGRAMS_PATH)))
+		return answer_program(daemon, connection, url + strlen(PROGRAMS_PATH), method, upload);
 	for (size_t i = 0; i < COUNT_OF(resources); i++) {
 		if (strcmp(url, resources[i].path))
 			continue;
@@ -190,13 +228,14 @@ void api_close(struct daemon *daemon)
 {
 	if (!daemon->api)
 		return;
-	for (int i = 0; i < LAST_WORDS && !list_empty(&daemon->captures); i++) {
+	for (int i = 0; i < LAST_WORDS && !(list_empty(&daemon->captures) && list_empty(&daemon->readers)); i++) {
 		MHD_run(daemon->api);
 		poll(NULL, 0, 1); /* the reader's turn */
 	}
 	loop_remove(&daemon->loop, &daemon->api_events);
 	MHD_stop_daemon(daemon->api);
 	daemon->api = NULL;
+	records_free(daemon);
 }
 
 berth_time api_deadline(const struct daemon *daemon)

@@ -6,6 +6,7 @@
  */
 #include "base/ip.h"
 #include "daemon/journal.h"
+#include "daemon/record.h"
 #include "daemon/state.h"
 
 #include <berth/inspect.h>
@@ -65,6 +66,7 @@ static int32_t call_socket(struct request *request)
 	plug->domain = message->domain;
 	plug->kind = message->kind;
 	plug->protocol = message->protocol;
+	plug->session = request->channel->session;
 	plug->pid = message->pid;
 	memcpy(plug->command, message->command, sizeof(plug->command));
 	plug->command[sizeof(plug->command) - 1] = 0;
@@ -415,6 +417,25 @@ static int32_t call_publish(struct request *request)
 	return 0;
 }
 
+static int32_t call_log(struct request *request)
+{
+	if (request->fd >= 0 && request->channel->session == request->host->session &&
+	    !record_log(request->host->record, request->message->value == 2 ? 2 : 1, request->fd))
+		request->fd = -1;
+	return 0;
+}
+
+static int32_t call_exit(struct request *request)
+{
+	struct record *record = request->host->record;
+
+	if (request->channel->session != request->host->session)
+		return 0;
+	record->exit_code = request->message->value;
+	record->keep = record->keep && !(request->message->flags & CHANNEL_UNSTARTED);
+	return 0;
+}
+
 static const struct {
 	int32_t (*run)(struct request *request);
 	bool one_way;
@@ -434,6 +455,8 @@ static const struct {
 	[CHANNEL_SENDTO] = { call_sendto, false, true },
 	[CHANNEL_IOCTL] = { ioctl_run, false, false },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
+	[CHANNEL_LOG] = { call_log, true, false },
+	[CHANNEL_EXIT] = { call_exit, true, false },
 	[CHANNEL_RESET] = { call_reset, true, false },
 };
 

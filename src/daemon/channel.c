@@ -57,6 +57,24 @@ static void forget_connects(struct channel *channel)
 	}
 }
 
+static bool has_session(struct host *host, uint64_t session)
+{
+	LIST_EACH(&host->channels, node)
+		if (LIST_ITEM(node, struct channel, node)->session == session)
+			return true;
+	return false;
+}
+
+struct channel *channel_of(struct host *host, uint64_t session)
+{
+	LIST_EACH(&host->channels, node) {
+		struct channel *channel = LIST_ITEM(node, struct channel, node);
+		if (channel->session == session)
+			return channel;
+	}
+	return LIST_FIRST(&host->channels, struct channel, node);
+}
+
 void channel_free(struct channel *channel)
 {
 	struct host *host = channel->host;
@@ -71,9 +89,14 @@ void channel_free(struct channel *channel)
 	list_remove(&channel->node);
 	if (host)
 		forget_connects(channel);
+	uint64_t session = channel->session;
 	free(channel);
-	if (host && list_empty(&host->channels))
+	if (!host || has_session(host, session))
+		return;
+	if (session == host->session)
 		host_leave(host);
+	else
+		plugs_sweep(host); /* what berth exec ran leaves its host */
 }
 
 static void queue_message(struct channel *channel, const struct channel_message *message, const void *payload,
@@ -157,6 +180,7 @@ static int32_t hello(struct request *request)
 	list_remove(&channel->node);
 	list_append(&host->channels, &channel->node);
 	channel->host = host;
+	channel->session = hello.session;
 	struct berth_ip ip4 = berth_host_ip4(host->host), ip6 = berth_host_ip6(host->host);
 	welcome.join_id = host->join_id;
 	snprintf(welcome.name, sizeof(welcome.name), "%s", berth_host_name(host->host));

@@ -9,6 +9,7 @@
 #include "control/paths.h"
 #include "daemon/capture.h"
 #include "daemon/journal.h"
+#include "daemon/record.h"
 #include "daemon/state.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -256,6 +257,7 @@ static void daemon_close(struct daemon *daemon)
 		channel_free(LIST_FIRST(&daemon->channels, struct channel, node));
 	captures_end(daemon);
 	journal_end(daemon);
+	records_end(daemon);
 	api_close(daemon);
 	end_listener(daemon, &daemon->api_listener, "api.sock");
 	end_listener(daemon, &daemon->stream_listener, NULL);
@@ -315,6 +317,8 @@ int daemon_main(const char *network, int ready_fd)
 	list_init(&daemon->channels);
 	list_init(&daemon->work);
 	list_init(&daemon->captures);
+	list_init(&daemon->records);
+	list_init(&daemon->readers);
 	daemon->lock = daemon->probe = -1;
 	daemon->run_listener.fd = daemon->stream_listener.fd = daemon->api_listener.fd = daemon->api_events.fd = -1;
 	daemon->send_buffer = END_BUFFER;

@@ -10,6 +10,7 @@
  */
 #include "base/ip.h"
 #include "daemon/journal.h"
+#include "daemon/record.h"
 #include "daemon/state.h"
 #include "net/network.h"
 #include "os/clock.h"
@@ -140,6 +141,8 @@ static int add_named_by_program(struct daemon *daemon, const char *program, stru
 	label_of_program(program, label);
 	for (unsigned number = 1; r == -EEXIST && number < 100000; number++) {
 		snprintf(name, sizeof(name), number == 1 ? "%s" : "%s-%u", label, number);
+		if (record_find(daemon, name))
+			continue;
 		make_room(daemon, name, ip);
 		r = host_add(daemon, name, ip, ret_host);
 	}
@@ -155,6 +158,17 @@ static void note_coming(struct host *host)
 		     host->express ? ", express" : "");
 }
 
+/* Another program on a host that runs. */
+static int find_for_exec(struct daemon *daemon, const char *name, struct host **ret_host)
+{
+	struct host *host = find_by_name(daemon, name);
+
+	if (!host || host->leaving || host->gateway)
+		return -ESRCH;
+	*ret_host = host;
+	return 0;
+}
+
 int host_hello(struct channel *channel, const struct channel_hello *hello, struct host **ret_host)
 {
 	struct daemon *daemon = channel->daemon;
@@ -165,11 +179,16 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 		*ret_host = find_by_join(daemon, hello->join_id);
 		return *ret_host ? 0 : -ESRCH;
 	}
+	if (hello->flags & HELLO_EXEC)
+		return find_for_exec(daemon, hello->name, ret_host);
 	memcpy(ip.bytes, hello->ip, sizeof(ip.bytes));
 	memcpy(ip6.bytes, hello->ip6, sizeof(ip6.bytes));
 	if (ip_is_any(ip))
 		ip = ip6;
 	if (hello->name[0]) {
+		struct record *record = record_find(daemon, hello->name);
+		if (record)
+			return record->host ? -EEXIST : -ENOTUNIQ;
 		make_room(daemon, hello->name, ip);
 		r = host_add(daemon, hello->name, ip, ret_host);
 	} else {
@@ -182,9 +201,15 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 		host_free(host); /* a host has one number in both its addresses */
 		return -EADDRNOTAVAIL;
 	}
+	host->session = hello->session;
 	memcpy(host->program, hello->program, sizeof(host->program));
 	host->pid = hello->pid;
 	host->express = hello->flags & HELLO_EXPRESS;
+	host->record = record_new(host, hello->flags);
+	if (!host->record) {
+		host_free(host);
+		return -ENOMEM;
+	}
 	loop_timer_cancel(&daemon->loop, &daemon->startup);
 	note_coming(host);
 	return 0;
@@ -218,6 +243,10 @@ void host_leave(struct host *host)
 		return;
 	host->leaving = true;
 	journal_note(host, JOURNAL_HOST, "left", "%s", host->program);
+	record_ended(host->record);
+	host->record = NULL;
+	while (!list_empty(&host->channels)) /* what berth exec ran ends as well */
+		channel_free(LIST_FIRST(&host->channels, struct channel, node));
 	host_touch(host);
 	LIST_EACH_SAFE(&host->published, node)
 		publish_free(LIST_ITEM(node, struct publish, node));
@@ -249,6 +278,7 @@ void host_free(struct host *host)
 		daemon->gateway = NULL;
 	list_remove(&host->node);
 	host->leaving = true;
+	record_ended(host->record);
 	while (!list_empty(&host->channels))
 		channel_free(LIST_FIRST(&host->channels, struct channel, node));
 	berth_net_remove_host(host->host);
@@ -307,6 +337,6 @@ void hosts_reap(struct daemon *daemon)
 			host_free(daemon->gateway);
 		return;
 	}
-	if (daemon->last_join && list_empty(&daemon->channels))
+	if (daemon->last_join && list_empty(&daemon->channels) && !records_kept(daemon))
 		last_gone(daemon);
 }

@@ -82,6 +82,7 @@ static struct plug *accept_one(struct plug *listener)
 	child->domain = listener->domain;
 	child->kind = listener->kind;
 	child->protocol = listener->protocol;
+	child->session = listener->session;
 	child->pid = listener->pid;
 	memcpy(child->command, listener->command, sizeof(child->command));
 	child->receive_buffer = listener->receive_buffer; /* Linux: is inherited */

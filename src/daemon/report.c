@@ -3,6 +3,7 @@
 #include "daemon/report.h"
 
 #include "base/ip.h"
+#include "daemon/record.h"
 #include "daemon/state.h"
 #include "net/network.h"
 
@@ -71,6 +72,22 @@ static json_t *published_of(const struct host *host)
 	return list;
 }
 
+json_t *report_host(const struct host *host)
+{
+	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I}", "name", berth_host_name(host->host), "ip4",
+			 ip_of(berth_host_ip4(host->host)), "ip6", ip_of(berth_host_ip6(host->host)), "program",
+			 text_of(host->program), "pid", host->pid, "express", host->express, "published",
+			 published_of(host), "started", (json_int_t)host->started_wall);
+}
+
+json_t *report_ended(const struct record *record)
+{
+	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:I, s:s, s:i, s:I}", "name", record->name, "ip4",
+			 ip_of(record->ip4), "ip6", ip_of(record->ip6), "program", text_of(record->program), "pid",
+			 record->pid, "published", json_array(), "started", (json_int_t)record->started, "state",
+			 "ended", "exit_code", record->exit_code, "ended", (json_int_t)record->ended);
+}
+
 json_t *report_hosts(struct daemon *daemon)
 {
 	json_t *list = json_array();
@@ -79,12 +96,7 @@ json_t *report_hosts(struct daemon *daemon)
 		struct host *host = LIST_ITEM(node, struct host, node);
 		if (host->gateway || host->leaving)
 			continue;
-		json_array_append_new(
-			list,
-			json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I}", "name", berth_host_name(host->host),
-				  "ip4", ip_of(berth_host_ip4(host->host)), "ip6", ip_of(berth_host_ip6(host->host)),
-				  "program", text_of(host->program), "pid", host->pid, "express", host->express,
-				  "published", published_of(host), "started", (json_int_t)host->started_wall));
+		json_array_append_new(list, report_host(host));
 	}
 	return list;
 }

@@ -6,9 +6,14 @@
 #include <jansson.h>
 
 struct daemon;
+struct host;
+struct record;
 
 json_t *report_network(struct daemon *daemon);
 json_t *report_hosts(struct daemon *daemon);
+json_t *report_host(const struct host *host);
+/* A program that has ended. */
+json_t *report_ended(const struct record *record);
 json_t *report_sockets(struct daemon *daemon);
 json_t *report_counters(struct daemon *daemon);
 

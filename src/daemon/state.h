@@ -43,6 +43,8 @@ struct daemon {
 	struct list hosts;		  /* struct host, gateway included */
 	struct list channels;		  /* that said no HELLO yet */
 	struct list captures;		  /* struct capture */
+	struct list records;		  /* struct record */
+	struct list readers;		  /* struct reader */
 	struct list work;		  /* plugs whose stack socket wants to be looked at */
 	struct plug *plugs[PLUG_BUCKETS]; /* by id */
 	size_t idle_plugs, sweep_at;	  /* stream plugs with no end of ours, and when to look which are dead */
@@ -61,6 +63,7 @@ struct channel {
 	struct list node; /* in host->channels, or daemon->channels before HELLO */
 	struct daemon *daemon;
 	struct host *host;
+	uint64_t session;
 	struct loop_watch watch;
 	struct list outgoing; /* messages that did not fit the socket */
 	size_t outgoing_count;
@@ -71,7 +74,8 @@ struct host {
 	struct daemon *daemon;
 	struct berth_host *host;
 	struct berth_stack *stack;
-	uint64_t join_id;
+	uint64_t join_id, session; /* session: its own supervisor's; others are of berth exec */
+	struct record *record;
 	char program[64];
 	int32_t pid, carrier; /* carrier: the supervisor that connected to us last */
 	bool express, gateway;
@@ -105,6 +109,7 @@ struct plug {
 	struct list work;  /* in daemon->work */
 	struct plug *next; /* in daemon->plugs */
 	uint64_t id;
+	uint64_t session; /* of whose program it is */
 	struct host *host;
 	const struct plug_role *role;
 	uint16_t domain, kind, protocol;
@@ -189,6 +194,8 @@ void channel_accept(struct loop_watch *watch, uint32_t events);
 void channel_free(struct channel *channel);
 /* Answer what has come by now. Returns false when the channel has to end. */
 bool channel_drain(struct channel *channel);
+/* The first connection of session's supervisor, or of any; NULL: there is none. */
+struct channel *channel_of(struct host *host, uint64_t session);
 /* Send one message; the supervisor that does not read loses its channel later. */
 void channel_send(struct channel *channel, struct channel_message *message, const void *payload, size_t length);
 /* A line for host's user. printf-like. */

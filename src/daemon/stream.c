@@ -119,7 +119,7 @@ static bool end_is_closed(struct plug *plug)
 /* The conversation ended with error. Tell the program in the way that it can see, and end plug. */
 static void stream_fail(struct plug *plug, int error)
 {
-	struct channel *channel = LIST_FIRST(&plug->host->channels, struct channel, node);
+	struct channel *channel = channel_of(plug->host, plug->session);
 	struct channel_message message = { .type = CHANNEL_RESET, .id = plug->id };
 	int unread = 0;
 

@@ -17,6 +17,7 @@
 #include "run/start.h"
 
 #include "os/process.h"
+#include "run/detach.h"
 #include "run/filter.h"
 
 #include <fcntl.h>
@@ -35,6 +36,7 @@
 
 static int supervisor_main(struct supervisor *supervisor, const struct inherited *inherited)
 {
+	struct channel_message message = { .type = CHANNEL_EXIT };
 	int code;
 
 	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHAN);
@@ -44,10 +46,15 @@ static int supervisor_main(struct supervisor *supervisor, const struct inherited
 		return EXIT_BERTH;
 	code = program_start(supervisor, inherited);
 	process_harden(); /* not before: the program's first process is to be looked into */
-	if (!code)
+	message.flags = code ? CHANNEL_UNSTARTED : 0;
+	if (!code) {
+		detach_self(supervisor, supervisor->name);
 		code = supervise(supervisor);
+	}
 	/* As in a container, what the program leaves behind ends with it. */
 	descendants_kill();
+	message.value = code;
+	line_tell(supervisor, &supervisor->lines[LINE_EVENTS], &message, NULL, 0, -1);
 	return code;
 }
 
@@ -137,13 +144,34 @@ static void lines_close(struct supervisor *supervisor)
 		line_close(&supervisor->lines[i]);
 }
 
+/* Join the network, and run the program there. Returns the exit code. */
+static int run_on_network(struct supervisor *supervisor, const struct inherited *inherited)
+{
+	pid_t pid;
+
+	if (network_join(supervisor) || (supervisor->options->detach && detach_outputs(supervisor)))
+		return EXIT_BERTH;
+	/* The daemon, if it was started here, must not become ours: no subreaper before. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = fork();
+	if (pid == 0)
+		_exit(supervisor_main(supervisor, inherited));
+	lines_close(supervisor);
+	process_harden();
+	if (pid < 0) {
+		say("can't run a program: %s", strerror(errno));
+		return EXIT_BERTH;
+	}
+	detach_self(supervisor, NULL);
+	return front_run(pid);
+}
+
 int run_program(const struct run_options *options)
 {
 	struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
 	const char *reason = filter_unsupported();
 	struct inherited inherited;
-	int code = EXIT_BERTH;
-	pid_t pid;
+	int code = -1;
 
 	open_standard();
 	if (reason || !supervisor) {
@@ -154,20 +182,11 @@ int run_program(const struct run_options *options)
 	inherited_take(&inherited);
 	supervisor_prepare(supervisor);
 	supervisor->options = options;
+	if (options->detach)
+		code = detach_begin(supervisor);
 	supervisor->front = getpid();
-	/* The daemon, if it is started here, must not become ours: no subreaper before. */
-	if (network_join(supervisor) == 0) {
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
-		pid = fork();
-		if (pid == 0)
-			_exit(supervisor_main(supervisor, &inherited));
-		lines_close(supervisor);
-		process_harden();
-		if (pid > 0)
-			code = front_run(pid);
-		else
-			say("can't run a program: %s", strerror(errno));
-	}
+	if (code < 0)
+		code = run_on_network(supervisor, &inherited);
 	lines_close(supervisor);
 	free(supervisor);
 	return code;

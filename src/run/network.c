@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +112,8 @@ static int first_hello(struct supervisor *supervisor, struct channel_hello *gree
 			if (!r)
 				return 0;
 			line_close(line);
+		} else if ((r == -ENOENT || r == -ECONNREFUSED) && supervisor->options->exec) {
+			return -ENONET;
 		} else if (r == -ENOENT || r == -ECONNREFUSED) {
 			r = daemon_start(network);
 			if (r) {
@@ -163,6 +166,17 @@ static void say_why(const struct supervisor *supervisor, int error)
 		break;
 	case -EEXIST:
 		say("the name '%s' is taken on network '%s'", supervisor->options->name, network);
+		break;
+	case -ENOTUNIQ:
+		say("the name '%s' on network '%s' is still that of a program that has ended (berth rm %s forgets it)",
+		    supervisor->options->name, network, supervisor->options->name);
+		break;
+	case -ESRCH:
+		say("there is no host '%s' that runs on network '%s' (berth ps lists them)", supervisor->options->name,
+		    network);
+		break;
+	case -ENONET:
+		say("network '%s' is not running", network);
 		break;
 	case -EADDRINUSE:
 		say("the address %s is taken on network '%s'", text, network);
@@ -226,7 +240,7 @@ static int publish(struct supervisor *supervisor)
 /* The other lines of the same host. */
 static int join_lines(struct supervisor *supervisor, struct channel_hello *greeting, uint64_t join_id)
 {
-	greeting->flags |= HELLO_JOIN;
+	greeting->flags = (greeting->flags | HELLO_JOIN) & ~(uint32_t)HELLO_EXEC;
 	greeting->join_id = join_id;
 	for (unsigned i = LINE_CALLS; i < LINE_COUNT; i++) {
 		struct channel_welcome welcome;
@@ -248,9 +262,12 @@ int network_join(struct supervisor *supervisor)
 	struct ucred peer = { .pid = 0 };
 	int r;
 
-	if (prepare_directory(supervisor->options->network))
+	if (!supervisor->options->exec && prepare_directory(supervisor->options->network))
 		return EXIT_BERTH;
 	greeting.version = CHANNEL_VERSION;
+	greeting.flags |= supervisor->options->exec ? HELLO_EXEC : 0;
+	if (getrandom(&greeting.session, sizeof(greeting.session), 0) != sizeof(greeting.session))
+		return EXIT_BERTH;
 	snprintf(greeting.name, sizeof(greeting.name), "%s",
 		 supervisor->options->name ? supervisor->options->name : "");
 	snprintf(greeting.program, sizeof(greeting.program), "%s",

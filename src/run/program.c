@@ -6,6 +6,7 @@
  */
 #include "run/start.h"
 
+#include "run/detach.h"
 #include "run/filter.h"
 #include "run/kernel.h"
 #include "run/user.h"
@@ -22,6 +23,7 @@
 
 /* What the child goes by. */
 struct start {
+	const struct supervisor *supervisor;
 	const struct run_options *options;
 	const struct inherited *inherited;
 	struct user user;
@@ -126,6 +128,7 @@ static void become(const struct start *start, int reports, int go, pid_t parent)
 
 	become_user(start, reports, parent);
 	furnish(start->options, reports);
+	detach_program(start->supervisor);
 	standard = close_sockets();
 	if (standard >= 0) {
 		report_send(reports, REPORT_STANDARD, standard);
@@ -223,7 +226,7 @@ static int follow(struct supervisor *supervisor, int reports, int go)
 
 int program_start(struct supervisor *supervisor, const struct inherited *inherited)
 {
-	struct start start = { .options = supervisor->options, .inherited = inherited };
+	struct start start = { .supervisor = supervisor, .options = supervisor->options, .inherited = inherited };
 	int reports[2], go[2], r = user_find(supervisor->options->user, &start.user);
 	pid_t self = getpid();
 

@@ -28,6 +28,8 @@ struct run_options {
 	/* What it starts with */
 	const char *workdir;	  /* NULL: where we are */
 	const char *user;	  /* "USER[:GROUP]", names or numbers; NULL: us */
+	bool detach;		  /* in the background; output is the daemon's to keep */
+	bool exec;		  /* on the host called name, which is there */
 	char *const *environment; /* "NAME=VALUE" on top of ours, NULL at the end; NULL: none */
 };
 

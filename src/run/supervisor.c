@@ -125,6 +125,7 @@ void supervisor_prepare(struct supervisor *supervisor)
 {
 	supervisor->wake = -1;
 	supervisor->listener = -1;
+	supervisor->outputs[0] = supervisor->outputs[1] = supervisor->ready = -1;
 	for (int i = 0; i < LINE_COUNT; i++)
 		supervisor->lines[i].fd = -1;
 	pthread_mutex_init(&supervisor->lock, NULL);

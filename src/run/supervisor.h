@@ -152,6 +152,8 @@ struct supervisor {
 	struct hint *hints;
 	uint64_t said[64]; /* hashes of what was said once */
 	size_t said_count;
+	int outputs[2];	  /* detached: where the program writes; -1: as ours */
+	int ready;	  /* detached: say here that it has started; -1 */
 	int given;	  /* threads between giving a descriptor and closing their copy; atomic */
 	bool daemon_lost; /* under lock */
 	int64_t forward_at[65], group_seen[65];

@@ -227,6 +227,14 @@ static void reset(struct supervisor *supervisor, struct channel_message *message
 	line_tell(supervisor, &supervisor->lines[LINE_EVENTS], message, NULL, 0, -1);
 }
 
+/* berth kill. What stopped goes on only if front, which stopped as well, does. */
+static void signal_program(struct supervisor *supervisor, int number)
+{
+	kill(supervisor->child, number);
+	if (number == SIGCONT)
+		kill(supervisor->front, SIGCONT);
+}
+
 static void take_notes(struct supervisor *supervisor)
 {
 	for (;;) {
@@ -243,6 +251,8 @@ static void take_notes(struct supervisor *supervisor)
 			connect_arrived(supervisor, &note->message, note->payload);
 		else if (note->message.type == CHANNEL_RESET)
 			reset(supervisor, &note->message);
+		else if (note->message.type == CHANNEL_SIGNAL)
+			signal_program(supervisor, note->message.value);
 		else if (note->message.type == CHANNEL_TELL)
 			say("%s", note->payload);
 		free(note);
@@ -262,7 +272,7 @@ static int reap(struct supervisor *supervisor)
 			return WEXITSTATUS(status);
 		if (WIFSIGNALED(status))
 			return 128 + WTERMSIG(status);
-		if (WIFSTOPPED(status))
+		if (WIFSTOPPED(status) && !supervisor->options->detach)
 			sigqueue(supervisor->front, SIGRTMAX - 1, (union sigval){ .sival_int = WSTOPSIG(status) });
 	}
 	return -1;
@@ -364,6 +374,10 @@ static int check_end(struct supervisor *supervisor)
 	if (code >= 0)
 		return code;
 	if (__atomic_load_n(&supervisor->daemon_lost, __ATOMIC_ACQUIRE)) {
+		if (supervisor->options->exec) {
+			say("host '%s' has ended; so does the program", supervisor->name);
+			return 128 + SIGKILL;
+		}
 		say("the network's daemon has ended; so does the program");
 		clean_up(supervisor->options->network);
 		return EXIT_BERTH;

@@ -17,10 +17,10 @@ try --version
 like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
 try help
 is "$code" 0 "berth help"
-for command in run ps ss net link partition heal capture events trace ports doctor version help; do
+for command in run exec ps logs inspect wait kill stop rm ss net link partition heal capture events trace ports doctor version help; do
 	like "$out" "^  $command " "… lists $command"
 done
-for command in run ps ss net link partition heal capture events trace ports doctor; do
+for command in run exec ps logs inspect wait kill stop rm ss net link partition heal capture events trace ports doctor; do
 	try "$command" --help
 	help=$out
 	try help "$command"
@@ -32,12 +32,31 @@ is "$code" 125 "berth alone says how it is used, and fails"
 
 wrong 125 "did you mean 'run'" "a slip of the fingers" rum
 wrong 125 "not a berth command" "an unknown command" frobnicate
+wrong 125 "did you mean 'link'" "help for a slip" help lnik
+wrong 125 "no command 'frobnicate'" "help for what there is not" help frobnicate
 wrong 125 "unknown option '--bogus'" "an unknown long option" run --bogus true
 wrong 125 "unknown option '-q'" "an unknown short option" run -q true
 wrong 125 "unknown option '--bogus'" "… of ps" ps --bogus
 wrong 125 "unknown option '-z'" "… of ss" ss -z
 wrong 125 "needs an argument" "an option without its argument" run --name
 wrong 125 "no program" "no program" run --net "$NET"
+for command in logs inspect wait kill stop rm exec; do
+	wrong 125 "no host given" "$command of nothing" "$command" --net "$NET"
+	wrong 125 "unknown option '--bogus'" "… with an unknown option" "$command" --bogus x
+	wrong 125 "network's name" "… and a network that can't be" "$command" --net A/B x
+done
+for command in logs inspect wait kill stop rm; do
+	wrong 1 "network '$NET' is not running" "$command, and the network is not running" "$command" --net "$NET" x
+	wrong 1 "no host 'a_b'" "$command of a host that can't be" "$command" --net "$NET" a_b
+done
+wrong 125 "network '$NET' is not running" "exec, and the network is not running" exec --net "$NET" x true
+wrong 125 "no program given" "exec of nothing" exec --net "$NET" x --
+wrong 125 "host's name" "exec on a host that can't be" exec --net "$NET" a_b true
+wrong 125 "that is no signal" "a signal that is none" kill -s NOSUCH x
+wrong 125 "that is no signal" "… by number" kill -s 65 x
+wrong 125 "number of seconds" "a time that is none" stop -t soon x
+wrong 125 "a number of lines" "a tail that is none" logs --tail -3 x
+wrong 125 "one word too many" "logs of two" logs x y
 wrong 125 "network's name" "a name that no network can have" run --net 'Not/A/Name' true
 wrong 125 "host's name" "a name that no host can have" run --net "$NET" --name 'a_b' true
 wrong 125 "no IP address" "an address that is none" run --net "$NET" --ip 10.77.0.300 true
@@ -96,6 +115,9 @@ until_true 10 up
 wrong 125 "name.*holder|holder.*(taken|exists|in use)" "a name that is taken" run --net "$NET" --name holder true
 address=$("$BERTH" ps --net "$NET" | awk '$1 == "holder" { print $2 }')
 wrong 125 "$address" "an address that is taken" run --net "$NET" --ip "$address" true
+for command in logs inspect wait kill stop rm; do
+	wrong 1 "no host 'nosuch'" "$command of a host that is not there" "$command" --net "$NET" nosuch
+done
 wrong 1 "no host 'nosuch'" "ss of a host that is not there" ss --net "$NET" nosuch
 stop "${started[0]}"
 

@@ -26,17 +26,24 @@ struct berth_socket_info {
 	 */
 	const char *local_name, *remote_name;
 	size_t local_name_length, remote_name_length;
-	uint32_t receive_queue; /* bytes not read; a listener: connections not accepted */
-	uint32_t send_queue;	/* bytes not acknowledged; a listener: its backlog */
+	uint32_t receive_queue;		      /* bytes not read; a listener: connections not accepted */
+	uint32_t send_queue;		      /* bytes not acknowledged; a listener: its backlog */
+	uint32_t receive_buffer, send_buffer; /* bytes: SO_RCVBUF, SO_SNDBUF */
+	const char *timer; /* ss's words: "on" (retransmission), "persist", "keepalive", "timewait"; NULL: none runs */
+	uint32_t timer_ms; /* until it is due */
 	/* TCP only, else 0 */
 	uint32_t rtt_us, rttvar_us, rto_us;
 	uint32_t cwnd, ssthresh; /* segments; ssthresh 0: not yet set */
 	uint32_t mss;		 /* bytes */
 	uint32_t send_window;	 /* bytes the peer takes */
+	uint32_t receive_window; /* bytes that we said we would take */
+	uint32_t in_flight;	 /* bytes sent and not acknowledged */
+	uint32_t timeouts;	 /* retransmission timeouts, or window probes, in a row without an answer */
+	uint32_t since_sent_ms, since_heard_ms; /* since the last segment with data went out, since any came in */
 	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_out, segments_in;
 	uint32_t retransmits;	/* segments sent again, in all */
-	const char *congestion; /* "reno" */
+	const char *congestion; /* "cubic" */
 };
 
 /*

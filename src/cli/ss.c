@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "control/json.h"
 #include "control/paths.h"
 
 enum { OPTION_NET = 256, OPTION_JSON };
@@ -22,6 +23,9 @@ static const struct cli_option options[] = {
 	{ 'a', "all", NULL, "listening ones and others (so it is without -l, too)" },
 	{ 'n', "numeric", NULL, "ports as numbers, not as services' names" },
 	{ 'p', "processes", NULL, "show processes (so it is without, too)" },
+	{ 'o', "options", NULL, "the timer that runs: retransmission (on), persist, keepalive, timewait" },
+	{ 'm', "memory", NULL, "what waits in buffers, and how large they are" },
+	{ 'e', "extended", NULL, "the way to the peer: conditions of its cables, and what they dropped" },
 	{ 'i', "info", NULL, "TCP's inner state: round trip, windows, retransmissions" },
 	{ OPTION_NET, "net", "NETWORK", "the network to look at (default: default)" },
 	{ OPTION_JSON, "json", NULL, "print what the control API says, as JSON" },
@@ -34,7 +38,8 @@ static const char *const titles[] = { "Netid", "State", "Recv-Q", "Send-Q", "Loc
 
 struct ss_choice {
 	const char *network, *host;
-	bool tcp, udp, listening, all, numeric, info, as_json;
+	bool tcp, udp, listening, all, numeric, info, timer, memory, extended, as_json;
+	json_t *links, *hosts; /* for extended */
 };
 
 /* "10.77.0.2:http", "[fd77::2]:80", "0.0.0.0:*" */
@@ -81,6 +86,95 @@ static void info_note(struct table *table, const json_t *tcp)
 	table_note(table, text);
 }
 
+/* As ss -o: timer:(keepalive,119min,0) */
+static void timer_note(struct table *table, const json_t *socket)
+{
+	const json_t *timer = json_object_get(socket, "timer");
+	long long ms = api_number(timer, "ms");
+	char text[96], when[40];
+
+	if (!json_is_object(timer))
+		return;
+	if (ms < 1000)
+		snprintf(when, sizeof(when), "%lldms", ms);
+	else
+		snprintf(when, sizeof(when), ms < 60000 ? "%.3gsec" : "%.0fmin",
+			 ms < 60000 ? (double)ms / 1e3 : (double)ms / 6e4);
+	snprintf(text, sizeof(text), "\t timer:(%s,%s,%lld)", api_string(timer, "name"), when,
+		 api_number(json_object_get(socket, "tcp"), "timeouts"));
+	table_note(table, text);
+}
+
+/* As ss -m, what of it there is here. */
+static void memory_note(struct table *table, const json_t *socket)
+{
+	bool listens = !strcmp(api_string(socket, "state"), "LISTEN");
+	char text[128];
+
+	snprintf(text, sizeof(text), "\t skmem:(r%lld,rb%lld,t%lld,tb%lld)",
+		 listens ? 0 : api_number(socket, "receive_queue"), api_number(socket, "receive_buffer"),
+		 listens ? 0 : api_number(socket, "send_queue"), api_number(socket, "send_buffer"));
+	table_note(table, text);
+}
+
+static const char *host_at(const json_t *hosts, const char *address)
+{
+	json_t *host;
+	size_t i;
+
+	json_array_foreach(hosts, i, host)
+		if (!strcmp(api_string(host, "ip4"), address) || !strcmp(api_string(host, "ip6"), address))
+			return api_string(host, "name");
+	return NULL;
+}
+
+static void drops_text(const json_t *link, char *text, size_t size)
+{
+	const json_t *dropped = json_object_get(link, "dropped");
+	const char *reason;
+	json_t *count;
+	size_t used = 0;
+
+	*text = 0;
+	json_object_foreach((json_t *)dropped, reason, count)
+		if (json_integer_value(count) && used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%lld by %s", used ? ", " : "",
+						 json_integer_value(count), reason);
+}
+
+/* One cable on the way, when there is something to say about it. */
+static void cable_note(struct table *table, const json_t *link, const char *name)
+{
+	char drops[160], text[400];
+
+	drops_text(link, drops, sizeof(drops));
+	if (!strcmp(api_string(link, "conditions"), "perfect") && !*drops)
+		return;
+	snprintf(text, sizeof(text), "\t %s: %.150s%s%s", name, api_string(link, "conditions"),
+		 *drops ? "; dropped " : "", drops);
+	table_note(table, text);
+}
+
+/* The cables between the two ends that are not perfect, or have dropped something. */
+static void way_note(struct table *table, const json_t *socket, const struct ss_choice *choice)
+{
+	const char *here = api_string(socket, "host");
+	const char *there = host_at(choice->hosts, api_string(json_object_get(socket, "remote"), "address"));
+	json_t *link;
+	size_t i;
+
+	json_array_foreach(choice->links, i, link) {
+		const char *from = json_get_text(link, "from", ""), *to = json_get_text(link, "to", "");
+		char name[160];
+
+		if (!there || !strcmp(here, there) || (strcmp(from, here) && strcmp(from, there) && *from) ||
+		    (strcmp(to, here) && strcmp(to, there) && *to))
+			continue;
+		snprintf(name, sizeof(name), "%.60s%s%.60s", *from ? from : "network", "->", *to ? to : "network");
+		cable_note(table, link, name);
+	}
+}
+
 static void socket_row(struct table *table, const json_t *socket, const struct ss_choice *choice)
 {
 	char local[96], remote[96], process[96];
@@ -97,8 +191,14 @@ static void socket_row(struct table *table, const json_t *socket, const struct s
 	table_cell(table, "%s", api_string(socket, "host"));
 	table_cell(table, "%s", api_string(socket, "carrier"));
 	table_cell(table, "%s", process);
+	if (choice->timer)
+		timer_note(table, socket);
+	if (choice->memory)
+		memory_note(table, socket);
 	if (choice->info)
 		info_note(table, json_object_get(socket, "tcp"));
+	if (choice->extended)
+		way_note(table, socket, choice);
 }
 
 static bool socket_chosen(const json_t *socket, const struct ss_choice *choice)
@@ -157,6 +257,15 @@ static void take_option(int letter, struct ss_choice *choice)
 	case 'n':
 		choice->numeric = true;
 		break;
+	case 'o':
+		choice->timer = true;
+		break;
+	case 'm':
+		choice->memory = true;
+		break;
+	case 'e':
+		choice->extended = true;
+		break;
 	case 'i':
 		choice->info = true;
 		break;
@@ -171,11 +280,20 @@ static void take_option(int letter, struct ss_choice *choice)
 	}
 }
 
-static int ss_show(const struct command *command, const struct ss_choice *choice)
+static int fetch_ways(const struct command *command, struct ss_choice *choice)
+{
+	if (!choice->extended)
+		return CLI_OK;
+	if (api_get(command, choice->network, "/v1/links", &choice->links))
+		return CLI_FAILED;
+	return api_get(command, choice->network, "/v1/hosts", &choice->hosts);
+}
+
+static int ss_show(const struct command *command, struct ss_choice *choice)
 {
 	json_t *sockets, *chosen;
 
-	if ((choice->host && host_check(command, choice->network, choice->host)) ||
+	if ((choice->host && host_check(command, choice->network, choice->host)) || fetch_ways(command, choice) ||
 	    api_get(command, choice->network, "/v1/sockets", &sockets))
 		return CLI_FAILED;
 	chosen = sockets_filter(sockets, choice);
@@ -185,6 +303,8 @@ static int ss_show(const struct command *command, const struct ss_choice *choice
 		sockets_print(chosen, choice);
 	json_decref(chosen);
 	json_decref(sockets);
+	json_decref(choice->links);
+	json_decref(choice->hosts);
 	return cli_finish(CLI_OK);
 }
 

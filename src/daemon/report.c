@@ -124,12 +124,20 @@ static json_t *tcp_of(const struct berth_socket_info *info)
 {
 	if (info->protocol != IPPROTO_TCP || !info->congestion || !strcmp(info->state, "LISTEN"))
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rtt_us", (json_int_t)info->rtt_us,
-			 "rttvar_us", (json_int_t)info->rttvar_us, "rto_us", (json_int_t)info->rto_us, "cwnd",
-			 (json_int_t)info->cwnd, "ssthresh", (json_int_t)info->ssthresh, "mss", (json_int_t)info->mss,
-			 "retransmits", (json_int_t)info->retransmits, "bytes_sent", (json_int_t)info->bytes_sent,
-			 "bytes_acked", (json_int_t)info->bytes_acked, "bytes_received",
-			 (json_int_t)info->bytes_received, "congestion", info->congestion);
+	json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "send_window", (json_int_t)info->send_window,
+				 "receive_window", (json_int_t)info->receive_window, "in_flight",
+				 (json_int_t)info->in_flight, "timeouts", (json_int_t)info->timeouts, "since_sent_ms",
+				 (json_int_t)info->since_sent_ms, "since_heard_ms", (json_int_t)info->since_heard_ms);
+	json_t *tcp =
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rtt_us", (json_int_t)info->rtt_us,
+			  "rttvar_us", (json_int_t)info->rttvar_us, "rto_us", (json_int_t)info->rto_us, "cwnd",
+			  (json_int_t)info->cwnd, "ssthresh", (json_int_t)info->ssthresh, "mss", (json_int_t)info->mss,
+			  "retransmits", (json_int_t)info->retransmits, "bytes_sent", (json_int_t)info->bytes_sent,
+			  "bytes_acked", (json_int_t)info->bytes_acked, "bytes_received",
+			  (json_int_t)info->bytes_received, "congestion", info->congestion);
+
+	json_object_update_new(tcp, more);
+	return tcp;
 }
 
 static json_int_t waiting_in(int end)
@@ -153,12 +161,17 @@ static json_t *describe(const struct host *host, const struct berth_socket_info 
 		receive += (json_int_t)plug->to_program.length;
 		send += (json_int_t)plug->to_core.length + waiting_in(plug->end);
 	}
-	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:o, s:s?, s:o}", "host",
+	json_t *timer = info->timer ? json_pack("{s:s, s:I}", "name", info->timer, "ms", (json_int_t)info->timer_ms)
+				    : json_null();
+
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:o, s:s?, s:o, s:I, s:I, s:o}", "host",
 			 berth_host_name(host->host), "protocol", info->protocol_name, "family",
 			 info->family == AF_INET6 ? 6 : 4, "state", info->state, "local",
 			 end_of(&info->local, info->ipv6_wildcard, info->protocol), "remote",
 			 end_of(&info->remote, info->ipv6_wildcard, info->protocol), "receive_queue", receive,
-			 "send_queue", send, "process", process_of(plug), "carrier", carrier, "tcp", tcp_of(info));
+			 "send_queue", send, "process", process_of(plug), "carrier", carrier, "tcp", tcp_of(info),
+			 "receive_buffer", (json_int_t)info->receive_buffer, "send_buffer",
+			 (json_int_t)info->send_buffer, "timer", timer);
 }
 
 /* One end of an express conversation, which the stack knows only as a claimed port. */

@@ -2,6 +2,33 @@
 /* What ss shows of conversations: sockets, and requests and TIME-WAITs, which are none. */
 #include "core/tcp/tcp.h"
 
+static uint32_t milliseconds(berth_time duration)
+{
+	return duration <= 0 ? 0 : (uint32_t)MIN(duration / BERTH_MSEC, UINT32_MAX);
+}
+
+/* Linux: ss tells of one timer only, the most urgent kind first. */
+static void inspect_timer(struct tcp_conn *conn, struct berth_socket_info *info)
+{
+	static const struct {
+		enum tcp_timer which;
+		const char *name;
+	} kinds[] = {
+		{ TCP_TIMER_RETRANSMIT, "on" },
+		{ TCP_TIMER_PERSIST, "persist" },
+		{ TCP_TIMER_KEEPALIVE, "keepalive" },
+		{ TCP_TIMER_ORPHAN, "timewait" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		if (!tcp_timer_on(conn, kinds[i].which))
+			continue;
+		info->timer = kinds[i].name;
+		info->timer_ms = milliseconds(conn->deadline[kinds[i].which] - tcp_stack_of(conn)->now);
+		return;
+	}
+}
+
 static void inspect_socket(struct berth_socket *socket, struct berth_socket_info *info)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
@@ -23,6 +50,12 @@ static void inspect_socket(struct berth_socket *socket, struct berth_socket_info
 	info->ssthresh = conn->ssthresh == UINT32_MAX ? 0 : conn->ssthresh / mss;
 	info->mss = conn->mss;
 	info->send_window = conn->snd_wnd;
+	info->receive_window = seq_gt(conn->rcv_adv, conn->rcv_nxt) ? conn->rcv_adv - conn->rcv_nxt : 0;
+	info->in_flight = tcp_flight(conn);
+	info->timeouts = MAX(conn->timeouts, conn->probes);
+	info->since_sent_ms = milliseconds(tcp_stack_of(conn)->now - conn->last_sent);
+	info->since_heard_ms = milliseconds(tcp_stack_of(conn)->now - conn->last_heard);
+	inspect_timer(conn, info);
 	info->bytes_sent = conn->counters.bytes_sent;
 	info->bytes_acked = conn->counters.bytes_acked;
 	info->bytes_received = conn->counters.bytes_received;
@@ -51,6 +84,12 @@ static void inspect_node(void *context, struct demux_node *node)
 		.remote = node->remote,
 	};
 
+	if (node->kind == DEMUX_TIMEWAIT) {
+		const struct tcp_timewait *timewait = CONTAINER_OF(node, struct tcp_timewait, demux);
+
+		info.timer = "timewait";
+		info.timer_ms = milliseconds(timewait->expiry - timewait->tcp->stack->now);
+	}
 	if (walk->result == 0)
 		walk->result = walk->each(walk->context, &info);
 }

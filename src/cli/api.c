@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,6 +53,68 @@ int api_get(const struct command *command, const char *network, const char *path
 	int r = json_fetch(network, path, ret_value);
 
 	return r < 0 ? api_failed(command, network, r) : CLI_OK;
+}
+
+/* What comes after the head: ahead, and the rest from fd. The caller's to free(); NULL: no memory, or broken off. */
+static char *read_all(int fd, const char *ahead, size_t length, size_t *ret_length)
+{
+	size_t room = length + 65536;
+	char *text = malloc(room), *grown;
+
+	if (text)
+		memcpy(text, ahead, length);
+	while (text) {
+		ssize_t n;
+
+		if (length == room) {
+			grown = realloc(text, room *= 2);
+			if (!grown)
+				break;
+			text = grown;
+		}
+		n = read(fd, text + length, room - length);
+		if (n == 0) {
+			*ret_length = length;
+			return text;
+		}
+		if (n < 0 && errno != EINTR)
+			break;
+		length += n > 0 ? (size_t)n : 0;
+	}
+	free(text);
+	return NULL;
+}
+
+static json_t *parse_lines(const char *text, size_t length)
+{
+	json_t *values = json_array();
+	const char *end;
+
+	while ((end = memchr(text, '\n', length))) {
+		json_array_append_new(values, json_loadb(text, (size_t)(end - text), 0, NULL));
+		length -= (size_t)(end - text) + 1;
+		text = end + 1;
+	}
+	return values;
+}
+
+int api_lines(const struct command *command, const char *network, const char *target, json_t **ret_values)
+{
+	char ahead[65536], *text;
+	size_t length;
+	int fd, status = http_stream(network, target, &fd, ahead, sizeof(ahead), &length);
+
+	if (status < 0)
+		return api_failed(command, network, status);
+	text = read_all(fd, ahead, length, &length);
+	close(fd);
+	if (!text || status != 200) {
+		free(text);
+		return api_failed(command, network, text ? -EPROTO : -ENOMEM);
+	}
+	*ret_values = parse_lines(text, length);
+	free(text);
+	return CLI_OK;
 }
 
 int api_put(const struct command *command, const char *network, const char *path, const json_t *body,

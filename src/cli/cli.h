@@ -38,10 +38,29 @@ struct command {
 	bool internal;	      /* not listed */
 };
 
-extern const struct command command_run, command_ps, command_ss, command_net, command_link, command_partition,
-	command_heal, command_exec, command_logs, command_kill, command_stop, command_rm, command_wait, command_inspect,
-	command_capture, command_events, command_trace, command_ports, command_doctor, command_daemon, command_version,
-	command_help;
+extern const struct command command_capture;
+extern const struct command command_daemon;
+extern const struct command command_doctor;
+extern const struct command command_events;
+extern const struct command command_exec;
+extern const struct command command_heal;
+extern const struct command command_help;
+extern const struct command command_inspect;
+extern const struct command command_kill;
+extern const struct command command_link;
+extern const struct command command_logs;
+extern const struct command command_net;
+extern const struct command command_partition;
+extern const struct command command_ports;
+extern const struct command command_ps;
+extern const struct command command_rm;
+extern const struct command command_run;
+extern const struct command command_ss;
+extern const struct command command_stop;
+extern const struct command command_trace;
+extern const struct command command_version;
+extern const struct command command_wait;
+extern const struct command command_why;
 
 /* The one table of commands (main.c); NULL ends. */
 extern const struct command *const commands[];
@@ -75,6 +94,10 @@ int network_check(const struct command *command, const char *name);
  * *ret_value; or tells the user why not and returns CLI_FAILED.
  */
 int api_get(const struct command *command, const char *network, const char *path, json_t **ret_value);
+/*
+ * GET target, whose body is a JSON value a line (it ends by itself): a new array in *ret_values. Else as api_get().
+ */
+int api_lines(const struct command *command, const char *network, const char *target, json_t **ret_values);
 /* Tell the user why network's daemon did not answer (negative errno). Returns CLI_FAILED. */
 int api_failed(const struct command *command, const char *network, int error);
 /* PUT body there; when it is refused, the user is told the daemon's reason. Otherwise as api_get(). */

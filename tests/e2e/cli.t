@@ -17,10 +17,14 @@ try --version
 like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
 try help
 is "$code" 0 "berth help"
-for command in run exec ps logs inspect wait kill stop rm ss net link partition heal capture events trace ports doctor version help; do
+commands="run exec ps logs inspect wait kill stop rm
+	ss net ports link partition heal
+	capture events trace why
+	doctor"
+for command in $commands version help; do
 	like "$out" "^  $command " "… lists $command"
 done
-for command in run exec ps logs inspect wait kill stop rm ss net link partition heal capture events trace ports doctor; do
+for command in $commands; do
 	try "$command" --help
 	help=$out
 	try help "$command"
@@ -76,6 +80,7 @@ wrong 1 "network '$NET' is not running" "ps, and the network is not running" ps 
 wrong 1 "network '$NET' is not running" "ss, and the network is not running" ss --net "$NET"
 wrong 1 "network '$NET' is not running" "events, and the network is not running" events --net "$NET"
 wrong 1 "network '$NET' is not running" "ports, and the network is not running" ports --net "$NET"
+wrong 1 "network '$NET' is not running" "why, and the network is not running" why --net "$NET"
 wrong 125 "host's name is needed" "trace, and no host" trace
 wrong 125 "no list of kinds" "events, and kinds that are none" events --kinds 'a b'
 wrong 125 "neither an entry's number nor now" "events, and a strange beginning" events --since yesterday

@@ -44,7 +44,7 @@ sockets = json.load(open('sockets.json'))
 s = [s for s in sockets if s['host'] == 'client' and s['state'] == 'ESTAB'][0]
 print(s['protocol'], s['family'], s['local'] == {'address': '$client', 'port': $port, 'service': s['local'].get('service')}, s['remote']['port'],
       s['remote']['service'], s['carrier'], s['process']['pid'] == $pid, sorted(s['tcp']))")" \
-	"tcp 4 True 80 http wire True ['bytes_acked', 'bytes_received', 'bytes_sent', 'congestion', 'cwnd', 'mss', 'retransmits', 'rto_us', 'rtt_us', 'rttvar_us', 'ssthresh']" \
+	"tcp 4 True 80 http wire True ['bytes_acked', 'bytes_received', 'bytes_sent', 'congestion', 'cwnd', 'in_flight', 'mss', 'receive_window', 'retransmits', 'rto_us', 'rtt_us', 'rttvar_us', 'send_window', 'since_heard_ms', 'since_sent_ms', 'ssthresh', 'timeouts']" \
 	"ss --json"
 is "$("$PYTHON" -c "
 import json

@@ -227,6 +227,7 @@ static int64_t attempt_accept(struct call *call)
 	descriptor_inherit_buffer(fd, call->descriptor.fd);
 	spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	inode = descriptor_inode(fd);
+	holder_add(call->supervisor, fd);
 	number = call_finish_fd(call, fd, cloexec);
 	if (number >= 0) {
 		hint_set(call->supervisor, descriptor.id, call->tid, number, inode);

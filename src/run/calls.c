@@ -37,6 +37,7 @@ int64_t handle_bind(struct call *call)
 	if (r)
 		return r;
 	call_wait_given(call->supervisor);
+	holders_sweep(call->supervisor, true);
 	call_message(call, &message, CHANNEL_BIND);
 	message.address_length = (uint16_t)MIN((int)call->args[2], CHANNEL_ADDRESS_MAX);
 	memcpy(message.address, &address, message.address_length);
@@ -49,6 +50,7 @@ int64_t handle_listen(struct call *call)
 	int r;
 
 	call_wait_given(call->supervisor);
+	holders_sweep(call->supervisor, true);
 	call_message(call, &message, CHANNEL_LISTEN);
 	message.value = (int)call->args[1];
 	r = call_ask(call, &message, NULL, 0, NULL, 0);

@@ -253,6 +253,7 @@ static int64_t renew(struct call *call)
 
 	if (fd < 0)
 		return fd;
+	holder_add(call->supervisor, fd);
 	r = call_replace_fd(call, (int)call->args[0], fd);
 	if (r) {
 		close(fd);
@@ -378,7 +379,8 @@ void connect_arrived(struct supervisor *supervisor, const struct channel_message
 		note_add(supervisor, message, payload);
 		return;
 	}
-	fd = waiter ? fcntl(waiter->descriptor.fd, F_DUPFD_CLOEXEC, 0) : peer_getfd(NULL, entry->tid, entry->fd);
+	fd = waiter ? fcntl(waiter->descriptor.fd, F_DUPFD_CLOEXEC, 0)
+		    : peer_getfd(supervisor, NULL, entry->tid, entry->fd);
 	if (!waiter) {
 		struct descriptor descriptor;
 

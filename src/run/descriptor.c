@@ -54,12 +54,14 @@ static int peer_open(pid_t tid, bool *ret_keep)
 	return group < 0 ? group : kernel_pidfd_open(group, 0);
 }
 
-int peer_getfd(struct peers *peers, pid_t tid, int number)
+int peer_getfd(struct supervisor *supervisor, struct peers *peers, pid_t tid, int number)
 {
 	size_t slot = (size_t)tid % PEER_CACHE;
 	int pidfd, fd;
 	bool keep;
 
+	if (supervisor->holders)
+		return holder_getfd(supervisor->holders, tid, number);
 	if (peers && peers->slots[slot].tid == tid) {
 		fd = kernel_pidfd_getfd(peers->slots[slot].pidfd, number);
 		if (fd != -ESRCH)
@@ -159,7 +161,7 @@ bool descriptor_identify(struct supervisor *supervisor, int fd, struct descripto
 
 int64_t descriptor_get(struct call *call, struct peers *peers)
 {
-	int fd = peer_getfd(peers, call->tid, (int)call->args[0]);
+	int fd = peer_getfd(call->supervisor, peers, call->tid, (int)call->args[0]);
 
 	if (fd == -EPERM || fd == -EACCES)
 		say_once(call->supervisor, "a process that does not let itself be looked into (prctl(PR_SET_DUMPABLE)) "
@@ -206,7 +208,7 @@ void descriptor_inherit_buffer(int fd, int listener)
 static int try_descriptor(struct supervisor *supervisor, struct peers *peers, pid_t pid, int number, uint64_t id)
 {
 	struct descriptor descriptor;
-	int fd = peer_getfd(peers, pid, number);
+	int fd = peer_getfd(supervisor, peers, pid, number);
 
 	if (fd < 0)
 		return -ENOENT;

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "control/paths.h"
 #include "run/filter.h"
+#include "run/holder.h"
 #include "run/kernel.h"
 
 #include <errno.h>
@@ -131,23 +132,42 @@ static void patient_end(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
-static void examine_descriptors(struct doctor_finding *finding)
+/* Can be told what descriptors a child has? */
+static bool can_see(pid_t child)
 {
-	pid_t child = patient_start();
-	int pidfd = child > 0 ? kernel_pidfd_open(child, 0) : -EAGAIN;
+	char path[64], target[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child, STDERR_FILENO);
+	return readlink(path, target, sizeof(target)) >= 0 || errno == ENOENT;
+}
+
+static bool can_take(pid_t child)
+{
+	int pidfd = kernel_pidfd_open(child, 0);
 	int copy = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, STDERR_FILENO);
 
-	if (copy == -EBADF)
-		copy = 0; /* it has none, and we were allowed to ask */
-	finding->name = "descriptors";
-	found(finding, "pidfd_getfd() of a child %s", copy < 0 ? "is refused" : "works");
-	if (copy < 0)
-		advise(finding, DOCTOR_BAD, "%s: in a container, add --cap-add SYS_PTRACE; else see ptrace below",
-		       strerror(-copy));
-	if (copy > 0)
+	if (copy >= 0)
 		close(copy);
 	if (pidfd >= 0)
 		close(pidfd);
+	return copy >= 0 || copy == -EBADF; /* it has none, and we were allowed to ask */
+}
+
+static void examine_descriptors(struct doctor_finding *finding)
+{
+	pid_t child = patient_start();
+	bool refused = holders_needed();
+
+	finding->name = "descriptors";
+	found(finding, refused ? "pidfd_getfd() is refused: sockets are known by /proc/PID/fd"
+			       : "pidfd_getfd() works: sockets are known by their names");
+	if (refused && (child < 0 || !can_see(child)))
+		advise(finding, DOCTOR_BAD, "and /proc/PID/fd can't be read: in a container, add --cap-add SYS_PTRACE");
+	else if (refused)
+		advise(finding, DOCTOR_NOTE,
+		       "closing is noticed up to 10 ms late: in a container, --cap-add SYS_PTRACE does away with that");
+	else if (!can_take(child))
+		advise(finding, DOCTOR_BAD, "but not of a child: see ptrace below");
 	if (child > 0)
 		patient_end(child);
 }

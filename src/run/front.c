@@ -45,7 +45,6 @@ static int supervisor_main(struct supervisor *supervisor, const struct inherited
 	if (getppid() != supervisor->front)
 		return EXIT_BERTH;
 	code = program_start(supervisor, inherited);
-	process_harden(); /* not before: the program's first process is to be looked into */
 	message.flags = code ? CHANNEL_UNSTARTED : 0;
 	if (!code) {
 		detach_self(supervisor, supervisor->name);
@@ -153,11 +152,11 @@ static int run_on_network(struct supervisor *supervisor, const struct inherited 
 		return EXIT_BERTH;
 	/* The daemon, if it was started here, must not become ours: no subreaper before. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	process_harden(); /* and so is the supervisor; the program is not, once it is executed */
 	pid = fork();
 	if (pid == 0)
 		_exit(supervisor_main(supervisor, inherited));
 	lines_close(supervisor);
-	process_harden();
 	if (pid < 0) {
 		say("can't run a program: %s", strerror(errno));
 		return EXIT_BERTH;

@@ -161,7 +161,8 @@ static bool batch_may_pass(struct call *call)
 
 int64_t handle_foreign_receive(struct call *call)
 {
-	if (!is_unix(call->descriptor.fd))
+	/* Where sockets are known by their inodes (holder.c), others can't be looked into. */
+	if (call->supervisor->holders || !is_unix(call->descriptor.fd))
 		return CALL_CONTINUE;
 	if (call->number == SYS_recvmmsg) {
 		if (!batch_may_pass(call))

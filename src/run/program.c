@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Starting the program: a child that gives up what it could reach the real
- * network with, installs the filter, lets the supervisor take the listener,
- * and becomes the program.
+ * network with, installs the filter, whose listener the supervisor shares, and
+ * becomes the program.
  */
 #include "run/start.h"
 
@@ -14,6 +14,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,26 +123,42 @@ static void furnish(const struct run_options *options, int reports)
 	}
 }
 
-static void become(const struct start *start, int reports, int go, pid_t parent)
+/*
+ * Install the filter. Our table of descriptors is the supervisor's as well (see
+ * program_start()), so the listener is there, too; from here on we have one of
+ * our own, without it. Returns its number or -errno.
+ */
+static int listen_and_part(void)
+{
+	int listener = filter_install();
+
+	if (listener < 0)
+		return listener;
+	/* unshare(2) is refused in many containers, this is not. */
+	if (syscall(SYS_close_range, listener, listener, CLOSE_RANGE_UNSHARE) < 0)
+		return -errno;
+	return listener;
+}
+
+static void become(const struct start *start, int reports, pid_t parent)
 {
 	char *const *argv = start->options->argv;
-	char byte;
 	int listener, error, standard;
 
 	become_user(start, reports, parent);
 	furnish(start->options, reports);
-	detach_program(start->supervisor);
 	standard = close_sockets();
 	if (standard >= 0) {
 		report_send(reports, REPORT_STANDARD, standard);
 		_exit(EXIT_BERTH);
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	listener = filter_install();
+	listener = listen_and_part();
 	report_send(reports, listener < 0 ? REPORT_FILTER : REPORT_LISTENER, listener < 0 ? -listener : listener);
-	if (listener < 0 || read(go, &byte, 1) != 1)
+	if (listener < 0)
 		_exit(EXIT_BERTH);
-	close(listener);
+	/* Not before: what is done to descriptors up to here is done to the supervisor's. */
+	detach_program(start->supervisor);
 	sigaction(SIGCHLD, &start->inherited->child, NULL);
 	sigprocmask(SIG_SETMASK, &start->inherited->mask, NULL);
 	error = program_exec(argv);
@@ -167,21 +186,6 @@ static int say_standard(int number)
 	return EXIT_BERTH;
 }
 
-static int take_listener(struct supervisor *supervisor, int number)
-{
-	int pidfd = kernel_pidfd_open(supervisor->child, 0);
-
-	supervisor->listener = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, number);
-	if (pidfd >= 0)
-		close(pidfd);
-	if (supervisor->listener >= 0)
-		return 0;
-	say("can't run a program here: pidfd_getfd() is refused (%s); in a container, --cap-add SYS_PTRACE allows it "
-	    "(see descriptors in berth doctor)",
-	    strerror(-supervisor->listener));
-	return EXIT_BERTH;
-}
-
 /* What the child could not do before it had a filter. */
 static int say_start(const struct supervisor *supervisor, const struct report *report)
 {
@@ -199,23 +203,40 @@ static int say_start(const struct supervisor *supervisor, const struct report *r
 	return EXIT_BERTH;
 }
 
+/* The child's next report. False: there is none, it has gone on to the program, or has ended. */
+static bool report_take(int reports, int child, struct report *ret_report)
+{
+	struct pollfd wait[2] = { { .fd = reports, .events = POLLIN }, { .fd = child, .events = POLLIN } };
+
+	while (poll(wait, child < 0 ? 1 : 2, -1) < 0 && errno == EINTR)
+		;
+	/* While the child shares our table, its death is no end of file. */
+	if (!wait[0].revents && poll(wait, 1, 0) != 1)
+		return false;
+	return read(reports, ret_report, sizeof(*ret_report)) == sizeof(*ret_report);
+}
+
 /* Wait for the program to begin. The pipe closes by itself when exec succeeds. */
-static int follow(struct supervisor *supervisor, int reports, int go)
+static int follow(struct supervisor *supervisor, int reports, int *writing)
 {
 	const char *name = supervisor->options->argv[0];
+	int child = kernel_pidfd_open(supervisor->child, 0);
 	struct report report;
-	int r;
+	bool begun = report_take(reports, child, &report), failed;
 
-	if (read(reports, &report, sizeof(report)) != sizeof(report)) {
+	if (child >= 0)
+		close(child);
+	if (!begun) {
 		say("can't run '%s': the child died early", name);
 		return EXIT_BERTH;
 	}
 	if (report.kind != REPORT_LISTENER)
 		return say_start(supervisor, &report);
-	r = take_listener(supervisor, report.value);
-	if (r || write(go, "", 1) != 1)
-		return EXIT_BERTH;
-	if (read(reports, &report, sizeof(report)) != sizeof(report))
+	supervisor->listener = report.value;
+	close(*writing); /* the child has its own by now */
+	*writing = -1;
+	failed = report_take(reports, -1, &report);
+	if (!failed)
 		return 0;
 	if (report.value == ENOENT && strchr(name, '/') && access(name, F_OK) == 0)
 		say("can't run '%s': the interpreter that it names is not there", name);
@@ -224,33 +245,41 @@ static int follow(struct supervisor *supervisor, int reports, int go)
 	return report.value == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+/*
+ * A child that shares our descriptors until it has its filter: so the listener
+ * gets to us, though pidfd_getfd() may be refused (Docker), and though it could
+ * not be sent: its sendmsg() would wait for us to answer.
+ */
+static pid_t fork_sharing(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
 int program_start(struct supervisor *supervisor, const struct inherited *inherited)
 {
 	struct start start = { .supervisor = supervisor, .options = supervisor->options, .inherited = inherited };
-	int reports[2], go[2], r = user_find(supervisor->options->user, &start.user);
+	int reports[2], r = user_find(supervisor->options->user, &start.user);
 	pid_t self = getpid();
 
 	if (r) {
 		say("--user '%s': there is no such user or group", supervisor->options->user);
 		return EXIT_BERTH;
 	}
-
-	if (pipe2(reports, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) {
+	if (pipe2(reports, O_CLOEXEC) < 0) {
 		say("can't run a program: %s", strerror(errno));
 		return EXIT_BERTH;
 	}
-	supervisor->child = fork();
+	supervisor->child = fork_sharing();
 	if (supervisor->child == 0)
-		become(&start, reports[1], go[0], self);
-	close(reports[1]);
-	close(go[0]);
+		become(&start, reports[1], self);
 	if (supervisor->child < 0) {
 		say("can't run a program: %s", strerror(errno));
 		r = EXIT_BERTH;
 	} else {
-		r = follow(supervisor, reports[0], go[1]);
+		r = follow(supervisor, reports[0], &reports[1]);
 	}
 	close(reports[0]);
-	close(go[1]);
+	if (reports[1] >= 0)
+		close(reports[1]);
 	return r;
 }

@@ -173,6 +173,7 @@ int64_t handle_socket(struct call *call)
 	if (fd < 0)
 		return fd;
 	inode = descriptor_inode(fd);
+	holder_add(call->supervisor, fd);
 	number = call_finish_fd(call, fd, flags & SOCK_CLOEXEC);
 	if (number >= 0)
 		hint_set(call->supervisor, id, call->tid, number, inode);

@@ -2,6 +2,8 @@
 /* The supervisor's small things: time, words, ids, hints; and its threads. */
 #include "run/supervisor.h"
 
+#include "os/process.h"
+#include "run/holder.h"
 #include "run/kernel.h"
 
 #include <linux/seccomp.h>
@@ -146,6 +148,10 @@ static bool supervisor_init(struct supervisor *supervisor)
 	supervisor->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	supervisor->hints = calloc(HINT_COUNT, sizeof(*supervisor->hints));
 	supervisor->next_serial = 1;
+	if (holders_needed()) {
+		supervisor->holders = holders_new();
+		process_raise_descriptors(); /* a copy of every socket of the program's */
+	}
 	if (getrandom(&supervisor->id_base, sizeof(supervisor->id_base), 0) != sizeof(supervisor->id_base))
 		return false;
 	/* The top bit marks the daemon's ids; the low half counts. */

@@ -150,7 +150,8 @@ struct supervisor {
 	size_t pending_count;
 	uint64_t next_serial, id_base, id_count;
 	struct hint *hints;
-	uint64_t said[64]; /* hashes of what was said once */
+	struct holders *holders; /* NULL: pidfd_getfd() works */
+	uint64_t said[64];	 /* hashes of what was said once */
 	size_t said_count;
 	int outputs[2];	  /* detached: where the program writes; -1: as ours */
 	int ready;	  /* detached: say here that it has started; -1 */
@@ -209,7 +210,7 @@ int64_t memory_scatter(const struct call *call, const struct iovec *parts, size_
 
 /* descriptor.c */
 /* A copy of the caller's descriptor number, or -errno. */
-int peer_getfd(struct peers *peers, pid_t tid, int number);
+int peer_getfd(struct supervisor *supervisor, struct peers *peers, pid_t tid, int number);
 void peers_fini(struct peers *peers);
 /*
  * Find out what the call's descriptor argument is, by its own name. Returns 0;
@@ -230,6 +231,15 @@ void descriptor_limit_buffer(int fd, int size);
 void descriptor_inherit_buffer(int fd, int listener);
 /* fd makes an express connection (see descriptor.c). */
 void descriptor_mark_express(int fd);
+
+/* holder.c: where pidfd_getfd() is refused */
+struct holders *holders_new(void);
+/* Keep a copy of fd, which is about to be given to the program. */
+void holder_add(struct supervisor *supervisor, int fd);
+/* A copy of the process' socket, of another one if it is not ours, or -errno. */
+int holder_getfd(struct holders *holders, pid_t tid, int number);
+/* Close what the program has closed; now, or when it is time. */
+void holders_sweep(struct supervisor *supervisor, bool now);
 
 /* receiver.c */
 void *receiver_run(void *context);

@@ -398,12 +398,13 @@ int worker_run(struct supervisor *supervisor)
 		bool waiting = __atomic_load_n(&supervisor->pending_count, __ATOMIC_RELAXED) != 0;
 		int timeout = forward_signals(supervisor), count;
 
-		if (timeout < 0 && waiting)
+		if (timeout < 0 && (waiting || supervisor->holders))
 			timeout = TICK_MS;
 		count = epoll_wait(supervisor->epoll, events, COUNT_OF(events), timeout);
 		for (int i = 0; i < count; i++)
 			handle_event(supervisor, events[i].data.u64, scratch);
 		take_notes(supervisor);
+		holders_sweep(supervisor, false);
 		if (waiting && now_ns() >= next_tick) {
 			tick(supervisor, scratch);
 			next_tick = now_ns() + TICK_MS * 1000000;

@@ -60,9 +60,11 @@ struct berth_message {
 	/* With a family of one's own instead of to and from; as msg_name and msg_namelen are, each way. */
 	struct sockaddr *name;
 	socklen_t name_length;
-	void *control;	       /* cmsg buffer, or NULL */
-	size_t control_length; /* in: room; out, on receive: used */
-	int flags;	       /* in: MSG_*; out, on receive: MSG_TRUNC and the like */
+	void *control;		      /* cmsg buffer, or NULL */
+	size_t control_length;	      /* in: room; out, on receive: used */
+	unsigned to_link;	      /* send: the link that to's scope names (RFC 4007); 0: none */
+	struct berth_link *from_link; /* receive: the link that it came by, or NULL */
+	int flags;		      /* in: MSG_*; out, on receive: MSG_TRUNC and the like */
 };
 
 enum {

@@ -15,6 +15,10 @@
  * that many bytes, UDP_GRO lets a read give several of one sender, as many as
  * the buffer holds, with a control message that says their length. udp(7).
  *
+ * Link-local IPv6 addresses belong to a link: sin6_scope_id, its berth_link_index(),
+ * is heeded in all calls and told by them (RFC 4007). SO_TIMESTAMP and
+ * SO_TIMESTAMPNS tell when a datagram arrived, by the stack's clock.
+ *
  * UDP-Lite (RFC 3828) is SOCK_DGRAM with IPPROTO_UDPLITE; UDPLITE_SEND_CSCOV and
  * UDPLITE_RECV_CSCOV say how much the checksum covers. udplite(7).
  *

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <sys/time.h>
 
 static void put_packet_info(struct berth_socket *socket, const struct berth_packet *packet,
 			    struct berth_message *message, size_t *used)
@@ -26,6 +27,36 @@ static void put_packet_info(struct berth_socket *socket, const struct berth_pack
 	message_put_control(message, used, IPPROTO_IP, IP_PKTINFO, &info4, sizeof(info4));
 }
 
+/* When it arrived, by the stack's clock. socket(7) */
+static void put_timestamp(const struct socket_options *options, const struct berth_packet *packet,
+			  struct berth_message *message, size_t *used)
+{
+	struct timeval micro = { packet->stamp / BERTH_SEC, packet->stamp % BERTH_SEC / BERTH_USEC };
+	struct timespec nano = { packet->stamp / BERTH_SEC, packet->stamp % BERTH_SEC };
+
+	if (options->receive_timestamp)
+		message_put_control(message, used, SOL_SOCKET, SO_TIMESTAMP, &micro, sizeof(micro));
+	else if (options->receive_timestamp_ns)
+		message_put_control(message, used, SOL_SOCKET, SO_TIMESTAMPNS, &nano, sizeof(nano));
+}
+
+/* IP_RECVORIGDSTADDR: where it was sent to, as a name. */
+static void put_original(struct berth_socket *socket, const struct berth_packet *packet, struct berth_message *message,
+			 size_t *used)
+{
+	struct berth_endpoint to = { packet->destination, socket->claim.port };
+	bool six = socket->family == AF_INET6;
+	union {
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} name;
+	socklen_t size = sizeof(name);
+
+	address_to_sockaddr_by(socket, &to, packet->link, (struct sockaddr *)&name, &size);
+	message_put_control(message, used, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_ORIGDSTADDR : IP_ORIGDSTADDR,
+			    &name, size);
+}
+
 void datagram_write_control(struct berth_socket *socket, const struct berth_packet *packet,
 			    struct berth_message *message)
 {
@@ -35,6 +66,7 @@ void datagram_write_control(struct berth_socket *socket, const struct berth_pack
 	uint8_t tos = packet->traffic_class;
 	size_t used = 0;
 
+	put_timestamp(options, packet, message, &used);
 	if (options->receive_packet_info)
 		put_packet_info(socket, packet, message, &used);
 	if (options->receive_ttl)
@@ -44,6 +76,8 @@ void datagram_write_control(struct berth_socket *socket, const struct berth_pack
 		message_put_control(message, &used, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof(traffic_class));
 	else if (options->receive_traffic_class)
 		message_put_control(message, &used, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	if (options->receive_original)
+		put_original(socket, packet, message, &used);
 	message->control_length = used;
 }
 

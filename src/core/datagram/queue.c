@@ -84,6 +84,7 @@ ssize_t datagram_receive(struct berth_socket *socket, struct berth_message *mess
 	if (copied < length)
 		message->flags |= MSG_TRUNC;
 	message->from = (struct berth_endpoint){ packet->source, packet->source_port };
+	message->from_link = packet->link;
 	datagram->last_from = message->from;
 	datagram->last_to = packet->destination;
 	datagram_write_control(socket, packet, message);
@@ -100,6 +101,7 @@ void datagram_stamp(struct berth_packet *packet, const struct berth_ip_info *inf
 	packet->ttl = info->ttl;
 	packet->traffic_class = info->traffic_class;
 	packet->link = info->link;
+	packet->stamp = info->link->stack->now;
 }
 
 /* The buffer is full, or nobody will read it. */

@@ -65,7 +65,9 @@ static int find_path(struct berth_socket *socket, const struct berth_message *me
 	if (link_index && !socket->bound_link) {
 		struct berth_link *link = link_by_index(socket->stack, link_index);
 
-		return link ? ip_path_find(socket->stack, way->remote.ip, source, link, &way->path) : -ENODEV;
+		if (!link)
+			return message->to_link == link_index ? -ENETUNREACH : -ENODEV;
+		return ip_path_find(socket->stack, way->remote.ip, source, link, &way->path);
 	}
 	return socket_route(socket, &way->remote, source, &way->path);
 }
@@ -76,7 +78,7 @@ static int autobind(struct berth_socket *socket)
 
 	if (socket->claim.port || !socket_has_port(socket))
 		return 0;
-	r = socket_claim(socket, (struct berth_endpoint){ .port = 0 });
+	r = socket_claim(socket, (struct berth_endpoint){ .ip = socket->bound_ip });
 	return r == -EADDRINUSE ? -EAGAIN : r; /* Linux: inet_autobind() */
 }
 
@@ -88,11 +90,14 @@ int datagram_find_way(struct berth_socket *socket, const struct berth_message *m
 		return -EOPNOTSUPP;
 	if (datagram_of(socket)->send_shut)
 		return -EPIPE;
-	way->control = (struct datagram_control){ .traffic_class = socket->options.traffic_class };
+	way->control = (struct datagram_control){ .traffic_class = socket->options.traffic_class,
+						  .link_index = message->to_link };
 	if ((r = destination(socket, message, &way->remote)) < 0 ||
 	    (r = datagram_read_control(socket, message, &way->control)) < 0 || (r = autobind(socket)) < 0)
 		return r;
 	r = find_path(socket, message, way);
+	if (r >= 0 && socket->options.mtu_discover >= IP_PMTUDISC_PROBE)
+		way->path.mtu = way->path.link->mtu; /* what routers said does not count. ip(7) */
 	if (r >= 0 && message->flags & MSG_CONFIRM)
 		ip_path_confirm(&way->path);
 	return r;
@@ -109,7 +114,8 @@ struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct 
 		.ttl = way->control.ttl,
 		.traffic_class = way->control.traffic_class,
 		/* Linux: ip_dont_fragment(): with WANT only what would not be fragmented here. */
-		.dont_fragment = discover == IP_PMTUDISC_DO ||
+		.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE ||
+				 (socket->options.dont_fragment6 && !ip_is4(way->remote.ip)) ||
 				 (discover == IP_PMTUDISC_WANT && length + header <= way->path.mtu),
 	};
 
@@ -120,7 +126,13 @@ struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct 
 int datagram_transmit(struct berth_socket *socket, struct berth_packet *packet, const struct datagram_way *way)
 {
 	struct ip_send send = datagram_ip_send(socket, way, packet->length);
-	int r = ip_send(socket->stack, packet, &way->path, &send);
+	size_t header = ip_is4(way->remote.ip) ? 20 : 40;
+	int r = -EMSGSIZE;
+
+	if (socket->options.mtu_discover == IP_PMTUDISC_INTERFACE && packet->length + header > way->path.mtu)
+		stack_drop(socket->stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG);
+	else
+		r = ip_send(socket->stack, packet, &way->path, &send);
 
 	if (r == -EMSGSIZE)
 		datagram_too_big(socket, &way->remote, way->path.mtu);

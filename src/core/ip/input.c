@@ -229,6 +229,14 @@ static bool is_own_protocol(const struct ip_arrival *arrival)
 	return arrival->protocol == PROTOCOL_ICMP4 || arrival->protocol == PROTOCOL_IGMP;
 }
 
+/* Sent to ourselves, but within the zone of the address's own link. RFC 4007 §6 */
+static struct berth_link *home_link(struct berth_stack *stack, const struct ip_arrival *arrival)
+{
+	struct berth_link *link = link_of_address(stack, arrival->destination);
+
+	return link ? link : arrival->link;
+}
+
 void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 {
 	const struct berth_protocol *protocol = stack->protocols[arrival->protocol];
@@ -245,6 +253,8 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 		.checked = ip_trusted(arrival->link, packet),
 	};
 
+	if (arrival->link->loopback && !v4 && ip_is_link_local(arrival->destination))
+		info.link = home_link(stack, arrival);
 	if (!list_empty(&stack->raws))
 		taken = raw_input(stack, packet, &info, arrival->header_length);
 	if (!is_own_protocol(arrival) && (!protocol || !protocol->input)) {

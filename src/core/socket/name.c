@@ -55,6 +55,44 @@ int address_from_sockaddr(const struct berth_socket *socket, const struct sockad
 	return from_inet6(socket, address, length, ret_endpoint);
 }
 
+/* Linux: __ipv6_addr_needs_scope_id() */
+static bool needs_scope(struct berth_ip ip)
+{
+	if (!ip_is6(ip))
+		return false;
+	return ip_is_multicast(ip) ? (ip.bytes[1] & 15) <= 2 : ip_is_link_local(ip);
+}
+
+unsigned address_scope(const struct sockaddr *address, socklen_t length)
+{
+	struct sockaddr_in6 in6;
+
+	if (length < sizeof(in6) || address->sa_family != AF_INET6)
+		return 0;
+	memcpy(&in6, address, sizeof(in6));
+	return needs_scope(ip_from6(in6.sin6_addr.s6_addr)) ? in6.sin6_scope_id : 0;
+}
+
+int socket_enter_scope(struct berth_socket *socket, const struct sockaddr *address, socklen_t length, bool binds)
+{
+	unsigned scope = address_scope(address, length);
+	struct berth_endpoint endpoint;
+	struct berth_link *link;
+	int r = address_from_sockaddr(socket, address, length, &endpoint);
+
+	if (r < 0 || !needs_scope(endpoint.ip) || ip_is_multicast(endpoint.ip) > binds)
+		return r;
+	if (!scope)
+		return socket->bound_link ? 0 : -EINVAL;
+	if (!binds && socket->bound_link && socket->bound_link->index != scope)
+		return -EINVAL;
+	link = link_by_index(socket->stack, scope);
+	if (!link)
+		return binds ? -ENODEV : -ENETUNREACH;
+	socket_bind_link(socket, link);
+	return 0;
+}
+
 static void to_inet(const struct berth_endpoint *endpoint, struct sockaddr_in *in)
 {
 	*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(endpoint->port) };
@@ -62,12 +100,25 @@ static void to_inet(const struct berth_endpoint *endpoint, struct sockaddr_in *i
 		in->sin_addr.s_addr = htonl(ip_u32(endpoint->ip));
 }
 
-static void to_inet6(const struct berth_socket *socket, const struct berth_endpoint *endpoint, struct sockaddr_in6 *in6)
+/* The zone of ip: of the link that has it, that it came in by, or that the socket keeps to. */
+static uint32_t scope_of(const struct berth_socket *socket, struct berth_ip ip, const struct berth_link *link)
+{
+	const struct berth_link *home = ip_is_multicast(ip) ? NULL : link_of_address(socket->stack, ip);
+
+	if (!link)
+		link = socket->bound_link ? socket->bound_link : home ? home : socket->path.link;
+	else if (link->loopback && home)
+		link = home;
+	return link ? link->index : 0;
+}
+
+static void to_inet6(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
+		     const struct berth_link *link, struct sockaddr_in6 *in6)
 {
 	*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(endpoint->port) };
 	memcpy(in6->sin6_addr.s6_addr, endpoint->ip.bytes, 16);
-	if (ip_is6(endpoint->ip) && ip_is_link_local(endpoint->ip) && socket->path.link)
-		in6->sin6_scope_id = socket->path.link->index;
+	if (needs_scope(endpoint->ip))
+		in6->sin6_scope_id = scope_of(socket, endpoint->ip, link);
 }
 
 struct berth_ip address_or_loopback(const struct berth_socket *socket, struct berth_ip ip)
@@ -84,6 +135,12 @@ struct berth_ip address_or_loopback(const struct berth_socket *socket, struct be
 void address_to_sockaddr(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
 			 struct sockaddr *address, socklen_t *length)
 {
+	address_to_sockaddr_by(socket, endpoint, NULL, address, length);
+}
+
+void address_to_sockaddr_by(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
+			    const struct berth_link *link, struct sockaddr *address, socklen_t *length)
+{
 	union {
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
@@ -95,7 +152,7 @@ void address_to_sockaddr(const struct berth_socket *socket, const struct berth_e
 	if (socket->family == AF_INET)
 		to_inet(endpoint, &name.in);
 	else
-		to_inet6(socket, endpoint, &name.in6);
+		to_inet6(socket, endpoint, link, &name.in6);
 	memcpy(address, &name, MIN(*length, size));
 	*length = size;
 }

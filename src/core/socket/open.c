@@ -141,10 +141,28 @@ int berth_socketpair(struct berth_stack *stack, int domain, int type, int protoc
 	return answer(socket_pair(stack, domain, type, protocol, ret_fds));
 }
 
+/* Has the stack ip? A link-local address counts on its own link only. RFC 4007 §6 */
+static bool is_local_on(const struct berth_socket *socket, struct berth_ip ip)
+{
+	const struct berth_link *bound = socket->bound_link;
+
+	if (!ip_is6(ip) || !ip_is_link_local(ip) || !bound)
+		return ip_is_local(socket->stack, ip);
+	LIST_EACH(&bound->addresses, node) {
+		const struct link_address *address = LIST_ITEM(node, struct link_address, node);
+
+		if (ip_equal(address->ip, ip) && !address->tentative)
+			return true;
+	}
+	return false;
+}
+
 /* Linux: __inet_bind(), inet_addr_valid_or_nonlocal(). */
 static int may_bind_to(const struct berth_socket *socket, struct berth_ip ip)
 {
-	if (ip_is_any(ip) || ip_is_local(socket->stack, ip) || socket->claim.divert)
+	bool anywhere = socket->claim.divert || socket->options.freebind || socket->options.transparent;
+
+	if (ip_is_any(ip) || anywhere || is_local_on(socket, ip))
 		return 0;
 	if (socket_connectionless(socket) && (ip_is_multicast(ip) || ip_is_broadcast(socket->stack, ip)))
 		return 0;
@@ -155,6 +173,7 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 {
 	struct berth_socket *socket = socket_get(stack, fd);
 	struct berth_endpoint local;
+	bool bound;
 	int r;
 
 	if (!socket)
@@ -166,11 +185,17 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 		return r == -ENETUNREACH ? -EINVAL : r;
 	if (address->sa_family != socket->family)
 		return -EAFNOSUPPORT;
-	r = may_bind_to(socket, local.ip);
-	if (r < 0)
-		return r;
-	if (socket->claim.port || socket->state != SOCKET_UNCONNECTED)
+	bound = socket->claim.port || socket->state != SOCKET_UNCONNECTED;
+	if (bound && socket->family == AF_INET6)
 		return -EINVAL;
+	if ((r = socket_enter_scope(socket, address, length, true)) < 0 || (r = may_bind_to(socket, local.ip)) < 0)
+		return r;
+	if (bound)
+		return -EINVAL;
+	if (socket->options.bind_no_port && !local.port) { /* connect() or listen() will find one. Linux: ip(7) */
+		socket->demux.local.ip = socket->bound_ip = socket->claim.ip = local.ip;
+		return 0;
+	}
 	r = socket_claim(socket, local);
 	socket->bound = r >= 0;
 	return r;
@@ -187,7 +212,7 @@ static int claim_to_listen(struct berth_socket *socket)
 
 	if (socket->claim.port)
 		return socket->state == SOCKET_UNCONNECTED ? port_may_listen(socket->stack, &socket->claim) : 0;
-	r = socket_claim(socket, (struct berth_endpoint){ .port = 0 });
+	r = socket_claim(socket, (struct berth_endpoint){ .ip = socket->bound_ip });
 	if (r >= 0)
 		socket->bound = true;
 	return r;
@@ -415,6 +440,9 @@ static int socket_connect(struct berth_socket *socket, const struct sockaddr *ad
 	r = may_connect(socket);
 	if (r == -EALREADY && !socket->nonblocking && socket->stack->hooks.wait)
 		return connect_wait(socket);
+	if (r < 0)
+		return r;
+	r = socket_enter_scope(socket, address, length, false);
 	if (r < 0)
 		return r;
 	r = connect_begin(socket, remote);

@@ -34,20 +34,31 @@ static const struct plain_option {
 	FLAG(SOL_SOCKET, SO_BROADCAST, broadcast),
 	FLAG(SOL_SOCKET, SO_KEEPALIVE, keepalive),
 	FLAG(SOL_SOCKET, SO_OOBINLINE, oob_inline),
+	FLAG(SOL_SOCKET, SO_TIMESTAMP, receive_timestamp),
+	FLAG(SOL_SOCKET, SO_TIMESTAMPNS, receive_timestamp_ns),
+	FLAG(SOL_SOCKET, SO_NO_CHECK, no_checksum),
 	FLAG(IPPROTO_IP, IP_PKTINFO, receive_packet_info),
 	FLAG(IPPROTO_IP, IP_RECVTTL, receive_ttl),
 	FLAG(IPPROTO_IP, IP_RECVTOS, receive_traffic_class),
+	FLAG(IPPROTO_IP, IP_RECVORIGDSTADDR, receive_original),
+	FLAG(IPPROTO_IP, IP_FREEBIND, freebind),
+	FLAG(IPPROTO_IP, IP_TRANSPARENT, transparent),
+	FLAG(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_no_port),
 	FLAG(IPPROTO_IP, IP_RECVERR, receive_errors),
 	OPTION(IPPROTO_IP, IP_TTL, KIND_U8, ttl, 1, 255),
 	OPTION(IPPROTO_IP, IP_TOS, KIND_U8, traffic_class, 0, 255),
-	OPTION(IPPROTO_IP, IP_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_DO),
+	OPTION(IPPROTO_IP, IP_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_OMIT),
 	FLAG(IPPROTO_IPV6, IPV6_RECVPKTINFO, receive_packet_info),
 	FLAG(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, receive_ttl),
 	FLAG(IPPROTO_IPV6, IPV6_RECVTCLASS, receive_traffic_class),
+	FLAG(IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, receive_original),
+	FLAG(IPPROTO_IPV6, IPV6_FREEBIND, freebind),
+	FLAG(IPPROTO_IPV6, IPV6_TRANSPARENT, transparent),
+	FLAG(IPPROTO_IPV6, IPV6_DONTFRAG, dont_fragment6),
 	FLAG(IPPROTO_IPV6, IPV6_RECVERR, receive_errors),
 	OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS, KIND_U8, ttl, 1, 255),
 	OPTION(IPPROTO_IPV6, IPV6_TCLASS, KIND_U8, traffic_class, 0, 255),
-	OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_DO),
+	OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_OMIT),
 #undef FLAG
 #undef OPTION
 };
@@ -93,6 +104,10 @@ static int plain_set(struct berth_socket *socket, const struct plain_option *pla
 	} else {
 		*field = (uint8_t)number;
 	}
+	if (plain->level == SOL_SOCKET && plain->option == SO_TIMESTAMP)
+		socket->options.receive_timestamp_ns = false; /* the one or the other. Linux: sock_set_timestamp() */
+	else if (plain->level == SOL_SOCKET && plain->option == SO_TIMESTAMPNS)
+		socket->options.receive_timestamp = false;
 	socket->claim.reuse_address = socket->options.reuse_address; /* counts for those who ask later */
 	socket->claim.reuse_port = socket->options.reuse_port;
 	if (plain->level == SOL_SOCKET && plain->option == SO_KEEPALIVE && socket->protocol == &tcp_protocol)
@@ -139,6 +154,25 @@ static int timeout_set(berth_time *timeout, const void *value, socklen_t length)
 	return 0;
 }
 
+void socket_bind_link(struct berth_socket *socket, struct berth_link *link)
+{
+	socket->bound_link = link;
+	socket->claim.link_index = link ? link->index : 0;
+	socket->path.generation = 0;
+}
+
+static int bind_to_index(struct berth_socket *socket, int index)
+{
+	struct berth_link *link = index > 0 ? link_by_index(socket->stack, (unsigned)index) : NULL;
+
+	if (index < 0)
+		return -EINVAL;
+	if (index && !link)
+		return -ENODEV;
+	socket_bind_link(socket, link);
+	return 0;
+}
+
 static int bind_to_link(struct berth_socket *socket, const char *value, socklen_t length)
 {
 	char name[16] = "";
@@ -146,8 +180,7 @@ static int bind_to_link(struct berth_socket *socket, const char *value, socklen_
 	if (length)
 		memcpy(name, value, MIN(length, sizeof(name) - 1));
 	if (!name[0]) {
-		socket->bound_link = NULL;
-		socket->claim.link_index = 0;
+		socket_bind_link(socket, NULL);
 		return 0;
 	}
 	LIST_EACH(&socket->stack->links, node) {
@@ -155,9 +188,7 @@ static int bind_to_link(struct berth_socket *socket, const char *value, socklen_
 
 		if (strcmp(link->name, name))
 			continue;
-		socket->bound_link = link;
-		socket->claim.link_index = link->index;
-		socket->path.generation = 0;
+		socket_bind_link(socket, link);
 		return 0;
 	}
 	return -ENODEV;
@@ -187,6 +218,8 @@ static int socket_level_set(struct berth_socket *socket, int option, const void 
 	case SO_SNDBUF:
 		options->send_buffer_set = true;
 		return buffer_set(&options->send_buffer, number, socket->stack->limits.send_buffer_max);
+	case SO_BINDTOIFINDEX:
+		return bind_to_index(socket, number);
 	case SO_RCVLOWAT:
 		options->receive_low_water = number < 0 ? INT32_MAX : (uint32_t)MAX(number, 1);
 		berth_socket_notify(socket);
@@ -317,6 +350,10 @@ static int int_get(struct berth_socket *socket, int level, int option, int *ret_
 		return *ret_number = (int)options->receive_buffer, 0;
 	case SO_SNDBUF:
 		return *ret_number = (int)options->send_buffer, 0;
+	case SO_SNDLOWAT:
+		return *ret_number = 1, 0;
+	case SO_BINDTOIFINDEX:
+		return *ret_number = socket->bound_link ? (int)socket->bound_link->index : 0, 0;
 	case SO_RCVLOWAT:
 		return *ret_number = (int)options->receive_low_water, 0;
 	case SO_ERROR:

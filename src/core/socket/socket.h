@@ -28,7 +28,9 @@ struct socket_options {
 	uint8_t traffic_class;
 	bool send_buffer_set, receive_buffer_set; /* by SO_SNDBUF, SO_RCVBUF: TCP leaves them as they are */
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;
-	bool receive_packet_info, receive_ttl, receive_traffic_class; /* cmsg wanted */
+	bool receive_packet_info, receive_ttl, receive_traffic_class;	/* cmsg wanted */
+	bool receive_original, receive_timestamp, receive_timestamp_ns; /* … IP_RECVORIGDSTADDR, SO_TIMESTAMP(NS) */
+	bool freebind, transparent, bind_no_port, dont_fragment6, no_checksum;
 	bool receive_errors;  /* IP_RECVERR: errors reach unconnected sockets, soft ones too */
 	uint8_t mtu_discover; /* IP_PMTUDISC_* */
 	/* IP_MULTICAST_* and IPV6_MULTICAST_*; group/option.c's */
@@ -170,6 +172,19 @@ void address_to_sockaddr(const struct berth_socket *socket, const struct berth_e
 			 struct sockaddr *address, socklen_t *length);
 /* getsockname() and getpeername(), whatever the family. 0 or -ENOTCONN. */
 int socket_show_name(struct berth_socket *socket, bool peer, struct sockaddr *address, socklen_t *length);
+/* The same of an address that a packet from link had: RFC 4007's zone is that link's. NULL: unknown. */
+void address_to_sockaddr_by(const struct berth_socket *socket, const struct berth_endpoint *endpoint,
+			    const struct berth_link *link, struct sockaddr *address, socklen_t *length);
+/* The link that a link-local address names with sin6_scope_id; 0: none, or no address of that kind. */
+unsigned address_scope(const struct sockaddr *address, socklen_t length);
+/*
+ * bind() and connect() to a link-local address keep the socket to its link from
+ * then on. 0, -EINVAL (none is said, or another one before), -ENODEV or
+ * -ENETUNREACH (no such link). Linux: __inet6_bind(), __ip6_datagram_connect().
+ */
+int socket_enter_scope(struct berth_socket *socket, const struct sockaddr *address, socklen_t length, bool binds);
+/* SO_BINDTODEVICE; link NULL: any again. */
+void socket_bind_link(struct berth_socket *socket, struct berth_link *link);
 uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip);
 
 /* Name socket and port as a call needs it: bind(), or the first send. */

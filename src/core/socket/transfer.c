@@ -123,6 +123,7 @@ static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *fro
 		if (!socket_peer_has_port(socket))
 			to.port = 0;
 		message.to = &to;
+		message.to_link = address_scope(from->msg_name, from->msg_namelen);
 	} else if (from->msg_name && from->msg_namelen && socket->state != SOCKET_CONNECTED) {
 		return -EPIPE; /* Linux: only Fast Open gives a stream's address a meaning */
 	}
@@ -232,7 +233,7 @@ static ssize_t socket_receive(struct berth_socket *socket, struct msghdr *to, in
 	else if (streams(socket))
 		to->msg_namelen = 0;
 	else
-		address_to_sockaddr(socket, &message.from, to->msg_name, &to->msg_namelen);
+		address_to_sockaddr_by(socket, &message.from, message.from_link, to->msg_name, &to->msg_namelen);
 	return r;
 }
 

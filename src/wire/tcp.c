@@ -13,7 +13,11 @@ enum {
 	OPTION_SACK_PERMITTED = 4,
 	OPTION_SACK = 5,
 	OPTION_TIMESTAMPS = 8,
+	OPTION_FASTOPEN = 34,
+	OPTION_EXPERIMENT = 254, /* RFC 6994 */
 };
+
+#define FASTOPEN_MAGIC 0xf989 /* the experiment that became kind 34 */
 
 static void parse_sack(const uint8_t *value, size_t length, struct wire_tcp *tcp)
 {
@@ -21,6 +25,18 @@ static void parse_sack(const uint8_t *value, size_t length, struct wire_tcp *tcp
 		return;
 	for (size_t at = 0; at < length && tcp->sack_count < WIRE_TCP_SACK_MAX; at += 8)
 		tcp->sack[tcp->sack_count++] = (struct wire_tcp_sack){ get_be32(value + at), get_be32(value + at + 4) };
+}
+
+/* RFC 7413 §4.1.1: 4 to 16 bytes and an even number of them, or none. A cookie of another size is none. */
+static void parse_fastopen(const uint8_t *value, size_t length, bool experimental, struct wire_tcp *tcp)
+{
+	if (!(tcp->flags & WIRE_TCP_SYN) || length % 2 || length > WIRE_TCP_COOKIE_MAX ||
+	    (length && length < WIRE_TCP_COOKIE_MIN))
+		return;
+	tcp->has_fastopen = true;
+	tcp->fastopen_experimental = experimental;
+	tcp->cookie_length = (uint8_t)length;
+	tcp->cookie = value;
 }
 
 /* One option with its value; a wrong length for its kind means it is not there. */
@@ -54,6 +70,13 @@ static void parse_option(uint8_t kind, const uint8_t *value, size_t length, stru
 			tcp->timestamp = get_be32(value);
 			tcp->timestamp_echo = get_be32(value + 4);
 		}
+		break;
+	case OPTION_FASTOPEN:
+		parse_fastopen(value, length, false, tcp);
+		break;
+	case OPTION_EXPERIMENT:
+		if (length >= 2 && get_be16(value) == FASTOPEN_MAGIC)
+			parse_fastopen(value + 2, length - 2, true, tcp);
 		break;
 	}
 }
@@ -110,11 +133,19 @@ static size_t sack_blocks_that_fit(const struct wire_tcp *tcp)
 	return room < 4 ? 0 : MIN((size_t)tcp->sack_count, (room - 4) / 8);
 }
 
+/* Of the Fast Open option, padding included; 0 when it is not there or has no room. */
+static size_t fastopen_size(const struct wire_tcp *tcp)
+{
+	size_t size = ((tcp->fastopen_experimental ? 4u : 2u) + tcp->cookie_length + 3u) & ~3u;
+
+	return tcp->has_fastopen && WIRE_TCP_HEADER + options_size(tcp) + size <= WIRE_TCP_HEADER_MAX ? size : 0;
+}
+
 size_t wire_tcp_size(const struct wire_tcp *tcp)
 {
-	size_t blocks = sack_blocks_that_fit(tcp);
+	size_t fastopen = fastopen_size(tcp), blocks = fastopen ? 0 : sack_blocks_that_fit(tcp); /* never both */
 
-	return WIRE_TCP_HEADER + options_size(tcp) + (blocks ? 4 + 8 * blocks : 0);
+	return WIRE_TCP_HEADER + options_size(tcp) + fastopen + (blocks ? 4 + 8 * blocks : 0);
 }
 
 /* Two bytes that put what follows on a 4-byte boundary: SACK-permitted if it is to go, else NOPs. */
@@ -147,9 +178,24 @@ static uint8_t *put_sack(uint8_t *at, const struct wire_tcp *tcp, size_t blocks)
 	return at;
 }
 
+static void put_fastopen(uint8_t *at, const struct wire_tcp *tcp, size_t size)
+{
+	uint8_t *end = at + size;
+
+	*at++ = tcp->fastopen_experimental ? OPTION_EXPERIMENT : OPTION_FASTOPEN;
+	*at++ = (uint8_t)((tcp->fastopen_experimental ? 4 : 2) + tcp->cookie_length);
+	if (tcp->fastopen_experimental) {
+		put_be16(at, FASTOPEN_MAGIC);
+		at += 2;
+	}
+	if (tcp->cookie_length)
+		memcpy(at, tcp->cookie, tcp->cookie_length);
+	memset(at + tcp->cookie_length, OPTION_NOP, (size_t)(end - at) - tcp->cookie_length);
+}
+
 static void put_options(uint8_t *at, const struct wire_tcp *tcp)
 {
-	size_t blocks = sack_blocks_that_fit(tcp);
+	size_t fastopen = fastopen_size(tcp), blocks = fastopen ? 0 : sack_blocks_that_fit(tcp);
 
 	if (tcp->has_mss) {
 		*at++ = OPTION_MSS;
@@ -167,6 +213,8 @@ static void put_options(uint8_t *at, const struct wire_tcp *tcp)
 		*at++ = 3;
 		*at++ = tcp->scale;
 	}
+	if (fastopen)
+		put_fastopen(at, tcp, fastopen);
 	if (blocks)
 		put_sack(at, tcp, blocks);
 }

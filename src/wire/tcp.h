@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The TCP header and its options as bytes. RFC 9293 §3.1; options of RFC 9293
- * §3.2 (MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK). Every
- * length is checked here; what the numbers mean is core/tcp's business.
+ * §3.2 (MSS), RFC 7323 (window scale, timestamps), RFC 2018 (SACK), RFC 7413
+ * (Fast Open; of the experimental kind that came before it, too). Every length
+ * is checked here; what the numbers mean is core/tcp's business.
  */
 #ifndef WIRE_TCP_H
 #define WIRE_TCP_H
@@ -29,6 +30,8 @@ enum {
 	WIRE_TCP_TIMESTAMPS_SIZE = 12, /* with the two NOPs that align it, RFC 7323 appendix A */
 	WIRE_TCP_SACK_MAX = 4,
 	WIRE_TCP_SCALE_MAX = 14, /* RFC 7323 §2.3 */
+	WIRE_TCP_COOKIE_MIN = 4, /* of Fast Open, RFC 7413 §4.1.1 */
+	WIRE_TCP_COOKIE_MAX = 16,
 };
 
 struct wire_tcp_sack {
@@ -48,6 +51,10 @@ struct wire_tcp {
 	uint32_t timestamp, timestamp_echo; /* TSval, TSecr */
 	uint8_t sack_count;
 	struct wire_tcp_sack sack[WIRE_TCP_SACK_MAX];
+	/* Fast Open, in SYNs: a cookie of cookie_length bytes, or 0 of them: it is asked for one. */
+	bool has_fastopen, fastopen_experimental;
+	uint8_t cookie_length;
+	const uint8_t *cookie; /* after parse: in the bytes that were parsed */
 };
 
 /*
@@ -60,7 +67,7 @@ struct wire_tcp {
 int wire_tcp_parse(const uint8_t *bytes, size_t length, struct wire_tcp *ret_tcp);
 /* Bytes that wire_tcp_build() will write for tcp; a multiple of 4, at most WIRE_TCP_HEADER_MAX. */
 size_t wire_tcp_size(const struct wire_tcp *tcp);
-/* Write the header, checksum zero. Returns wire_tcp_size(tcp). SACK blocks that do not fit are left out. */
+/* Write the header, checksum zero. Returns wire_tcp_size(tcp). SACK blocks and a cookie that do not fit are left out. */
 size_t wire_tcp_build(uint8_t *bytes, const struct wire_tcp *tcp);
 
 #endif

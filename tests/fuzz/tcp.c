@@ -13,6 +13,11 @@ static void check_options(const struct wire_tcp *a, const struct wire_tcp *b)
 	MUST(a->timestamp_echo == b->timestamp_echo);
 	MUST(a->sack_count <= b->sack_count && b->sack_count <= WIRE_TCP_SACK_MAX);
 	MUST(!memcmp(a->sack, b->sack, a->sack_count * sizeof(a->sack[0])));
+	if (!a->has_fastopen) /* beside other options it may find no room */
+		return;
+	MUST(b->has_fastopen && a->cookie_length == b->cookie_length && b->cookie_length <= WIRE_TCP_COOKIE_MAX);
+	MUST(a->fastopen_experimental == b->fastopen_experimental);
+	MUST(!a->cookie_length || !memcmp(a->cookie, b->cookie, a->cookie_length));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -52,6 +52,26 @@ struct berth_hooks {
 /* Explicit congestion notification of TCP (RFC 3168). Linux: tcp_ecn 2, 1, 0. */
 enum { BERTH_ECN_ACCEPT = 1, BERTH_ECN_ASK, BERTH_ECN_OFF };
 
+/* Timestamps of TCP (RFC 7323 §3): offered and accepted, or not. Linux: tcp_timestamps 1, 0. */
+enum { BERTH_TIMESTAMPS_ON = 1, BERTH_TIMESTAMPS_OFF };
+
+/* SYN cookies (RFC 4987 §3.6): when the SYN queue is full, for every SYN, never. Linux: tcp_syncookies 1, 2, 0. */
+enum { BERTH_SYN_COOKIES_WHEN_FULL = 1, BERTH_SYN_COOKIES_ALWAYS, BERTH_SYN_COOKIES_OFF };
+
+/*
+ * TCP Fast Open (RFC 7413), bits. Linux: tcp_fastopen. A listener offers it
+ * when asked by TCP_FASTOPEN, or all do by BERTH_FASTOPEN_LISTENERS; with
+ * _NO_COOKIE data is sent, or taken, though nothing proves the address.
+ */
+enum {
+	BERTH_FASTOPEN_CLIENT = 0x1,
+	BERTH_FASTOPEN_SERVER = 0x2,
+	BERTH_FASTOPEN_CLIENT_NO_COOKIE = 0x4,
+	BERTH_FASTOPEN_SERVER_NO_COOKIE = 0x200,
+	BERTH_FASTOPEN_LISTENERS = 0x400,
+	BERTH_FASTOPEN_OFF = 0x8000,
+};
+
 /* Limits, all set at run time. 0 in any field means the default beside it. */
 struct berth_limits {
 	size_t memory;		     /* bytes of packets and buffers: 256 MiB */
@@ -60,7 +80,7 @@ struct berth_limits {
 	unsigned routes;	     /* 4,096 */
 	unsigned reassemblies;	     /* fragmented datagrams at once: 64 */
 	unsigned time_wait;	     /* connections in TIME_WAIT: 262,144 */
-	unsigned syn_queue;	     /* half-open connections a listener: 4,096 */
+	unsigned syn_queue;	     /* half-open connections a listener, if its backlog is not less: 4,096 */
 	unsigned memberships;	     /* multicast groups a socket: 64 */
 	unsigned group_sources;	     /* sources that a membership names: 64 */
 	unsigned send_buffer;	     /* bytes a socket, what SO_SNDBUF begins with: 256 KiB */
@@ -69,6 +89,11 @@ struct berth_limits {
 	unsigned receive_buffer_max; /* what SO_RCVBUF may reach, by TCP itself too: 16 MiB */
 	unsigned ecn;		     /* BERTH_ECN_*: accept it, don't ask */
 	unsigned local_datagrams;    /* unread at a local socket, then senders wait: 10. Linux: max_dgram_qlen */
+	unsigned timestamps;	     /* BERTH_TIMESTAMPS_*: on */
+	unsigned syn_cookies;	     /* BERTH_SYN_COOKIES_*: when the queue is full */
+	unsigned fastopen;	     /* BERTH_FASTOPEN_*: client and server */
+	unsigned fastopen_cache;     /* servers whose Fast Open cookies are kept: 1,024 */
+	unsigned notsent_low_water;  /* what TCP_NOTSENT_LOWAT is where it was not set: no limit */
 };
 
 struct berth_stack_config {
@@ -95,6 +120,15 @@ BERTH_EXPORT void berth_stack_input(struct berth_stack *stack, struct berth_link
 
 /* Run every timer that is due at now, and deliver what loopback holds. */
 BERTH_EXPORT void berth_stack_advance(struct berth_stack *stack, berth_time now);
+
+/*
+ * What the stack's Fast Open cookies are made with: 16 bytes, or 32 (two keys:
+ * the first makes cookies, both are good, so that keys can be changed). Servers
+ * that share an address share it. Without, it comes from the seed. Linux:
+ * tcp_fastopen_key, whose cookies are the same. A listener may have its own by
+ * TCP_FASTOPEN_KEY. Returns 0 or -EINVAL (length).
+ */
+BERTH_EXPORT int berth_stack_set_fastopen_key(struct berth_stack *stack, const void *key, size_t length);
 
 /* When berth_stack_advance() must next be called; BERTH_NEVER when nothing is planned. */
 BERTH_EXPORT berth_time berth_stack_deadline(const struct berth_stack *stack);

@@ -36,6 +36,11 @@ static const struct berth_limits default_limits = {
 	.receive_buffer_max = 16u << 20,
 	.ecn = BERTH_ECN_ACCEPT,
 	.local_datagrams = 10,
+	.timestamps = BERTH_TIMESTAMPS_ON,
+	.syn_cookies = BERTH_SYN_COOKIES_WHEN_FULL,
+	.fastopen = BERTH_FASTOPEN_CLIENT | BERTH_FASTOPEN_SERVER,
+	.fastopen_cache = 1024,
+	.notsent_low_water = UINT32_MAX,
 };
 
 #define LIMIT(field) \
@@ -61,6 +66,11 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(receive_buffer_max);
 	LIMIT(ecn);
 	LIMIT(local_datagrams);
+	LIMIT(timestamps);
+	LIMIT(syn_cookies);
+	LIMIT(fastopen);
+	LIMIT(fastopen_cache);
+	LIMIT(notsent_low_water);
 }
 
 static void detach_protocols(struct berth_stack *stack)

@@ -82,6 +82,8 @@ struct line {
 	uint32_t length;
 	bool has_window, has_options;
 	uint8_t traffic_class;
+	uint8_t cookie[WIRE_TCP_COOKIE_MAX]; /* tcp.cookie points to nowhere */
+	bool any_cookie;
 };
 
 static uint8_t flags_of(const char *text, size_t length)
@@ -113,9 +115,27 @@ static void shift_sack(struct wire_tcp *tcp, uint32_t by)
 	}
 }
 
+/* "FO 0a0b…", "FO" (asks for one), "FO =" (the last one seen), "FO *" (one); the same with FOEXP. */
+static void parse_fastopen(const char *at, struct line *line)
+{
+	line->tcp.has_fastopen = true;
+	line->tcp.fastopen_experimental = !strncmp(at, "FOEXP", 5);
+	at += line->tcp.fastopen_experimental ? 5 : 2;
+	line->any_cookie = !strncmp(at, " *", 2);
+	if (!strncmp(at, " =", 2)) {
+		memcpy(line->cookie, dialogue.cookie, sizeof(line->cookie));
+		line->tcp.cookie_length = dialogue.cookie_length;
+	}
+	for (; sscanf(at, " %2hhx", &line->cookie[line->tcp.cookie_length]) == 1; line->tcp.cookie_length++)
+		at += *at == ' ' ? 3 : 2;
+}
+
 static void parse_options(const char *text, struct line *line)
 {
 	const char *at;
+
+	if ((at = strstr(text, "FO")))
+		parse_fastopen(at, line);
 
 	if ((at = strstr(text, "sack ")))
 		parse_sack(at + 5, &line->tcp);
@@ -186,6 +206,10 @@ static const char *format(const struct line *line, char *text, size_t size)
 	for (unsigned i = 0; i < tcp->sack_count; i++)
 		n += snprintf(text + n, size - (size_t)n, "%s%u:%u ", i ? "" : "sack ", tcp->sack[i].begin,
 			      tcp->sack[i].end);
+	if (tcp->has_fastopen)
+		n += snprintf(text + n, size - (size_t)n, tcp->fastopen_experimental ? "FOEXP " : "FO ");
+	for (unsigned i = 0; i < tcp->cookie_length; i++)
+		n += snprintf(text + n, size - (size_t)n, "%02x", line->cookie[i]);
 	snprintf(text + n, size - (size_t)n, ">");
 	return text;
 }
@@ -220,6 +244,7 @@ void arrives(const char *segment)
 		line.tcp.ack += dialogue.our_isn;
 	line.tcp.timestamp_echo = dialogue.last_timestamp - line.tcp.timestamp_echo;
 	shift_sack(&line.tcp, dialogue.our_isn);
+	line.tcp.cookie = line.cookie;
 	header = wire_tcp_build(bytes + IP_HEADER, &line.tcp);
 	for (uint32_t i = 0; i < line.length; i++)
 		bytes[IP_HEADER + header + i] = (uint8_t)(line.tcp.seq - dialogue.peer_isn + i);
@@ -251,10 +276,18 @@ static bool take_sent(struct line *line)
 	sum = ip_pseudo_sum(ip_from_u32(OUR_IP), ip_from_u32(PEER_IP), IPPROTO_TCP, length);
 	if (r < 0 || checksum_finish(checksum_add(sum, bytes, length)) != 0)
 		test_fail(__FILE__, __LINE__, "a segment was sent that does not parse or has a wrong checksum");
-	berth_packet_unref(packet);
-	if (r < 0)
+	if (r < 0) {
+		berth_packet_unref(packet);
 		return false;
+	}
 	line->length = (uint32_t)length - line->tcp.header_length;
+	if (line->tcp.has_fastopen)
+		memcpy(line->cookie, line->tcp.cookie, line->tcp.cookie_length);
+	if (line->tcp.cookie_length) {
+		memcpy(dialogue.cookie, line->cookie, sizeof(line->cookie));
+		dialogue.cookie_length = line->tcp.cookie_length;
+	}
+	berth_packet_unref(packet);
 	if (line->tcp.flags & WIRE_TCP_SYN) {
 		dialogue.our_isn = line->tcp.seq;
 		dialogue.our_port = line->tcp.source_port;
@@ -283,6 +316,10 @@ static bool equal(const struct line *sent, const struct line *expected)
 		return false;
 	if (!expected->has_options)
 		return true;
+	if (a->has_fastopen != b->has_fastopen || a->fastopen_experimental != b->fastopen_experimental ||
+	    (!expected->any_cookie && a->cookie_length != b->cookie_length) ||
+	    (!expected->any_cookie && memcmp(sent->cookie, expected->cookie, a->cookie_length)))
+		return false;
 	if (a->sack_count != b->sack_count || memcmp(a->sack, b->sack, a->sack_count * sizeof(a->sack[0])) ||
 	    (b->has_sack_permitted && !a->has_sack_permitted))
 		return false;

@@ -10,7 +10,8 @@
  * mss N, wscale N, sackOK, "sack B:E B:E", "ts V" (in a segment of ours: its
  * TSecr; in one of the peer's: its TSval, which echoes the last one seen; "ecr
  * N" echoes one N ms older). PSH is not compared, nor is a window, a sackOK or
- * an option list that the expectation leaves out. SACK blocks count from the
+ * an option list that the expectation leaves out. Fast Open is "FO" with a cookie
+ * in hexadecimal digits, "=" for the last one we sent, or "*" for any. SACK blocks count from the
  * ISN of the side whose data they are of.
  */
 #ifndef TESTS_PACKET_DIALOGUE_H
@@ -31,6 +32,7 @@ struct dialogue {
 	uint32_t our_isn, peer_isn, last_timestamp;
 	uint16_t our_port, peer_port;
 	bool isn_known;
+	uint8_t cookie[16], cookie_length; /* of Fast Open, the last one sent */
 	int fd, child;
 	int admit; /* what the hook answers */
 };

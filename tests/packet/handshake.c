@@ -211,7 +211,7 @@ TEST(handshake, a_full_accept_queue_drops_syns)
 
 TEST(handshake, the_syn_queue_has_a_limit)
 {
-	struct berth_limits limits = { .syn_queue = 2 };
+	struct berth_limits limits = { .syn_queue = 2, .syn_cookies = BERTH_SYN_COOKIES_OFF };
 
 	dialogue_begin(&limits);
 	open_listener(100);

@@ -379,7 +379,7 @@ static int connect_begin(struct berth_socket *socket, struct berth_endpoint remo
 	return r;
 }
 
-static int connect_wait(struct berth_socket *socket)
+int socket_connect_wait(struct berth_socket *socket)
 {
 	int r = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
 
@@ -421,7 +421,7 @@ static int connect_by_name(struct berth_socket *socket, const struct sockaddr *a
 	return r;
 }
 
-static int socket_connect(struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
+int socket_connect(struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
 {
 	struct berth_endpoint remote;
 	int r;
@@ -439,7 +439,7 @@ static int socket_connect(struct berth_socket *socket, const struct sockaddr *ad
 		return socket_take_error(socket); /* of the attempt before. Linux: sock_error() */
 	r = may_connect(socket);
 	if (r == -EALREADY && !socket->nonblocking && socket->stack->hooks.wait)
-		return connect_wait(socket);
+		return socket_connect_wait(socket);
 	if (r < 0)
 		return r;
 	r = socket_enter_scope(socket, address, length, false);
@@ -447,7 +447,7 @@ static int socket_connect(struct berth_socket *socket, const struct sockaddr *ad
 		return r;
 	r = connect_begin(socket, remote);
 	if (r == -EINPROGRESS)
-		r = connect_wait(socket);
+		r = socket_connect_wait(socket);
 	return r;
 }
 

@@ -116,6 +116,12 @@ extern const struct socket_inspector tcp_inspector, datagram_inspector;
 
 /* The built-in protocols. */
 extern const struct berth_protocol tcp_protocol, udp_protocol, udplite_protocol;
+/* tcp/fastopen_client.c: a send that opens the connection. begin: message's data may go with the SYN, of
+ * tcp_connect() or, when that was put off, of tcp_fastopen_go(); 0 or -errno. taken: what did, when it is over. */
+int tcp_fastopen_begin(struct berth_socket *socket, struct berth_message *message);
+void tcp_fastopen_go(struct berth_socket *socket);
+size_t tcp_fastopen_taken(struct berth_socket *socket);
+bool tcp_fastopen_deferred(const struct berth_socket *socket);
 /* SO_KEEPALIVE was set or cleared on a socket of tcp_protocol. */
 void tcp_keepalive_changed(struct berth_socket *socket);
 
@@ -160,6 +166,14 @@ int socket_wait(struct berth_socket *socket, unsigned events, berth_time timeout
  * turn of the wait hook. */
 berth_time socket_deadline(const struct berth_socket *socket, berth_time timeout);
 int socket_pause(struct berth_socket *socket, berth_time deadline);
+/* Connect, and wait for it if the socket blocks. As berth_connect(), with a negative errno. */
+int socket_connect(struct berth_socket *socket, const struct sockaddr *address, socklen_t length);
+int socket_connect_wait(struct berth_socket *socket);
+/* A send that opens the connection by itself (MSG_FASTOPEN, or after TCP_FASTOPEN_CONNECT)? */
+bool socket_opens_by_sending(const struct berth_socket *socket, int flags);
+/* That. 0: connected; -EINPROGRESS; or another negative errno. *ret_taken: bytes of message that are on their way. */
+int socket_open_by_sending(struct berth_socket *socket, const struct msghdr *from, struct berth_message *message,
+			   size_t *ret_taken);
 /* Take the pending error: a negative errno, or 0. */
 int socket_take_error(struct berth_socket *socket);
 

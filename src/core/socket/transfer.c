@@ -105,6 +105,24 @@ static int message_from(const struct msghdr *from, int flags, struct iovec *part
 	return message_size(message) == SSIZE_MAX ? -EINVAL : 0;
 }
 
+/* Linux: tcp_sendmsg_locked() with MSG_FASTOPEN. */
+static ssize_t send_opening(struct berth_socket *socket, const struct msghdr *from, struct berth_message *message)
+{
+	size_t taken = 0;
+	int r = socket_open_by_sending(socket, from, message, &taken);
+	ssize_t rest;
+
+	if (r == -EINPROGRESS && taken)
+		return (ssize_t)taken;
+	if (r < 0)
+		return r;
+	parts_advance(message, taken);
+	if (!message_size(message))
+		return (ssize_t)taken;
+	rest = send_all(socket, message);
+	return rest < 0 && !taken ? rest : (ssize_t)taken + MAX(rest, 0);
+}
+
 static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *from, int flags)
 {
 	struct iovec parts[PARTS_MAX];
@@ -114,6 +132,8 @@ static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *fro
 
 	if (r < 0)
 		return r;
+	if (socket_opens_by_sending(socket, flags))
+		return send_opening(socket, from, &message);
 	if (socket_has_family(socket)) {
 		; /* message.name says it */
 	} else if (from->msg_name && from->msg_namelen && !streams(socket)) {

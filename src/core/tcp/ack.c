@@ -114,7 +114,7 @@ static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segmen
 /* RFC 9293: our SYN is acknowledged, or the segment is refused. */
 static bool take_syn_ack(struct tcp_conn *conn, struct tcp_segment *segment)
 {
-	if (!seq_gt(segment->ack, conn->snd_una) || seq_gt(segment->ack, conn->snd_max)) {
+	if (!seq_gt(segment->ack, conn->iss) || seq_gt(segment->ack, conn->snd_max)) {
 		tcp_reply_reset(tcp_stack_of(conn), segment);
 		tcp_segment_drop(tcp_stack_of(conn), segment, BERTH_EVENT_TCP_DROP_BAD_ACK);
 		return false;
@@ -125,7 +125,11 @@ static bool take_syn_ack(struct tcp_conn *conn, struct tcp_segment *segment)
 	conn->snd_wnd = window_of(conn, segment);
 	conn->max_window = MAX(conn->max_window, conn->snd_wnd);
 	conn->snd_una = conn->iss + 1;
+	if (!conn->opened_fast)
+		fastopen_client_answered(conn, segment);
 	tcp_become_established(conn);
+	if (tcp_flight(conn)) /* Fast Open: sent before this came */
+		tcp_timer_retransmit(conn);
 	return true;
 }
 

@@ -110,7 +110,7 @@ static int reset_error(const struct tcp_conn *conn)
 {
 	switch (conn->state) {
 	case TCP_SYN_RECEIVED:
-		return ECONNREFUSED;
+		return conn->opened_fast ? ECONNRESET : ECONNREFUSED;
 	case TCP_CLOSE_WAIT:
 		return EPIPE; /* Linux: tcp_reset() */
 	default:
@@ -131,6 +131,8 @@ static bool check_reset(struct tcp_conn *conn, struct tcp_segment *segment)
 		return false;
 	}
 	tcp_event(conn, BERTH_EVENT_TCP_RST_RECEIVED);
+	if (conn->fastopen)
+		fastopen_server_reset(conn);
 	/* Differs from §3.10.7.4: what came before it stays readable, as everywhere. Linux: tcp_reset() */
 	tcp_finish(conn, reset_error(conn));
 	return false;
@@ -140,7 +142,7 @@ static bool check_reset(struct tcp_conn *conn, struct tcp_segment *segment)
 static bool is_crossing_syn_ack(const struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	return conn->state == TCP_SYN_RECEIVED && (segment->flags & WIRE_TCP_ACK) && segment->seq == conn->irs &&
-	       segment->ack == conn->snd_max;
+	       seq_gt(segment->ack, conn->iss) && seq_le(segment->ack, conn->snd_max);
 }
 
 /* Fourth: a SYN in a conversation is challenged, RFC 5961 §4.2. */
@@ -223,6 +225,7 @@ void tcp_become_established(struct tcp_conn *conn)
 	tcp_congestion_init(conn);
 	conn->timeouts = 0;
 	conn->soft_error = 0;
+	fastopen_end(conn);
 	tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT);
 	tcp_timer_keepalive(conn);
 	if (!conn->released)
@@ -237,6 +240,8 @@ void tcp_arrive(struct tcp_conn *conn, struct tcp_segment *segment)
 	conn->counters.segments_in++;
 	if (conn->state == TCP_SYN_SENT)
 		tcp_arrive_syn_sent(conn, segment);
+	else if (fastopen_server_syn_again(conn, segment))
+		;
 	else if (conn->state == TCP_CLOSED)
 		tcp_reply_reset(tcp_stack_of(conn), segment); /* §3.10.7.1 */
 	else

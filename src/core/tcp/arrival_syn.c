@@ -2,6 +2,8 @@
 /* SEGMENT ARRIVES in SYN-SENT, RFC 9293 §3.10.7.3. */
 #include "core/tcp/tcp.h"
 
+#define ANSWER_DELAY (200 * BERTH_MSEC) /* Linux: TCP_DELACK_MAX */
+
 static bool ack_acceptable(const struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	return seq_gt(segment->ack, conn->iss) && seq_le(segment->ack, conn->snd_max);
@@ -18,7 +20,7 @@ static void take_options(struct tcp_conn *conn, const struct tcp_segment *segmen
 	conn->send_scale = header->has_scale ? header->scale : 0;
 	if (!header->has_scale)
 		conn->receive_scale = 0;
-	conn->timestamps = header->has_timestamps;
+	conn->timestamps = header->has_timestamps && tcp_stack_of(conn)->limits.timestamps == BERTH_TIMESTAMPS_ON;
 	if (header->has_sack_permitted)
 		tcp_sack_begin(conn);
 	tcp_ecn_begin(conn, segment);
@@ -44,21 +46,33 @@ static void take_syn(struct tcp_conn *conn, const struct tcp_segment *segment)
 	conn->snd_wl2 = segment->ack;
 }
 
+/* Linux: TCP_DEFER_ACCEPT at a client says that data follows, which saves an ACK. */
+static bool answer_may_wait(const struct tcp_conn *conn)
+{
+	return conn->settings.defer_accept;
+}
+
 static void connected(struct tcp_conn *conn, struct tcp_segment *segment)
 {
-	conn->snd_una = segment->ack;
+	bool delay;
+
+	conn->snd_una = conn->iss + 1;
+	fastopen_client_answered(conn, segment);
 	if (conn->timed) {
 		tcp_rtt_sample(&conn->rtt, tcp_stack_of(conn)->now - conn->timed_at);
 		conn->timed = false;
 	}
 	tcp_become_established(conn);
-	conn->ack_now = true;
+	delay = answer_may_wait(conn);
+	conn->ack_now = !delay;
 	segment->seq++; /* the SYN is done with; data and FIN may follow (sixth step) */
 	segment->flags &= (uint8_t)~WIRE_TCP_SYN;
 	if (segment->length || (segment->flags & WIRE_TCP_FIN)) {
 		tcp_take_text(conn, segment);
 		tcp_take_fin(conn, segment);
 	}
+	if (delay && !conn->ack_now)
+		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + ANSWER_DELAY);
 	tcp_output(conn);
 	if (conn->ack_now && conn->state != TCP_CLOSED)
 		tcp_send_ack(conn);

@@ -2,14 +2,43 @@
 /* What the socket layer asks of a conversation: RFC 9293 §3.10.1-5, with Linux's errors. */
 #include "core/tcp/tcp.h"
 
+#define LOW_WATER_PIECE 16384u
+
+static void send_first_syn(struct tcp_conn *conn)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+
+	conn->timed = true;
+	conn->timed_seq = conn->iss + 1;
+	conn->timed_at = conn->first_sent = stack->now;
+	tcp_timer_retransmit(conn);
+	tcp_event(conn, BERTH_EVENT_TCP_ACTIVE_OPEN);
+	if (conn->state == TCP_SYN_SENT)
+		tcp_send_syn(conn);
+}
+
+void tcp_fastopen_go(struct berth_socket *socket)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket);
+
+	tcp_enter(conn);
+	send_first_syn(conn);
+	conn->wake = true; /* it looked writeable until now */
+	tcp_leave(conn);
+}
+
 int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
 	struct berth_stack *stack = socket->stack;
+	int r;
 
 	if (conn->state != TCP_CLOSED)
 		return conn->state == TCP_LISTEN ? -EISCONN : -EALREADY;
 	tcp_conn_init(conn);
+	r = fastopen_client_connect(conn);
+	if (r < 0)
+		return r;
 	tcp_timer_retransmit(conn);
 	if (!timer_armed(&conn->timer))
 		return -ENOMEM;
@@ -17,17 +46,20 @@ int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote
 	conn->iss = tcp_isn(stack, &socket->demux.local, &socket->demux.remote);
 	conn->snd_una = conn->snd_small_end = conn->iss;
 	conn->snd_nxt = conn->snd_max = conn->iss + 1;
-	conn->timestamps = conn->scaling = true;
+	conn->timestamps = stack->limits.timestamps == BERTH_TIMESTAMPS_ON;
+	conn->scaling = true;
 	conn->timestamp_offset = tcp_timestamp_offset(stack, &socket->demux.local, &socket->demux.remote);
 	conn->receive_scale = tcp_scale_for(stack);
-	conn->timed = true;
-	conn->timed_seq = conn->snd_max;
-	conn->timed_at = conn->first_sent = stack->now;
 	tcp_set_state(conn, TCP_SYN_SENT);
-	tcp_event(conn, BERTH_EVENT_TCP_ACTIVE_OPEN);
-	tcp_send_syn(conn);
+	r = -EINPROGRESS;
+	if (conn->fastopen && conn->fastopen->deferred) {
+		tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT);
+		r = 0;
+	} else {
+		send_first_syn(conn);
+	}
 	tcp_leave(conn);
-	return -EINPROGRESS;
+	return r;
 }
 
 /* connect(AF_UNSPEC). Linux: tcp_disconnect() */
@@ -45,6 +77,31 @@ int tcp_disconnect(struct berth_socket *socket)
 	return 0;
 }
 
+static uint32_t low_water(const struct tcp_conn *conn)
+{
+	const struct berth_stack *stack = tcp_stack_of((struct tcp_conn *)conn);
+
+	return conn->settings.notsent_low_water ? conn->settings.notsent_low_water : stack->limits.notsent_low_water;
+}
+
+/* TCP_NOTSENT_LOWAT: no more than a piece beyond the mark waits to be sent. Linux: tcp_stream_memory_free() */
+static size_t take_and_send(struct tcp_conn *conn, struct berth_message *message, size_t wanted)
+{
+	uint32_t mark = low_water(conn);
+	size_t most = mark == UINT32_MAX ? wanted : LOW_WATER_PIECE, taken = 0, piece;
+
+	do {
+		piece = sendq_append(&conn->sendq, tcp_stack_of(conn)->packets, message, taken,
+				     MIN(wanted - taken, most));
+		taken += piece;
+		conn->more = message->flags & MSG_MORE;
+		if (message->flags & MSG_OOB && piece)
+			tcp_urgent_begin(conn);
+		tcp_output(conn);
+	} while (piece && taken < wanted && tcp_may_send(conn) && tcp_unsent(conn) < mark);
+	return taken;
+}
+
 ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
@@ -52,19 +109,15 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 
 	if (conn->write_shutdown || conn->state == TCP_CLOSED || conn->state == TCP_LISTEN)
 		return -EPIPE;
-	if (conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RECEIVED)
+	if (!tcp_may_send(conn))
 		return -EAGAIN;
 	if (!total)
 		return 0;
-	if (conn->sendq.bytes >= socket->options.send_buffer)
+	if (conn->sendq.bytes >= socket->options.send_buffer || tcp_unsent(conn) >= low_water(conn))
 		return -EAGAIN;
 	space = socket->options.send_buffer - conn->sendq.bytes;
 	tcp_enter(conn);
-	taken = sendq_append(&conn->sendq, socket->stack->packets, message, 0, MIN(total, space));
-	conn->more = message->flags & MSG_MORE;
-	if (message->flags & MSG_OOB && taken)
-		tcp_urgent_begin(conn);
-	tcp_output(conn);
+	taken = take_and_send(conn, message, MIN(total, space));
 	tcp_leave(conn);
 	return taken ? (ssize_t)taken : -ENOBUFS;
 }
@@ -189,12 +242,18 @@ void tcp_release(struct berth_socket *socket, bool abort)
 	tcp_leave(conn);
 }
 
+/* Of what was written, bytes that were never sent. */
+uint32_t tcp_unsent(const struct tcp_conn *conn)
+{
+	return seq_gt(tcp_data_end(conn), conn->snd_max) ? tcp_data_end(conn) - conn->snd_max : 0;
+}
+
 /* Linux: sk_stream_is_writeable(), at least a third of the buffer is free. */
 bool tcp_writeable(struct tcp_conn *conn)
 {
 	size_t used = conn->sendq.bytes, room = tcp_socket(conn)->options.send_buffer;
 
-	return used < room && room - used >= used / 2;
+	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
 }
 
 bool tcp_readable(struct tcp_conn *conn)
@@ -218,7 +277,9 @@ unsigned tcp_readiness(struct berth_socket *socket)
 		events |= BERTH_POLLHUP;
 	if (at_end(conn))
 		events |= BERTH_POLLIN | BERTH_POLLRDHUP;
-	if (conn->state != TCP_SYN_SENT && conn->state != TCP_SYN_RECEIVED) {
+	if (conn->fastopen && conn->fastopen->deferred)
+		events |= BERTH_POLLOUT; /* the SYN waits for data */
+	if (tcp_may_send(conn) || conn->state == TCP_CLOSED) {
 		if (tcp_readable(conn))
 			events |= BERTH_POLLIN;
 		if (conn->write_shutdown || tcp_writeable(conn))

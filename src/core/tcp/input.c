@@ -88,12 +88,14 @@ static void path_too_small(struct tcp_conn *conn)
 
 static void conn_error(struct tcp_conn *conn, const struct berth_ip_error *error, uint32_t seq)
 {
-	if (seq_lt(seq, conn->snd_una) || seq_gt(seq, conn->snd_max))
+	if (seq_lt(seq, tcp_may_send(conn) && conn->state != TCP_SYN_RECEIVED ? conn->snd_una : conn->iss) ||
+	    seq_gt(seq, conn->snd_max))
 		return;
 	tcp_enter(conn);
 	if (error->error == EMSGSIZE)
 		path_too_small(conn);
-	else if (conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RECEIVED)
+	else if (conn->state == TCP_SYN_SENT ||
+		 (conn->state == TCP_SYN_RECEIVED && !(conn->opened_fast && !conn->parent)))
 		tcp_finish(conn, error->error); /* Linux: tcp_v4_err() */
 	else
 		conn->soft_error = error->error;

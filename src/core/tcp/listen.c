@@ -5,7 +5,15 @@
  */
 #include "core/tcp/tcp.h"
 
-#define BACKLOG_MAX 4096 /* Linux: net.core.somaxconn */
+/* What TCP_FASTOPEN_KEY said is the listener's from now on. */
+static void keys_move(struct tcp_conn *conn)
+{
+	if (!conn->keys_to_be)
+		return;
+	conn->listener->fastopen_keys = *conn->keys_to_be;
+	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
+	conn->keys_to_be = NULL;
+}
 
 int tcp_listen(struct berth_socket *socket, int backlog)
 {
@@ -21,15 +29,20 @@ int tcp_listen(struct berth_socket *socket, int backlog)
 			return -ENOMEM;
 		list_init(&listener->requests);
 		list_init(&listener->accepted);
+		list_init(&listener->fastopen_pending);
+		list_init(&listener->fastopen_resets);
 		tcp_conn_init(conn);
 		conn->listener = listener;
 		tcp_enter(conn);
 		tcp_set_state(conn, TCP_LISTEN);
-		conn->listener->backlog = (unsigned)MIN(backlog, BACKLOG_MAX);
+		conn->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
+		keys_move(conn);
+		if (!conn->settings.fastopen_queue && (socket->stack->limits.fastopen & BERTH_FASTOPEN_LISTENERS))
+			conn->settings.fastopen_queue = conn->listener->backlog;
 		tcp_leave(conn);
 		return 0;
 	}
-	conn->listener->backlog = (unsigned)MIN(backlog, BACKLOG_MAX);
+	conn->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
 	return 0;
 }
 
@@ -74,6 +87,7 @@ void tcp_listener_close(struct tcp_conn *conn, bool quiet)
 
 	if (!listener)
 		return;
+	fastopen_listener_close(conn);
 	LIST_EACH_SAFE(&listener->requests, node)
 		tcp_request_free(LIST_ITEM(node, struct tcp_request, node));
 	while (!list_empty(&listener->accepted)) {
@@ -87,6 +101,14 @@ void tcp_listener_close(struct tcp_conn *conn, bool quiet)
 	stack_free(tcp_stack_of(conn), listener, sizeof(*listener));
 }
 
+/* Linux: inet_csk_reqsk_queue_is_full() */
+static bool crowded(const struct tcp_conn *parent)
+{
+	const struct berth_limits *limits = &tcp_stack_of((struct tcp_conn *)parent)->limits;
+
+	return parent->listener->request_count >= MIN(parent->listener->backlog, limits->syn_queue);
+}
+
 /* May a conversation begin? 0, -ECONNREFUSED (say no), or another negative errno (say nothing). */
 static int admit(struct tcp_conn *parent, struct tcp_segment *segment)
 {
@@ -98,7 +120,7 @@ static int admit(struct tcp_conn *parent, struct tcp_segment *segment)
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_BACKLOG);
 		return -EAGAIN;
 	}
-	if (parent->listener->request_count >= stack->limits.syn_queue) {
+	if (crowded(parent) && stack->limits.syn_cookies == BERTH_SYN_COOKIES_OFF) {
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_SYN_QUEUE);
 		return -EAGAIN;
 	}
@@ -112,6 +134,21 @@ static int admit(struct tcp_conn *parent, struct tcp_segment *segment)
 	return r;
 }
 
+/* SYN-ACK: for a request, or with Fast Open for a socket at once. */
+static void answer(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t iss)
+{
+	struct fastopen_cookie cookie;
+	struct tcp_conn *conn = fastopen_server_arrive(parent, segment, iss, &cookie);
+
+	if (conn) {
+		parent->wake = true;
+		fastopen_server_answer(conn, segment);
+		tcp_leave(conn);
+	} else if (tcp_request_new(parent, segment, iss, cookie.length ? &cookie : NULL) < 0) {
+		tcp_segment_drop(tcp_stack_of(parent), segment, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+	}
+}
+
 static void begin(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t isn_hint)
 {
 	struct berth_stack *stack = tcp_stack_of(parent);
@@ -121,8 +158,11 @@ static void begin(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t
 		tcp_reply_reset(stack, segment);
 	if (r < 0)
 		return;
-	if (tcp_request_new(parent, segment, isn_hint) < 0)
-		tcp_segment_drop(stack, segment, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+	/* Who takes over a TIME-WAIT has proven to be there. Linux: tcp_conn_request() */
+	if (!isn_hint && (crowded(parent) || stack->limits.syn_cookies == BERTH_SYN_COOKIES_ALWAYS))
+		tcp_cookie_answer(parent, segment);
+	else
+		answer(parent, segment, isn_hint ? isn_hint : tcp_isn(stack, &segment->local, &segment->remote));
 }
 
 void tcp_listen_arrive(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t isn_hint)
@@ -132,6 +172,12 @@ void tcp_listen_arrive(struct tcp_conn *parent, struct tcp_segment *segment, uin
 	if (segment->flags & WIRE_TCP_RST) {
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_NO_SOCKET);
 	} else if (segment->flags & WIRE_TCP_ACK) {
+		tcp_enter(parent);
+		if (tcp_cookie_take(parent, segment)) {
+			tcp_leave(parent);
+			return;
+		}
+		tcp_leave(parent);
 		tcp_reply_reset(stack, segment);
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_NO_SOCKET);
 	} else if ((segment->flags & (WIRE_TCP_SYN | WIRE_TCP_FIN)) != WIRE_TCP_SYN) {

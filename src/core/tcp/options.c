@@ -132,13 +132,14 @@ static int get_quick_ack(struct tcp_conn *conn)
 {
 	return !conn->interactive;
 }
-static void set_defer_accept(struct tcp_conn *conn, int value)
+static void set_notsent_low_water(struct tcp_conn *conn, int value)
 {
-	conn->settings.defer_accept_seconds = (uint32_t)value;
+	conn->settings.notsent_low_water = (uint32_t)value;
+	conn->wake = true;
 }
-static int get_defer_accept(struct tcp_conn *conn)
+static int get_notsent_low_water(struct tcp_conn *conn)
 {
-	return (int)conn->settings.defer_accept_seconds;
+	return (int)conn->settings.notsent_low_water;
 }
 static void set_window_clamp(struct tcp_conn *conn, int value)
 {
@@ -151,7 +152,8 @@ static int get_window_clamp(struct tcp_conn *conn)
 	return (int)(clamp ? clamp : tcp_socket(conn)->options.receive_buffer);
 }
 
-#define FLAG_RANGE INT32_MIN, INT32_MAX
+#define FLAG_RANGE 0, 0
+#define ANY INT32_MIN, INT32_MAX
 static const struct option options[] = {
 	{ TCP_NODELAY, FLAG_RANGE, set_no_delay, get_no_delay },
 	{ TCP_CORK, FLAG_RANGE, set_cork, get_cork },
@@ -162,8 +164,8 @@ static const struct option options[] = {
 	{ TCP_KEEPCNT, 1, COUNT_MAX, set_keepalive_probes, get_keepalive_probes },
 	{ TCP_SYNCNT, 1, COUNT_MAX, set_syn_retries, get_syn_retries },
 	{ TCP_USER_TIMEOUT, 0, INT32_MAX, set_user_timeout, get_user_timeout },
-	{ TCP_LINGER2, INT32_MIN, INT32_MAX, set_linger2, get_linger2 },
-	{ TCP_DEFER_ACCEPT, 0, SECONDS_MAX, set_defer_accept, get_defer_accept },
+	{ TCP_LINGER2, ANY, set_linger2, get_linger2 },
+	{ TCP_NOTSENT_LOWAT, ANY, set_notsent_low_water, get_notsent_low_water },
 	{ TCP_WINDOW_CLAMP, 0, INT32_MAX, set_window_clamp, get_window_clamp },
 };
 
@@ -173,12 +175,6 @@ static const struct option *option_find(int name)
 		if (options[i].name == name)
 			return &options[i];
 	return NULL;
-}
-
-static bool refused(int option)
-{
-	return option == TCP_FASTOPEN || option == TCP_FASTOPEN_CONNECT || option == TCP_FASTOPEN_KEY ||
-	       option == TCP_FASTOPEN_NO_COOKIE;
 }
 
 static int set_congestion(struct tcp_conn *conn, const void *value, socklen_t length)
@@ -202,16 +198,14 @@ int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, soc
 
 	if (name == TCP_CONGESTION)
 		return set_congestion(conn, value, length);
-	if (refused(name))
-		return -EOPNOTSUPP;
 	if (!option)
-		return -ENOPROTOOPT;
+		return tcp_opening_set(conn, name, value, length);
 	if (length < sizeof(number))
 		return -EINVAL;
 	memcpy(&number, value, sizeof(number));
-	if (option->least == INT32_MIN && name != TCP_LINGER2)
+	if (option->least == option->most) /* a flag */
 		number = !!number;
-	if (number < option->least || number > option->most)
+	else if (number < option->least || number > option->most)
 		return -EINVAL;
 	tcp_enter(conn);
 	option->set(conn, number);
@@ -229,9 +223,10 @@ static void info_handshake(struct tcp_conn *conn, struct tcp_info *info)
 	};
 
 	info->tcpi_state = states[conn->state];
-	info->tcpi_options =
-		(uint8_t)((conn->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (conn->scaling ? TCPI_OPT_WSCALE : 0) |
-			  (conn->sack ? TCPI_OPT_SACK : 0) | (conn->ecn ? TCPI_OPT_ECN : 0));
+	info->tcpi_options = (uint8_t)((conn->timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
+				       (conn->scaling ? TCPI_OPT_WSCALE : 0) | (conn->sack ? TCPI_OPT_SACK : 0) |
+				       (conn->ecn ? TCPI_OPT_ECN : 0) | (conn->syn_data_acked ? TCPI_OPT_SYN_DATA : 0));
+	info->tcpi_fastopen_client_fail = conn->fastopen_fail;
 	info->tcpi_snd_wscale = conn->send_scale;
 	info->tcpi_rcv_wscale = conn->receive_scale;
 	info->tcpi_snd_mss = conn->mss;
@@ -280,7 +275,7 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_data_segs_in = (uint32_t)conn->counters.data_in;
 	info->tcpi_bytes_sent = conn->counters.bytes_sent;
 	info->tcpi_bytes_retrans = conn->counters.bytes_retransmitted;
-	info->tcpi_notsent_bytes = seq_gt(tcp_data_end(conn), conn->snd_nxt) ? tcp_data_end(conn) - conn->snd_nxt : 0;
+	info->tcpi_notsent_bytes = tcp_unsent(conn);
 	info->tcpi_snd_wnd = conn->snd_wnd;
 	if (conn->state == TCP_LISTEN) { /* Linux: the accept queue and its limit */
 		info->tcpi_unacked = conn->listener->accepted_count;
@@ -314,14 +309,16 @@ int tcp_getsockopt(struct berth_socket *socket, int name, void *value, socklen_t
 
 	if (name == TCP_INFO)
 		return get_info(conn, value, length);
+	if (name == TCP_CC_INFO) { /* as on Linux, what has nothing to tell tells nothing */
+		*length = 0;
+		return 0;
+	}
 	if (name == TCP_CONGESTION) {
 		strncpy(congestion, conn->settings.congestion->name, sizeof(congestion) - 1);
 		return copy_out(value, length, congestion, sizeof(congestion));
 	}
-	if (refused(name))
-		return -EOPNOTSUPP;
 	if (!option)
-		return -ENOPROTOOPT;
+		return tcp_opening_get(conn, name, value, length);
 	number = option->get(conn);
 	return copy_out(value, length, &number, sizeof(number));
 }

@@ -91,7 +91,6 @@ void tcp_send_reset(struct tcp_conn *conn)
 {
 	struct wire_tcp header = header_for(conn, WIRE_TCP_RST | WIRE_TCP_ACK, conn->snd_max);
 
-	header.has_timestamps = false;
 	tcp_event(conn, BERTH_EVENT_TCP_RST_SENT);
 	conn_emit(conn, &header, NULL, false);
 }
@@ -120,6 +119,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	struct wire_tcp header = header_for(conn, flags, conn->iss);
 	struct ip_path *path;
 	unsigned mtu = socket_path(socket, &path) == 0 ? path->mtu : 0;
+	struct berth_packet *payload = NULL;
 
 	header.has_mss = true;
 	header.mss = tcp_mss_of_mtu(mtu, ip_is6(socket->demux.remote.ip));
@@ -132,7 +132,9 @@ void tcp_send_syn(struct tcp_conn *conn)
 	header.window = (uint16_t)MIN(tcp_receive_space(conn), UINT16_MAX);
 	if (answer)
 		conn->rcv_adv = seq_max(conn->rcv_adv, conn->rcv_nxt + header.window);
-	conn_emit(conn, &header, NULL, false);
+	if (conn->fastopen)
+		payload = answer ? fastopen_server_syn(conn, &header) : fastopen_client_syn(conn, &header);
+	conn_emit(conn, &header, payload, false);
 }
 
 static void time_segment(struct tcp_conn *conn, uint32_t seq, uint32_t end)
@@ -318,7 +320,7 @@ static bool output_one(struct tcp_conn *conn)
 	uint32_t room = MIN(congestion_room(conn), window_room);
 	bool fin;
 
-	if (!tcp_synchronized(conn->state))
+	if (!tcp_may_send(conn))
 		return false; /* an event hook ended it */
 	if (conn->sack && conn->board.lost_bytes && !conn->send_new) {
 		conn->cwnd_limited = true;
@@ -345,7 +347,7 @@ void tcp_output(struct tcp_conn *conn)
 	bool waiting;
 
 	/* An event hook that closes the socket leads here again: the loop below sees to its FIN. */
-	if (!tcp_synchronized(conn->state) || conn->sending)
+	if (!tcp_may_send(conn) || conn->sending)
 		return;
 	if (!tcp_flight(conn) && conn->sendq.bytes)
 		tcp_congestion_idle(conn);
@@ -353,8 +355,9 @@ void tcp_output(struct tcp_conn *conn)
 	while (output_one(conn))
 		;
 	conn->sending = conn->send_new = false;
-	if (!tcp_synchronized(conn->state))
+	if (!tcp_may_send(conn))
 		return;
+	conn->wake |= conn->settings.notsent_low_water != 0; /* what was sent may have made room */
 	/* What waits with nothing under way to bring an ACK waits for the persist timer. */
 	waiting = conn->sendq.bytes || (conn->fin_queued && !tcp_fin_sent(conn));
 	if (tcp_flight(conn) || !waiting)

@@ -22,6 +22,7 @@ static void detach(struct berth_stack *stack, void *state)
 	struct tcp_stack *tcp = state;
 
 	tcp_timewait_fini(tcp);
+	fastopen_cache_fini(tcp);
 	flight_pool_fini(&tcp->flights);
 	stack_free(stack, tcp, sizeof(*tcp));
 }
@@ -45,8 +46,7 @@ static void conn_destroy(struct berth_socket *socket)
 		list_remove(&conn->accept_node);
 	}
 	tcp_listener_close(conn, true);
-	tcp_timer_clear_all(conn);
-	tcp_drop_queues(conn);
+	tcp_conn_fini(conn);
 }
 
 const struct berth_protocol tcp_protocol = {

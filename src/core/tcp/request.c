@@ -2,7 +2,7 @@
 /*
  * SYN-RECEIVED for a listener: a small struct in the demultiplexer instead of
  * a socket, so that a flood of SYNs costs little. Data on a SYN is not kept;
- * the peer sends it again.
+ * the peer sends it again. (fastopen.c keeps it, cookie.c not even the struct.)
  */
 #include "core/tcp/tcp.h"
 
@@ -24,10 +24,9 @@ void tcp_request_free(struct tcp_request *request)
 	stack_free(stack, request, sizeof(*request));
 }
 
-void tcp_request_send(struct tcp_request *request)
+struct wire_tcp tcp_request_header(const struct tcp_request *request)
 {
-	struct berth_stack *stack = stack_of(request);
-	struct wire_tcp header = {
+	return (struct wire_tcp){
 		.source_port = request->demux.local.port,
 		.destination_port = request->demux.remote.port,
 		.seq = request->iss,
@@ -40,12 +39,20 @@ void tcp_request_send(struct tcp_request *request)
 		.scale = request->receive_scale,
 		.has_sack_permitted = request->sack,
 		.has_timestamps = request->timestamps,
-		.timestamp = tcp_timestamp_now(stack, request->timestamp_offset),
+		.timestamp = tcp_timestamp_now(stack_of(request), request->timestamp_offset),
 		.timestamp_echo = request->ts_recent,
 	};
+}
 
-	request->last_sent = stack->now;
-	tcp_emit_bare(stack, &request->demux, &header);
+/* cookie: for Fast Open, told once; or NULL. */
+static void request_send(struct tcp_request *request, const struct fastopen_cookie *cookie)
+{
+	struct wire_tcp header = tcp_request_header(request);
+
+	if (cookie)
+		fastopen_cookie_offer(cookie, &header);
+	request->last_sent = stack_of(request)->now;
+	tcp_emit_bare(stack_of(request), &request->demux, &header);
 }
 
 static void request_event(struct tcp_request *request, enum berth_event event)
@@ -60,26 +67,35 @@ static int request_arm(struct tcp_request *request)
 			  stack_of(request)->now + (TCP_RTO_INITIAL << request->retries));
 }
 
-/* TCP_DEFER_ACCEPT: is data still waited for? */
+/* TCP_DEFER_ACCEPT: is data still waited for? Linux: it is as long as that many SYN-ACKs would take. */
 static bool deferring(const struct tcp_request *request)
 {
-	berth_time wait = request->parent->settings.defer_accept_seconds * BERTH_SEC;
+	return request->retries < request->parent->settings.defer_accept;
+}
 
-	return stack_of(request)->now - request->created < wait;
+/* Linux: syn_ack_recalc(). The last SYN-ACK of the time that data is waited for goes out: the peer's last chance. */
+static bool should_send(const struct tcp_request *request)
+{
+	return !request->acked || request->retries + 1 >= request->parent->settings.defer_accept;
+}
+
+static bool expired(const struct tcp_request *request)
+{
+	return request->retries >= TCP_SYN_ACK_RETRIES && (!request->acked || !deferring(request));
 }
 
 static void request_timeout(struct tcp_request *request)
 {
-	if (request->retries >= TCP_SYN_ACK_RETRIES) {
+	if (expired(request)) {
 		request_event(request, BERTH_EVENT_TCP_TIMEOUT);
 		tcp_request_free(request);
 		return;
 	}
-	request->retries++;
-	if (!request->acked || !deferring(request)) {
+	if (should_send(request)) {
 		request_event(request, BERTH_EVENT_TCP_RETRANSMIT);
-		tcp_request_send(request);
+		request_send(request, NULL);
 	}
+	request->retries++;
 	if (request_arm(request) < 0)
 		tcp_request_free(request);
 }
@@ -110,7 +126,7 @@ static void request_fill(struct tcp_request *request, const struct tcp_segment *
 	request->scaling = header->has_scale;
 	request->send_scale = header->has_scale ? header->scale : 0;
 	request->receive_scale = header->has_scale ? tcp_scale_for(stack) : 0;
-	request->timestamps = header->has_timestamps;
+	request->timestamps = header->has_timestamps && stack->limits.timestamps == BERTH_TIMESTAMPS_ON;
 	request->sack = header->has_sack_permitted;
 	request->ecn = tcp_ecn_accepts(stack, segment);
 	request->ts_recent = header->timestamp;
@@ -119,26 +135,41 @@ static void request_fill(struct tcp_request *request, const struct tcp_segment *
 	request->created = stack->now;
 }
 
-int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, uint32_t isn_hint)
+int tcp_request_init(struct tcp_request *request, struct tcp_conn *parent, const struct tcp_segment *segment)
 {
-	struct berth_stack *stack = tcp_stack_of(parent);
-	struct tcp_request *request;
 	struct ip_path path;
-	int r = tcp_path_find(stack, &segment->local, &segment->remote, &path);
+	int r = tcp_path_find(tcp_stack_of(parent), &segment->local, &segment->remote, &path);
 
 	if (r < 0)
 		return r;
-	request = stack_alloc(stack, sizeof(*request));
+	*request = (struct tcp_request){
+		.parent = parent,
+		.timer.run = request_run,
+		.demux = { .kind = DEMUX_REQUEST,
+			   .protocol = IPPROTO_TCP,
+			   .local = segment->local,
+			   .remote = segment->remote },
+	};
+	list_init(&request->node);
+	request_fill(request, segment, path.mtu);
+	return 0;
+}
+
+int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, uint32_t iss,
+		    const struct fastopen_cookie *cookie)
+{
+	struct berth_stack *stack = tcp_stack_of(parent);
+	struct tcp_request *request = stack_alloc(stack, sizeof(*request));
+	int r;
+
 	if (!request)
 		return -ENOMEM;
-	request->parent = parent;
-	request->timer.run = request_run;
-	request->demux.kind = DEMUX_REQUEST;
-	request->demux.protocol = IPPROTO_TCP;
-	request->demux.local = segment->local;
-	request->demux.remote = segment->remote;
-	request_fill(request, segment, path.mtu);
-	request->iss = isn_hint ? isn_hint : tcp_isn(stack, &segment->local, &segment->remote);
+	r = tcp_request_init(request, parent, segment);
+	if (r < 0) {
+		stack_free(stack, request, sizeof(*request));
+		return r;
+	}
+	request->iss = iss;
 	list_append(&parent->listener->requests, &request->node);
 	parent->listener->request_count++;
 	r = demux_add(stack, &request->demux);
@@ -147,7 +178,7 @@ int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, 
 	if (r < 0)
 		tcp_request_free(request);
 	else
-		tcp_request_send(request);
+		request_send(request, cookie);
 	return r;
 }
 
@@ -182,31 +213,41 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 	tcp_update_mss(conn, socket_path(socket, &path) == 0 ? path->mtu : 576);
 	conn->receive_mss = MIN(request->mss, conn->mss);
 	conn->timeouts = request->retries;
-	if (!request->retries)
+	if (!request->retries && !request->acked)
 		tcp_rtt_sample(&conn->rtt, socket->stack->now - request->last_sent);
+}
+
+struct tcp_conn *tcp_request_spawn(const struct tcp_request *request, const struct tcp_segment *segment)
+{
+	struct tcp_conn *parent = request->parent, *conn;
+	struct berth_socket *child;
+
+	if (berth_socket_spawn(tcp_socket(parent), &request->demux.local, &request->demux.remote, &child) < 0)
+		return NULL;
+	conn = tcp_conn_of(child);
+	tcp_enter(conn);
+	conn_from_request(conn, request, segment);
+	conn->parent = parent;
+	list_append(&parent->listener->accepted, &conn->accept_node);
+	parent->listener->accepted_count++;
+	return conn;
 }
 
 /* The handshake is done: a socket takes the request's place. NULL: no memory. */
 static struct tcp_conn *request_to_conn(struct tcp_request *request, const struct tcp_segment *segment)
 {
-	struct tcp_conn *parent = request->parent, *conn;
 	struct berth_stack *stack = stack_of(request);
-	struct berth_socket *child;
+	struct tcp_conn *conn;
 
 	demux_remove(stack, &request->demux);
-	if (berth_socket_spawn(tcp_socket(parent), &request->demux.local, &request->demux.remote, &child) < 0) {
+	conn = tcp_request_spawn(request, segment);
+	if (!conn) {
 		if (demux_add(stack, &request->demux) < 0)
 			tcp_request_free(request);
 		return NULL;
 	}
-	conn = tcp_conn_of(child);
-	tcp_enter(conn);
-	conn_from_request(conn, request, segment);
 	tcp_become_established(conn);
 	tcp_request_free(request);
-	conn->parent = parent;
-	list_append(&parent->listener->accepted, &conn->accept_node);
-	parent->listener->accepted_count++;
 	tcp_event(conn, BERTH_EVENT_TCP_PASSIVE_OPEN);
 	return conn;
 }
@@ -301,7 +342,7 @@ static void arrive(struct tcp_request *request, struct tcp_segment *segment)
 	bool syn = (segment->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST)) == WIRE_TCP_SYN;
 
 	if (syn && segment->seq == request->irs) { /* our SYN-ACK was lost */
-		tcp_request_send(request);
+		request_send(request, NULL);
 		return;
 	}
 	if (out_of_window(request, segment) || too_old(request, segment)) {

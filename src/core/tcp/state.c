@@ -13,6 +13,7 @@
 static const uint16_t edges[TCP_STATES] = {
 	[TCP_CLOSED] = TO(LISTEN)	  /* tcp_listen() */
 		       | TO(SYN_SENT)	  /* tcp_connect() */
+		       | TO(SYN_RECEIVED) /* fastopen_server_answer() */
 		       | TO(ESTABLISHED), /* tcp_request_arrive(): the child of a request */
 	[TCP_LISTEN] = TO(CLOSED),
 	[TCP_SYN_SENT] = TO(CLOSED) | TO(SYN_RECEIVED)	   /* tcp_arrive_syn_sent(): simultaneous open */
@@ -61,6 +62,11 @@ bool tcp_synchronized(enum tcp_state state)
 	return state >= TCP_ESTABLISHED;
 }
 
+bool tcp_may_send(const struct tcp_conn *conn)
+{
+	return tcp_synchronized(conn->state) || (conn->state == TCP_SYN_RECEIVED && conn->opened_fast);
+}
+
 void tcp_drop_queues(struct tcp_conn *conn)
 {
 	sendq_clear(&conn->sendq);
@@ -72,15 +78,26 @@ void tcp_drop_queues(struct tcp_conn *conn)
 void tcp_conn_init(struct tcp_conn *conn)
 {
 	struct tcp_settings settings = conn->settings;
+	struct fastopen *fastopen = conn->fastopen; /* of the connect() that begins */
+	struct fastopen_keys *keys = conn->keys_to_be;
 	uint8_t busy = conn->busy;
 
 	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
 	tcp_drop_queues(conn);
-	*conn = (struct tcp_conn){ .settings = settings, .busy = busy };
+	*conn = (struct tcp_conn){ .settings = settings, .busy = busy, .fastopen = fastopen, .keys_to_be = keys };
 	list_init(&conn->accept_node);
 	tcp_timer_init(conn);
 	tcp_rtt_init(&conn->rtt);
 	conn->quick_acks = TCP_QUICK_ACKS;
+}
+
+void tcp_conn_fini(struct tcp_conn *conn)
+{
+	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
+	tcp_drop_queues(conn);
+	fastopen_end(conn);
+	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
+	conn->keys_to_be = NULL;
 }
 
 void tcp_enter(struct tcp_conn *conn)
@@ -128,8 +145,7 @@ void tcp_leave(struct tcp_conn *conn)
 	if (--conn->busy)
 		return;
 	if (conn->state == TCP_CLOSED && conn->released) {
-		timers_cancel(&socket->stack->timers, &conn->timer);
-		tcp_drop_queues(conn);
+		tcp_conn_fini(conn);
 		berth_socket_done(socket);
 		return;
 	}
@@ -153,6 +169,7 @@ void tcp_finish(struct tcp_conn *conn, int error)
 		socket->state = SOCKET_UNCONNECTED; /* connect() failed: it may be tried again */
 	tcp_set_state(conn, TCP_CLOSED);
 	tcp_timer_clear_all(conn);
+	fastopen_end(conn);
 	sendq_clear(&conn->sendq);
 	receiveq_clear_early(&conn->receiveq);
 	scoreboard_clear(&conn->board);

@@ -24,6 +24,7 @@
 #include "base/timer.h"
 #include "core/socket/socket.h"
 #include "core/tcp/blocks.h"
+#include "core/tcp/fastopen.h"
 #include "core/tcp/receiveq.h"
 #include "core/tcp/rtt.h"
 #include "core/tcp/scoreboard.h"
@@ -66,7 +67,8 @@ enum tcp_urgent {
 	TCP_URGENT_TAKEN,   /* it was; the mark is still ahead */
 };
 
-#define TCP_SYN_RETRIES 6 /* Linux: tcp_syn_retries, tcp_synack_retries (5) */
+#define TCP_BACKLOG_MAX 4096 /* Linux: net.core.somaxconn */
+#define TCP_SYN_RETRIES 6    /* Linux: tcp_syn_retries, tcp_synack_retries (5) */
 #define TCP_SYN_ACK_RETRIES 5
 #define TCP_RETRIES 15			      /* Linux: tcp_retries2 */
 #define TCP_ORPHAN_RETRIES 8		      /* Linux: tcp_orphan_retries() */
@@ -105,7 +107,10 @@ struct tcp_settings {
 	uint32_t user_timeout_ms; /* 0: none */
 	uint32_t window_clamp;	  /* 0: none */
 	int32_t linger2_seconds;  /* 0: the default; -1: none at all */
-	uint32_t defer_accept_seconds;
+	uint8_t defer_accept;	  /* TCP_DEFER_ACCEPT, in timeouts of a SYN-ACK */
+	bool fastopen_connect, fastopen_no_cookie;
+	uint32_t fastopen_queue;    /* TCP_FASTOPEN: handshakes with data at once; 0: none */
+	uint32_t notsent_low_water; /* 0: the stack's */
 	berth_time keepalive_idle, keepalive_interval;
 	const struct tcp_congestion *congestion;
 };
@@ -114,6 +119,11 @@ struct tcp_listener {
 	struct list requests; /* struct tcp_request */
 	struct list accepted; /* struct tcp_conn: finished, not taken yet */
 	unsigned request_count, accepted_count, backlog;
+	berth_time cookies_until; /* until then an ACK may bring back a SYN cookie */
+	/* struct fastopen: in SYN-RECEIVED; and those that were reset and count for some time yet */
+	struct list fastopen_pending, fastopen_resets;
+	unsigned fastopen_count;
+	struct fastopen_keys fastopen_keys;
 };
 
 struct tcp_counters {
@@ -199,6 +209,10 @@ struct tcp_conn {
 	bool ever_connected;
 	/* What the handshake agreed on */
 	bool timestamps, scaling, sack, ecn;
+	/* Fast Open: a listener's; data went with the SYN; the SYN-ACK acknowledged all of it */
+	bool opened_fast, syn_data, syn_data_acked;
+	uint8_t fastopen_fail;	    /* as in TCP_INFO */
+	uint16_t syn_taken;	    /* bytes of it */
 	bool ecn_echo, ecn_reduced; /* ECE until CWR comes; CWR with the next data */
 	uint8_t send_scale, receive_scale;
 	/* For the end of the present entry: */
@@ -263,8 +277,10 @@ struct tcp_conn {
 	struct berth_timer timer;
 
 	struct tcp_settings settings;
-	struct tcp_listener *listener; /* LISTEN only */
-	struct tcp_conn *parent;       /* in this listener's accept queue */
+	struct tcp_listener *listener;	  /* LISTEN only */
+	struct fastopen_keys *keys_to_be; /* TCP_FASTOPEN_KEY came before listen() */
+	struct fastopen *fastopen;	  /* while a handshake of it is under way; else NULL */
+	struct tcp_conn *parent;	  /* in this listener's accept queue */
 	struct list accept_node;
 	struct tcp_counters counters;
 };
@@ -299,6 +315,10 @@ struct tcp_timewait {
 struct tcp_stack {
 	struct berth_stack *stack;
 	struct hash_key isn_key, timestamp_key;
+	struct hash_key cookie_keys[2]; /* cookie.c's, drawn when first used */
+	bool cookies_keyed;
+	struct fastopen_keys fastopen_keys;
+	struct fastopen_cache *fastopen_cache; /* NULL: not used yet */
 	struct flight_pool flights;
 	struct list timewaits;
 	unsigned timewait_count;
@@ -364,7 +384,11 @@ void tcp_set_state(struct tcp_conn *conn, enum tcp_state state);
 const char *tcp_state_name(enum tcp_state state);
 bool tcp_edge_legal(enum tcp_state from, enum tcp_state to);
 bool tcp_synchronized(enum tcp_state state);
+/* May it send more than its SYN? */
+bool tcp_may_send(const struct tcp_conn *conn);
 void tcp_conn_init(struct tcp_conn *conn);
+/* Memory of a conversation that is over. */
+void tcp_conn_fini(struct tcp_conn *conn);
 void tcp_enter(struct tcp_conn *conn);
 /* End of an entry point: tell the socket layer. conn may be gone afterwards. */
 void tcp_leave(struct tcp_conn *conn);
@@ -508,10 +532,24 @@ int tcp_accept(struct berth_socket *socket, struct berth_socket **ret_socket);
 void tcp_listener_close(struct tcp_conn *conn, bool quiet);
 void tcp_listen_arrive(struct tcp_conn *parent, struct tcp_segment *segment, uint32_t isn_hint);
 bool tcp_accept_full(const struct tcp_conn *parent);
-int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, uint32_t isn_hint);
+/* A SYN at a listener begins a handshake. cookie: for Fast Open, or NULL. */
+int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, uint32_t iss,
+		    const struct fastopen_cookie *cookie);
+/* Fill in what the SYN says, outside of every list. 0, or why there is no way back. */
+int tcp_request_init(struct tcp_request *request, struct tcp_conn *parent, const struct tcp_segment *segment);
+struct wire_tcp tcp_request_header(const struct tcp_request *request); /* of the SYN-ACK */
+/* A socket of what was agreed on, in the accept queue, entered. The request is in no demultiplexer. NULL: no memory. */
+struct tcp_conn *tcp_request_spawn(const struct tcp_request *request, const struct tcp_segment *segment);
 void tcp_request_free(struct tcp_request *request);
-void tcp_request_send(struct tcp_request *request);
 void tcp_request_arrive(struct tcp_request *request, struct tcp_segment *segment);
+
+/* cookie.c: SYN cookies. The SYN-ACK of a SYN for which nothing is kept … */
+void tcp_cookie_answer(struct tcp_conn *parent, const struct tcp_segment *syn);
+/* … and its ACK. False: it is none. */
+bool tcp_cookie_take(struct tcp_conn *parent, struct tcp_segment *segment);
+
+/* fastopen.h's, for output.c and others that know SYNs */
+void fastopen_cookie_offer(const struct fastopen_cookie *cookie, struct wire_tcp *header);
 
 /* timewait.c */
 void tcp_timewait_begin(struct tcp_conn *conn);
@@ -535,9 +573,13 @@ void tcp_release(struct berth_socket *socket, bool abort);
 unsigned tcp_readiness(struct berth_socket *socket);
 int tcp_at_mark(struct berth_socket *socket);
 bool tcp_writeable(struct tcp_conn *conn);
+uint32_t tcp_unsent(const struct tcp_conn *conn);
 bool tcp_readable(struct tcp_conn *conn);
 int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length);
 int tcp_getsockopt(struct berth_socket *socket, int name, void *value, socklen_t *length);
 void tcp_settings_init(struct tcp_settings *settings);
+/* options_opening.c: -ENOPROTOOPT when name is none of its options */
+int tcp_opening_set(struct tcp_conn *conn, int name, const void *value, socklen_t length);
+int tcp_opening_get(struct tcp_conn *conn, int name, void *value, socklen_t *length);
 
 #endif

@@ -7,7 +7,8 @@
 
 bool tcp_may_receive(const struct tcp_conn *conn)
 {
-	return conn->state == TCP_ESTABLISHED || conn->state == TCP_FIN_WAIT_1 || conn->state == TCP_FIN_WAIT_2;
+	return conn->state == TCP_ESTABLISHED || conn->state == TCP_FIN_WAIT_1 || conn->state == TCP_FIN_WAIT_2 ||
+	       (conn->state == TCP_SYN_RECEIVED && conn->opened_fast); /* the SYN's own */
 }
 
 /* Cut off what we have already and what was not offered. */

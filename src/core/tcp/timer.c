@@ -60,9 +60,17 @@ static void give_up(struct tcp_conn *conn)
 	tcp_abort(conn, conn->soft_error ? conn->soft_error : ETIMEDOUT);
 }
 
+/* Linux: one more for a SYN-ACK whose conversation is open already (tcp_fastopen_synack_timer()) */
+static unsigned syn_retries(const struct tcp_conn *conn)
+{
+	if (conn->opened_fast)
+		return TCP_SYN_ACK_RETRIES + 1;
+	return conn->settings.syn_retries ? conn->settings.syn_retries : TCP_SYN_RETRIES;
+}
+
 static void syn_timeout(struct tcp_conn *conn)
 {
-	unsigned retries = conn->settings.syn_retries ? conn->settings.syn_retries : TCP_SYN_RETRIES;
+	unsigned retries = syn_retries(conn);
 
 	if (conn->timeouts >= retries || user_timeout_over(conn, conn->first_sent, tcp_stack_of(conn)->now)) {
 		give_up(conn);

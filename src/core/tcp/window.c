@@ -102,7 +102,7 @@ void tcp_window_opened(struct tcp_conn *conn)
 	uint32_t space = tcp_receive_space(conn), buffer = receive_buffer(conn);
 	uint32_t worth = MIN(buffer / 2, MAX(2u * conn->receive_mss, buffer / 4));
 
-	if (conn->fin_received || !tcp_synchronized(conn->state))
+	if (conn->fin_received || !tcp_may_send(conn))
 		return;
 	if ((space > offered && space - offered >= worth) || reader_caught_up(conn))
 		tcp_send_ack(conn);

@@ -2,7 +2,7 @@
 /* The Fast Open option, RFC 7413 §4.1.1. The other options are seen at work in tests/packet. */
 #include "wire/tcp.h"
 
-#include "tests/test.h"
+#include "test.h"
 
 #include <string.h>
 

@@ -11,10 +11,12 @@
  *
  * Descriptors are those of eventfds, so that the tool may close() them.
  *
- * flags: mtu, superframe, rcvbuf, rcvbufmax, sndbuf (bytes), remote (seconds
- * that netdev_receive() waits), each name=number, with commas between.
+ * flags: mtu, superframe, rcvbuf, rcvbufmax, sndbuf, notsent (bytes), remote
+ * (seconds that netdev_receive() waits), ecn, timestamps, syncookies, fastopen
+ * (the fields of struct berth_limits), each name=number, with commas between;
+ * and fastopen_key.
  */
-#include "tests/conformance/packetdrill.h"
+#include "tests/conformance/packetdrill_plugin.h"
 
 #include "base/ip.h"
 #include "base/packet.h"
@@ -32,30 +34,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-enum { FDS_MAX = 1024, WATCHES_MAX = 64 };
-
-/* A descriptor that epoll_wait() is asked about. */
-struct watch {
-	int epoll, fd; /* fd 0: free */
-	struct epoll_event event;
-	unsigned told;	   /* EPOLLET: what was reported and did not end since */
-	uint64_t received; /* EPOLLET: bytes that had arrived then; more is a new edge */
-};
-
-struct plugin {
-	pthread_mutex_t lock;
-	pthread_cond_t changed, settled;
-	pthread_t main;
-	struct berth_stack *stack;
-	struct berth_link *link;
-	struct packet_queue sent;
-	berth_time now, patience;
-	unsigned waiting, rechecking; /* blocked calls; those that have not looked since the last change */
-	int sockets[FDS_MAX];	      /* host's descriptor to the stack's, plus 1 */
-	struct watch watches[WATCHES_MAX];
-};
-
-static struct plugin plugin;
+struct plugin plugin;
 
 static void fail(const char *what)
 {
@@ -66,7 +45,7 @@ static void fail(const char *what)
 /* ---- time, and calls that wait ---- */
 
 /* Something happened: calls that wait look again before we go on. */
-static void change(void)
+void change(void)
 {
 	plugin.rechecking = plugin.waiting;
 	pthread_cond_broadcast(&plugin.changed);
@@ -103,7 +82,7 @@ static void let_others_run(void)
 	pthread_mutex_lock(&plugin.lock);
 }
 
-static int wait_hook(void *context, berth_time deadline)
+int wait_hook(void *context, berth_time deadline)
 {
 	if (pthread_equal(pthread_self(), plugin.main)) { /* no one else will make it happen: time must */
 		berth_time next = MIN(deadline, berth_stack_deadline(plugin.stack));
@@ -149,30 +128,15 @@ static int host_fd(int berth_fd)
 	return fd;
 }
 
-static bool ours(int fd)
+bool ours(int fd)
 {
 	return fd >= 0 && fd < FDS_MAX && plugin.sockets[fd];
 }
 
-static int socket_of(int fd)
+int socket_of(int fd)
 {
 	return ours(fd) ? plugin.sockets[fd] - 1 : -1;
 }
-
-/* Every call: under the lock, with what it changed seen by calls that wait; errno is the call's. */
-#define CALL(type, expression) \
-	do { \
-		type result_; \
-		int error_; \
-		pthread_mutex_lock(&plugin.lock); \
-		result_ = (expression); \
-		error_ = errno; \
-		if (pthread_equal(pthread_self(), plugin.main)) \
-			change(); \
-		pthread_mutex_unlock(&plugin.lock); \
-		errno = error_; \
-		return result_; \
-	} while (0)
 
 static int do_socket(void *self, int domain, int type, int protocol)
 {
@@ -354,143 +318,50 @@ static int do_shutdown(void *self, int fd, int how)
 	CALL(int, berth_shutdown(plugin.stack, socket_of(fd), how));
 }
 
+/* Linux's SO_MEMINFO, as far as bytes of payload go; the tool asks for it beside TCP_INFO. */
+static int memory_info(int fd, void *value, socklen_t *length)
+{
+	struct berth_socket_info info;
+	uint32_t words[9] = { 0 };
+	socklen_t size = sizeof(words[0]);
+
+	if (berth_socket_inspect(plugin.stack, socket_of(fd), &info) < 0) {
+		errno = EBADF;
+		return -1;
+	}
+	words[0] = info.receive_queue;
+	words[5] = info.send_queue;
+	berth_getsockopt(plugin.stack, socket_of(fd), SOL_SOCKET, SO_RCVBUF, &words[1], &size);
+	berth_getsockopt(plugin.stack, socket_of(fd), SOL_SOCKET, SO_SNDBUF, &words[3], &size);
+	*length = MIN(*length, sizeof(words));
+	memcpy(value, words, *length);
+	return 0;
+}
+
+/* The tool knows a longer struct tcp_info than <linux/tcp.h> may: what is not kept is zero. */
+static int tcp_info(int fd, void *value, socklen_t *length)
+{
+	socklen_t size = *length;
+
+	if (berth_getsockopt(plugin.stack, socket_of(fd), IPPROTO_TCP, TCP_INFO, value, length) < 0)
+		return -1;
+	memset((uint8_t *)value + *length, 0, size - *length);
+	*length = size;
+	return 0;
+}
+
 static int do_getsockopt(void *self, int fd, int level, int option, void *value, socklen_t *length)
 {
+	if (level == SOL_SOCKET && option == SO_MEMINFO)
+		CALL(int, memory_info(fd, value, length));
+	if (level == IPPROTO_TCP && option == TCP_INFO)
+		CALL(int, tcp_info(fd, value, length));
 	CALL(int, berth_getsockopt(plugin.stack, socket_of(fd), level, option, value, length));
 }
 
 static int do_setsockopt(void *self, int fd, int level, int option, const void *value, socklen_t length)
 {
 	CALL(int, berth_setsockopt(plugin.stack, socket_of(fd), level, option, value, length));
-}
-
-/* ---- readiness ---- */
-
-static int count_ready(struct pollfd *fds, nfds_t count)
-{
-	int ready = 0;
-
-	for (nfds_t i = 0; i < count; i++) {
-		int events = ours(fds[i].fd) ? berth_readiness(plugin.stack, socket_of(fds[i].fd)) : POLLNVAL;
-
-		fds[i].revents = (short)(events & (fds[i].events | POLLERR | POLLHUP | POLLNVAL));
-		ready += fds[i].revents != 0;
-	}
-	return ready;
-}
-
-static uint64_t bytes_received(int fd)
-{
-	struct berth_socket_info info = { .bytes_received = 0 };
-
-	berth_socket_inspect(plugin.stack, socket_of(fd), &info);
-	return info.bytes_received;
-}
-
-/* Level and edge: with EPOLLET only what rose since it was told, and what more arrived. */
-static int collect(int epoll, struct epoll_event *events, int max)
-{
-	int count = 0;
-
-	for (struct watch *watch = plugin.watches; watch < plugin.watches + WATCHES_MAX && count < max; watch++) {
-		unsigned ready, fresh;
-		uint64_t received;
-
-		if (watch->fd == 0 || watch->epoll != epoll)
-			continue;
-		ready = (unsigned)berth_readiness(plugin.stack, socket_of(watch->fd)) &
-			(watch->event.events | EPOLLERR | EPOLLHUP);
-		received = bytes_received(watch->fd);
-		if (received != watch->received)
-			watch->told &= ~(unsigned)EPOLLIN;
-		fresh = watch->event.events & EPOLLET ? ready & ~watch->told : ready;
-		watch->told = ready;
-		watch->received = received;
-		if (fresh)
-			events[count++] = (struct epoll_event){ ready, watch->event.data };
-	}
-	return count;
-}
-
-/* Wait until look() finds something or timeout_ms is over (negative: no end). Returns what it found. */
-static int wait_for(int timeout_ms, int (*look)(void *context), void *context)
-{
-	berth_time deadline = timeout_ms < 0 ? BERTH_NEVER : plugin.now + timeout_ms * BERTH_MSEC;
-	int found;
-
-	while (!(found = look(context)) && plugin.now < deadline && wait_hook(NULL, deadline) == 0)
-		;
-	return found;
-}
-
-struct poll_call {
-	struct pollfd *fds;
-	nfds_t count;
-};
-static int look_poll(void *context)
-{
-	struct poll_call *call = context;
-
-	return count_ready(call->fds, call->count);
-}
-
-static int do_poll(void *self, struct pollfd *fds, nfds_t count, int timeout_ms)
-{
-	struct poll_call call = { fds, count };
-
-	CALL(int, wait_for(timeout_ms, look_poll, &call));
-}
-
-struct epoll_call {
-	int epoll, max;
-	struct epoll_event *events;
-};
-static int look_epoll(void *context)
-{
-	struct epoll_call *call = context;
-
-	return collect(call->epoll, call->events, call->max);
-}
-
-static int do_epoll_wait(void *self, int epoll, struct epoll_event *events, int max, int timeout_ms)
-{
-	struct epoll_call call = { epoll, max, events };
-
-	CALL(int, wait_for(timeout_ms, look_epoll, &call));
-}
-
-static int do_epoll_create(void *self, int size)
-{
-	return eventfd(0, EFD_CLOEXEC);
-}
-
-static int change_watch(int epoll, int operation, int fd, const struct epoll_event *event)
-{
-	struct watch *free_one = NULL;
-
-	for (struct watch *watch = plugin.watches; watch < plugin.watches + WATCHES_MAX; watch++) {
-		if (watch->fd == fd && watch->epoll == epoll) {
-			free_one = watch;
-			break;
-		}
-		if (!watch->fd)
-			free_one = watch;
-	}
-	if (!free_one || !ours(fd)) {
-		errno = free_one ? EPERM : ENOSPC;
-		return -1;
-	}
-	*free_one = (struct watch){ .epoll = epoll };
-	if (operation != EPOLL_CTL_DEL) {
-		free_one->fd = fd;
-		free_one->event = *event;
-	}
-	return 0;
-}
-
-static int do_epoll_ctl(void *self, int epoll, int operation, int fd, struct epoll_event *event)
-{
-	CALL(int, change_watch(epoll, operation, fd, event));
 }
 
 /* ---- the network and the clock ---- */
@@ -580,7 +451,24 @@ static unsigned long flag(const char *flags, const char *name, unsigned long oth
 {
 	const char *at = flags ? strstr(flags, name) : NULL;
 
+	while (at && at != flags && at[-1] != ',')
+		at = strstr(at + 1, name);
 	return at ? strtoul(at + strlen(name), NULL, 0) : otherwise;
+}
+
+/* fastopen_key=32 hexadecimal digits, as bytes. */
+static void set_fastopen_key(const char *flags)
+{
+	const char *at = flags ? strstr(flags, "fastopen_key=") : NULL;
+	uint8_t key[16];
+
+	if (!at)
+		return;
+	at += strlen("fastopen_key=");
+	for (size_t i = 0; i < sizeof(key); i++)
+		if (sscanf(at + 2 * i, "%2hhx", &key[i]) != 1)
+			fail("fastopen_key: 32 hexadecimal digits are wanted");
+	berth_stack_set_fastopen_key(plugin.stack, key, sizeof(key));
 }
 
 static struct berth_ip ip(const char *text)
@@ -600,7 +488,12 @@ static void open_stack(const char *flags)
 		.hooks = { .wait = wait_hook, .now = now_hook },
 		.limits = { .receive_buffer = (unsigned)flag(flags, "rcvbuf=", 540000),
 			    .receive_buffer_max = (unsigned)flag(flags, "rcvbufmax=", 15 << 20),
-			    .send_buffer = (unsigned)flag(flags, "sndbuf=", 4 << 20) },
+			    .send_buffer = (unsigned)flag(flags, "sndbuf=", 4 << 20),
+			    .ecn = (unsigned)flag(flags, "ecn=", 0),
+			    .timestamps = (unsigned)flag(flags, "timestamps=", 0),
+			    .syn_cookies = (unsigned)flag(flags, "syncookies=", 0),
+			    .fastopen = (unsigned)flag(flags, "fastopen=", 0),
+			    .notsent_low_water = (unsigned)flag(flags, "notsent=", 0) },
 	};
 	struct berth_link_config link = { .name = "tun0",
 					  .type = BERTH_LINK_IP,
@@ -616,6 +509,7 @@ static void open_stack(const char *flags)
 	    berth_route_add(plugin.stack, ip("0.0.0.0"), 0, ip_any, plugin.link) < 0 ||
 	    berth_route_add(plugin.stack, ip_any, 0, ip_any, plugin.link) < 0)
 		fail("no stack");
+	set_fastopen_key(flags);
 }
 
 __attribute__((visibility("default"))) void packetdrill_interface_init(const char *flags,

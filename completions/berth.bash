@@ -39,7 +39,7 @@ _berth() {
 		case $command:$word in
 		*:-*) words=$(_berth_options "$command") ;;
 		rm:* | wait:* | logs:* | inspect:*) words=$(_berth_hosts "$(_berth_net)" -a) ;;
-		ss:* | ports:* | events:* | trace:* | why:* | kill:* | stop:* | exec:*) words=$(_berth_hosts "$(_berth_net)") ;;
+		ss:* | ports:* | events:* | trace:* | why:* | publish:* | unpublish:* | kill:* | stop:* | exec:*) words=$(_berth_hosts "$(_berth_net)") ;;
 		help:*) words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p') ;;
 		net:*) if [ "$previous" = inspect ]; then words=$(_berth_networks); else words="ls inspect"; fi ;;
 		esac

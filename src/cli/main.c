@@ -9,10 +9,11 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&command_run,	    &command_exec,   &command_ps,      &command_logs,	&command_inspect, &command_wait,
-	&command_kill,	    &command_stop,   &command_rm,      &command_ss,	&command_net,	  &command_link,
-	&command_partition, &command_heal,   &command_capture, &command_events, &command_trace,	  &command_ports,
-	&command_why,	    &command_doctor, &command_version, &command_help,	&command_daemon,  NULL,
+	&command_run,	 &command_exec,	 &command_ps,	     &command_logs,    &command_inspect,   &command_wait,
+	&command_kill,	 &command_stop,	 &command_rm,	     &command_publish, &command_unpublish, &command_ss,
+	&command_net,	 &command_link,	 &command_partition, &command_heal,    &command_capture,   &command_events,
+	&command_trace,	 &command_ports, &command_why,	     &command_doctor,  &command_version,   &command_help,
+	&command_daemon, NULL,
 };
 
 const struct command *command_find(const char *name)

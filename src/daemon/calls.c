@@ -164,7 +164,34 @@ static int32_t disconnect(struct plug *plug, const struct sockaddr *address, soc
 		plug->connecting = plug->established = false;
 	}
 	plug->express = false;
+	plug->shown.port = 0;
 	return r;
+}
+
+/* Who is outside is the gateway, on the network. Returns whether that is so of to. */
+static bool go_outside(struct plug *plug, struct berth_endpoint *to)
+{
+	return plug->protocol == IPPROTO_UDP && !list_empty(&plug->host->published) && relay_find(plug->host, to);
+}
+
+static int32_t connect_datagram(struct plug *plug, const struct sockaddr *address, socklen_t length)
+{
+	struct berth_endpoint to = { .port = 0 }, real;
+	struct sockaddr_storage inside;
+	bool outside = false;
+
+	if (address_read(address, length, &to)) {
+		real = to;
+		outside = go_outside(plug, &to);
+	}
+	if (outside) {
+		length = address_write(&to, plug->domain, &inside);
+		address = (struct sockaddr *)&inside;
+	}
+	if (berth_connect(plug->host->stack, plug->fd, address, length))
+		return -errno;
+	plug->shown = outside ? real : (struct berth_endpoint){ .port = 0 };
+	return 0;
 }
 
 static int32_t call_connect(struct request *request)
@@ -181,7 +208,7 @@ static int32_t call_connect(struct request *request)
 		return disconnect(plug, address, length);
 	if (plug->kind == SOCK_STREAM)
 		return plug->role == &role_listener ? -EISCONN : stream_connect(request, address, length);
-	return berth_connect(plug->host->stack, plug->fd, address, length) ? -errno : 0;
+	return connect_datagram(plug, address, length);
 }
 
 static int32_t call_attach(struct request *request)
@@ -254,6 +281,8 @@ static int32_t get_name(struct request *request, bool remote)
 		       : berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length);
 	if (r < 0)
 		return -errno;
+	if (remote && plug->shown.port)
+		length = address_write(&plug->shown, plug->domain, &address);
 	reply_address(request, &address, length);
 	return 0;
 }
@@ -384,6 +413,13 @@ static int32_t call_sendto(struct request *request)
 		.msg_control = control ? copy : NULL,
 		.msg_controllen = control,
 	};
+	struct berth_endpoint to;
+	struct sockaddr_storage inside;
+	if (address_read(out.msg_name ? out.msg_name : &(struct sockaddr){ 0 }, out.msg_namelen, &to) &&
+	    go_outside(plug, &to)) {
+		out.msg_namelen = address_write(&to, plug->domain, &inside);
+		out.msg_name = &inside;
+	}
 	ssize_t n = berth_sendmsg(plug->host->stack, plug->fd, &out, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return n < 0 ? -errno : (int32_t)n;
 }

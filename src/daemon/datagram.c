@@ -167,6 +167,7 @@ static bool pass_one(struct plug *plug)
 
 	if (n < 0)
 		return false;
+	outside_show_address(daemon, IPPROTO_UDP, plug->domain, &from, &message.msg_namelen);
 	tag.source_length = (uint16_t)MIN(message.msg_namelen, sizeof(tag.source));
 	memcpy(tag.source, &from, tag.source_length);
 	read_control(&message, &tag);

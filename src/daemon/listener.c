@@ -76,6 +76,7 @@ static struct plug *accept_one(struct plug *listener)
 
 	if (fd < 0)
 		return NULL;
+	bool outside = outside_show_address(host->daemon, IPPROTO_TCP, listener->domain, &peer, &length);
 	struct plug *child = plug_new(host, plug_new_id(host->daemon), &role_stream, fd);
 	if (!child)
 		return NULL;
@@ -83,6 +84,8 @@ static struct plug *accept_one(struct plug *listener)
 	child->kind = listener->kind;
 	child->protocol = listener->protocol;
 	child->session = listener->session;
+	if (outside)
+		address_read((struct sockaddr *)&peer, length, &child->shown);
 	child->pid = listener->pid;
 	memcpy(child->command, listener->command, sizeof(child->command));
 	child->receive_buffer = listener->receive_buffer; /* Linux: is inherited */

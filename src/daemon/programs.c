@@ -128,6 +128,48 @@ static json_t *remove_record(struct record *record, bool force, unsigned *ret_st
 	return answer;
 }
 
+/* A body as struct channel_publish. Returns NULL, or what is wrong with it. */
+static const char *publish_read(const json_t *body, struct channel_publish *ret_publish)
+{
+	const char *protocol = json_get_text(body, "protocol", "tcp");
+	long long real_port = json_get_number(body, "real_port", -1), port = json_get_number(body, "port", -1);
+	struct berth_ip ip;
+
+	if (berth_ip_parse(json_get_text(body, "address", "127.0.0.1"), &ip))
+		return "address: an IP address is needed";
+	if (real_port < 0 || real_port > 65535 || port < 1 || port > 65535)
+		return "real_port, port: numbers to 65535 are needed";
+	if (strcmp(protocol, "tcp") && strcmp(protocol, "udp"))
+		return "protocol: tcp or udp";
+	*ret_publish = (struct channel_publish){ .real_port = (uint16_t)real_port,
+						 .port = (uint16_t)port,
+						 .protocol = strcmp(protocol, "udp") ? IPPROTO_TCP : IPPROTO_UDP };
+	memcpy(ret_publish->real_ip, ip.bytes, sizeof(ret_publish->real_ip));
+	return NULL;
+}
+
+static json_t *change_published(struct record *record, const json_t *body, bool open, unsigned *ret_status)
+{
+	struct channel_publish wanted;
+	const char *wrong = publish_read(body, &wanted);
+	struct publish *publish;
+	int port;
+
+	if (wrong)
+		return refuse(ret_status, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+	if (!record->host)
+		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has ended", record->name);
+	if (open && (port = publish_open(record->host, &wanted)) < 0)
+		return refuse(ret_status, MHD_HTTP_CONFLICT, "can't publish %s port %d: %s",
+			      json_get_text(body, "address", "127.0.0.1"), wanted.real_port, strerror(-port));
+	if (!open && !(publish = publish_find(record->host, &wanted)))
+		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has not published that (berth ps lists what it has)",
+			      record->name);
+	if (!open)
+		publish_free(publish);
+	return describe(record);
+}
+
 json_t *program_change(struct daemon *daemon, const char *rest, const json_t *body, unsigned *ret_status)
 {
 	const char *verb;
@@ -139,5 +181,7 @@ json_t *program_change(struct daemon *daemon, const char *rest, const json_t *bo
 		return send_signal(record, (int)json_get_number(body, "signal", 0), ret_status);
 	if (!strcmp(verb, "remove"))
 		return remove_record(record, json_get_flag(body, "force", 0), ret_status);
+	if (!strcmp(verb, "publish") || !strcmp(verb, "unpublish"))
+		return change_published(record, body, verb[0] == 'p', ret_status);
 	return refuse(ret_status, MHD_HTTP_NOT_FOUND, "there is no such path");
 }

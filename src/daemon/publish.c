@@ -58,10 +58,18 @@ static struct plug *connect_inside(struct publish *publish)
 static void publish_ready(struct loop_watch *watch, uint32_t events)
 {
 	struct publish *publish = CONTAINER_OF(watch, struct publish, watch);
+	struct daemon *daemon = publish->host->daemon;
+	struct sockaddr_storage client;
+	socklen_t length = sizeof(client);
 	int fd, one = 1;
 
-	while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	for (; (fd = accept4(watch->fd, (struct sockaddr *)&client, &length, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;
+	     length = sizeof(client)) {
 		struct plug *plug = connect_inside(publish);
+		struct berth_endpoint from;
+		if (plug && address_read((struct sockaddr *)&client, length, &from) &&
+		    outside_showable(daemon, from.ip))
+			plug->shown = from;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		if (!plug || plug_take_end(plug, fd, 0) < 0) {
 			plug_abort(plug);
@@ -137,6 +145,18 @@ int32_t publish_open(struct host *host, const struct channel_publish *wanted)
 	if (udp)
 		relay_open(publish);
 	return port;
+}
+
+struct publish *publish_find(struct host *host, const struct channel_publish *wanted)
+{
+	LIST_EACH(&host->published, node) {
+		struct publish *publish = LIST_ITEM(node, struct publish, node);
+		if (!memcmp(publish->real_ip.bytes, wanted->real_ip, sizeof(wanted->real_ip)) &&
+		    publish->real_port == wanted->real_port && publish->port == wanted->port &&
+		    publish->protocol == wanted->protocol)
+			return publish;
+	}
+	return NULL;
 }
 
 void publish_free(struct publish *publish)

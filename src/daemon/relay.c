@@ -149,6 +149,10 @@ static struct flow *flow_new(struct publish *publish, const struct msghdr *messa
 	flow->publish = publish;
 	flow->client_length = message->msg_namelen;
 	memcpy(&flow->client, message->msg_name, message->msg_namelen);
+	struct berth_endpoint from;
+	if (address_read(message->msg_name, message->msg_namelen, &from) &&
+	    outside_showable(publish->host->daemon, from.ip))
+		flow->plug->shown = from;
 	if (list_empty(&publish->flows))
 		loop_timer_set(loop, &publish->idle_timer, loop->now + IDLE_SECONDS * BERTH_SEC);
 	list_prepend(&publish->flows, &flow->node);
@@ -164,6 +168,21 @@ static struct flow *flow_find(struct publish *publish, const struct msghdr *mess
 			return flow;
 	}
 	return NULL;
+}
+
+bool relay_find(struct host *host, struct berth_endpoint *endpoint)
+{
+	LIST_EACH(&host->published, node)
+		LIST_EACH(&LIST_ITEM(node, struct publish, node)->flows, inner) {
+			struct plug *plug = LIST_ITEM(inner, struct flow, node)->plug;
+			struct sockaddr_storage address;
+			socklen_t length = sizeof(address);
+			if (plug->shown.port != endpoint->port || !ip_equal(plug->shown.ip, endpoint->ip))
+				continue;
+			return !berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length) &&
+			       address_read((struct sockaddr *)&address, length, endpoint);
+		}
+	return false;
 }
 
 /* Remember which address was called, in the form in which sendmsg() takes it: ip(7), ipv6(7). */

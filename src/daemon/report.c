@@ -156,6 +156,9 @@ static json_t *describe(const struct host *host, const struct berth_socket_info 
 			const char *carrier)
 {
 	json_int_t receive = info->receive_queue, send = info->send_queue;
+	/* As the program sees it: the gateway stands for whoever is outside. */
+	bool outside = plug && plug->shown.port && !host->gateway;
+	const struct berth_endpoint *remote = outside ? &plug->shown : &info->remote;
 
 	if (plug && plug->role == &role_stream) { /* what is between the stack and the program is queued, too */
 		receive += (json_int_t)plug->to_program.length;
@@ -168,10 +171,10 @@ static json_t *describe(const struct host *host, const struct berth_socket_info 
 			 berth_host_name(host->host), "protocol", info->protocol_name, "family",
 			 info->family == AF_INET6 ? 6 : 4, "state", info->state, "local",
 			 end_of(&info->local, info->ipv6_wildcard, info->protocol), "remote",
-			 end_of(&info->remote, info->ipv6_wildcard, info->protocol), "receive_queue", receive,
-			 "send_queue", send, "process", process_of(plug), "carrier", carrier, "tcp", tcp_of(info),
-			 "receive_buffer", (json_int_t)info->receive_buffer, "send_buffer",
-			 (json_int_t)info->send_buffer, "timer", timer);
+			 end_of(remote, info->ipv6_wildcard, info->protocol), "receive_queue", receive, "send_queue",
+			 send, "process", process_of(plug), "carrier", carrier, "tcp", tcp_of(info), "receive_buffer",
+			 (json_int_t)info->receive_buffer, "send_buffer", (json_int_t)info->send_buffer, "timer",
+			 timer);
 }
 
 /* One end of an express conversation, which the stack knows only as a claimed port. */

@@ -136,7 +136,12 @@ struct plug {
 	unsigned refusals;     /* in a row, of a socket that is not known to listen yet */
 	/* datagram */
 	struct tags *tags;
-	struct flow *flow;	/* relay.c */
+	struct flow *flow; /* relay.c */
+	/*
+	 * Whom this really talks to on the real machine's network: of the gateway's, what
+	 * others are shown in place of the gateway's address; port 0: nobody.
+	 */
+	struct berth_endpoint shown;
 	uint32_t shown_options; /* what the program set of what we always set: datagram.c */
 	/* netlink */
 	uint32_t netlink_port;
@@ -262,6 +267,21 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 /* publish.c */
 int32_t publish_open(struct host *host, const struct channel_publish *wanted);
 void publish_free(struct publish *publish);
+
+/* Find host's published port. NULL: there is none. */
+struct publish *publish_find(struct host *host, const struct channel_publish *wanted);
+
+/* outside.c */
+/* May ip be shown for what is outside: it is nobody's on the network? */
+bool outside_showable(struct daemon *daemon, struct berth_ip ip);
+/* If endpoint is one of the gateway's that stands for somebody outside, put that one in its place. */
+void outside_show(struct daemon *daemon, uint8_t protocol, struct berth_endpoint *endpoint);
+/* The same for a program's socket of this family (AF_*), in an address. Returns whether it was so. */
+bool outside_show_address(struct daemon *daemon, uint8_t protocol, int family, struct sockaddr_storage *address,
+			  socklen_t *length);
+
+/* relay.c: the gateway's endpoint for a real client of host's published UDP ports; false: there is none. */
+bool relay_find(struct host *host, struct berth_endpoint *endpoint);
 
 /* relay.c: publish, whose socket is a UDP one, begins and ends. */
 void relay_open(struct publish *publish);

@@ -17,7 +17,7 @@ try --version
 like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
 try help
 is "$code" 0 "berth help"
-commands="run exec ps logs inspect wait kill stop rm
+commands="run exec publish unpublish ps logs inspect wait kill stop rm
 	ss net ports link partition heal
 	capture events trace why
 	doctor"

@@ -123,16 +123,21 @@ TEST(cookie, a_full_queue_gives_them_and_an_empty_one_does_not)
 }
 
 /* Linux: inet_csk_reqsk_queue_is_full() */
-TEST(cookie, the_backlog_is_the_limit_of_the_queue)
+TEST(cookie, the_backlog_is_the_limit_of_the_queue_but_not_below_16)
 {
-	dialogue_begin(NULL);
-	open_listener(1);
-	arrives("S 0:0(0) win 1000 <mss 1000>");
-	dialogue.peer_port++;
-	arrives("S 0:0(0) win 1000 <mss 1000>");
-	CHECK_EQ(count_state("SYN-RECV"), 1);
-	CHECK_EQ(events(BERTH_EVENT_TCP_COOKIE_SENT), 1);
-	dialogue_end();
+	static const int backlogs[] = { 1, 20 };
+
+	for (int i = 0; i < 2; i++) {
+		dialogue_begin(NULL);
+		open_listener(backlogs[i]);
+		for (int syn = 0; syn < 25; syn++) {
+			dialogue.peer_port++;
+			arrives("S 0:0(0) win 1000 <mss 1000>");
+		}
+		CHECK_EQ(count_state("SYN-RECV"), i ? 20 : 16);
+		CHECK_EQ(events(BERTH_EVENT_TCP_COOKIE_SENT), i ? 5 : 9);
+		dialogue_end();
+	}
 }
 
 TEST(cookie, it_spoils_within_two_minutes)

@@ -5,6 +5,8 @@
  */
 #include "core/tcp/tcp.h"
 
+#define SYN_QUEUE_MIN 16u
+
 /* What TCP_FASTOPEN_KEY said is the listener's from now on. */
 static void keys_move(struct tcp_conn *conn)
 {
@@ -101,12 +103,16 @@ void tcp_listener_close(struct tcp_conn *conn, bool quiet)
 	stack_free(tcp_stack_of(conn), listener, sizeof(*listener));
 }
 
-/* Linux: inet_csk_reqsk_queue_is_full() */
+/*
+ * Linux: inet_csk_reqsk_queue_is_full(), but not below what it was before 4.3.
+ * Differs: a backlog of 1 does not send anybody to cookies where there is room, for a
+ * handshake by cookie does not survive the loss of its ACK.
+ */
 static bool crowded(const struct tcp_conn *parent)
 {
 	const struct berth_limits *limits = &tcp_stack_of((struct tcp_conn *)parent)->limits;
 
-	return parent->listener->request_count >= MIN(parent->listener->backlog, limits->syn_queue);
+	return parent->listener->request_count >= MIN(MAX(parent->listener->backlog, SYN_QUEUE_MIN), limits->syn_queue);
 }
 
 /* May a conversation begin? 0, -ECONNREFUSED (say no), or another negative errno (say nothing). */

@@ -79,6 +79,9 @@ enum channel_type {
 			        cmsg come first in the payload. result: bytes */
 	CHANNEL_IOCTL,	     /* id or 0 (AF_UNIX socket), option = request, payload = struct ifreq or
 			        ifconf buffer; reply payload: the same, filled in */
+	CHANNEL_RECVERR,     /* id, value = room for data. The next of the socket's queue of errors: reply
+			      address = whom it was sent to, payload = control_length bytes of cmsg and
+			      the data, value = MSG_TRUNC or 0. -EAGAIN: there is none */
 	CHANNEL_CLOSING,     /* one-way: this socket's last holder is known to be gone (optional hint) */
 	CHANNEL_LOG,	     /* one-way. value = 1 or 2; fd: where to read the program's output or errors from */
 	CHANNEL_EXIT,	     /* one-way: the program has ended, value = its exit code as the shell gets it;

@@ -424,6 +424,36 @@ static int32_t call_sendto(struct request *request)
 	return n < 0 ? -errno : (int32_t)n;
 }
 
+static int32_t call_recverr(struct request *request)
+{
+	struct plug *plug = request->plug;
+	_Alignas(struct cmsghdr) uint8_t control[512];
+	struct sockaddr_storage address;
+	struct iovec part = { .iov_base = request->daemon->scratch,
+			      .iov_len = (size_t)MIN(MAX(request->message->value, 0), UINT16_MAX) };
+	struct msghdr in = { .msg_name = &address,
+			     .msg_namelen = sizeof(address),
+			     .msg_iov = &part,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control) };
+
+	if (plug->role != &role_datagram)
+		return -EAGAIN;
+	ssize_t n = berth_recvmsg(plug->host->stack, plug->fd, &in, MSG_ERRQUEUE | MSG_DONTWAIT);
+	if (n < 0)
+		return -errno;
+	/* The stack keeps the next one's for SO_ERROR. */
+	plug->error = 0;
+	reply_address(request, &address, in.msg_namelen);
+	memcpy(request->reply_payload, control, in.msg_controllen);
+	memcpy(request->reply_payload + in.msg_controllen, request->daemon->scratch, (size_t)n);
+	request->reply.control_length = (uint32_t)in.msg_controllen;
+	request->reply.payload_length = (uint32_t)(in.msg_controllen + (size_t)n);
+	request->reply.value = in.msg_flags & MSG_TRUNC;
+	return 0;
+}
+
 static int32_t call_closing(struct request *request)
 {
 	/* A hint: with an end of ours, that end tells it in its own time, after the last byte. */
@@ -490,6 +520,7 @@ static const struct {
 	[CHANNEL_SHUTDOWN] = { call_shutdown, false, false },
 	[CHANNEL_SENDTO] = { call_sendto, false, true },
 	[CHANNEL_IOCTL] = { ioctl_run, false, false },
+	[CHANNEL_RECVERR] = { call_recverr, false, true },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
 	[CHANNEL_LOG] = { call_log, true, false },
 	[CHANNEL_EXIT] = { call_exit, true, false },

@@ -168,6 +168,7 @@ static int64_t get_error(struct call *call)
 	message.option = SO_ERROR;
 	message.value = sizeof(error);
 	r = call_ask(call, &message, NULL, 0, &error, sizeof(error));
+	error_seen(call);
 	getsockopt(call->descriptor.fd, SOL_SOCKET, SO_ERROR, &native, &(socklen_t){ sizeof(native) });
 	return give_int(call, r < 0 || !error ? native : error);
 }

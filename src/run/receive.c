@@ -95,8 +95,11 @@ static int take(struct call *call, struct received *received, size_t room, int f
 	received->whole = (size_t)length;
 	received->length = MIN((size_t)length, part.iov_len);
 	take_control(received, &header);
-	if (received->tagged && received->tag.kind == TAG_ERROR)
+	if (received->tagged && received->tag.kind == TAG_ERROR) {
+		if (!(flags & MSG_PEEK))
+			error_forget(call);
 		return -MAX(received->tag.error, 1);
+	}
 	return 0;
 }
 
@@ -151,6 +154,33 @@ static int64_t control_write(struct call *call, struct msghdr *header, uint8_t *
 	return memory_write(call, (uintptr_t)header->msg_control, control, used) ? -EFAULT : (int64_t)used;
 }
 
+/* The same from the queue of errors. Linux: ip_recv_error() */
+static int64_t receive_error(struct call *call, struct msghdr *header, int flags)
+{
+	struct received_error error;
+	struct iovec *parts;
+	int64_t room = memory_read_parts(call, (uintptr_t)header->msg_iov, header->msg_iovlen, &parts), r;
+
+	if (room < 0)
+		return room;
+	r = error_receive(call, (size_t)room, &error);
+	if (!r)
+		r = memory_scatter(call, parts, header->msg_iovlen, error.bytes, error.length);
+	free(parts);
+	if (r < 0)
+		return r;
+	if (header->msg_name && memory_write(call, (uintptr_t)header->msg_name, error.address,
+					     MIN(header->msg_namelen, error.address_length)))
+		return -EFAULT;
+	header->msg_namelen = error.address_length;
+	header->msg_flags = error.flags | (flags & MSG_CMSG_CLOEXEC);
+	r = control_write(call, header, error.control, error.control_length);
+	if (r < 0)
+		return r;
+	header->msg_controllen = (size_t)r;
+	return (int64_t)error.length;
+}
+
 /* One message for *header (in the program's terms). Returns what recvmsg() does; fills header's outputs. */
 static int64_t receive_one(struct call *call, struct msghdr *header, int flags)
 {
@@ -161,7 +191,7 @@ static int64_t receive_one(struct call *call, struct msghdr *header, int flags)
 	socklen_t name_length;
 
 	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN; /* nothing is ever queued there */
+		return receive_error(call, header, flags);
 	room = memory_read_parts(call, (uintptr_t)header->msg_iov, header->msg_iovlen, &parts);
 	if (room < 0)
 		return room;
@@ -208,6 +238,19 @@ int message_write(struct call *call, uint64_t at, const struct msghdr *header)
 			    sizeof(size_t));
 }
 
+static int64_t receive_error_from(struct call *call)
+{
+	struct received_error error;
+	int64_t r = error_receive(call, call->args[2], &error);
+
+	if (r < 0)
+		return r;
+	if (memory_write(call, call->args[1], error.bytes, MIN(error.length, call->args[2])))
+		return -EFAULT;
+	r = memory_write_address(call, call->args[4], call->args[5], error.address, error.address_length);
+	return r ? r : (int64_t)error.length;
+}
+
 /* recvfrom() has no iovec in the program's memory, so this does without. */
 static int64_t attempt_recvfrom(struct call *call)
 {
@@ -217,7 +260,7 @@ static int64_t attempt_recvfrom(struct call *call)
 	int64_t r;
 
 	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return receive_error_from(call);
 	r = take(call, &received, call->args[2], flags);
 	if (r == -EINVAL && stream && !call->descriptor.carried)
 		r = -ENOTCONN;

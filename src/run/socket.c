@@ -76,6 +76,10 @@ static int check_kind(struct call *call, int domain, int type, int *protocol)
 		return 0;
 	}
 	case SOCK_RAW:
+		/* Differs: without CAP_NET_RAW. What it sends reaches this network and no other. */
+		if (!*protocol || *protocol > UINT8_MAX)
+			return -EPROTONOSUPPORT;
+		return 0;
 	case SOCK_PACKET:
 		return unsupported(call, -EPERM);
 	default:

@@ -289,6 +289,20 @@ void connect_interrupted(struct call *call);
 void connect_abandoned(struct call *call);
 unsigned connect_measure_filler(void);
 
+/* errors.c: of datagram sockets */
+struct received_error {
+	uint8_t *control, *bytes; /* in the call's scratch */
+	size_t control_length, length;
+	uint8_t address[CHANNEL_ADDRESS_MAX]; /* whom the datagram was sent to */
+	uint16_t address_length;
+	int flags; /* for msg_flags */
+};
+/* recvmsg(MSG_ERRQUEUE): the next, or -EAGAIN. */
+int64_t error_receive(struct call *call, size_t room, struct received_error *ret_error);
+/* The program has seen the error: what else would tell it again is taken away, from the queue, or from SO_ERROR. */
+void error_seen(const struct call *call);
+void error_forget(struct call *call);
+
 /* passing.c */
 /* Does fd, ours, reach the real network past the filter: a socket of another family than AF_UNIX, a ring, a tunnel? */
 bool descriptor_foreign(int fd);

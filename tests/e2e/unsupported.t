@@ -19,7 +19,7 @@ is "$(grep -c '^berth' err)" 1 "… in one line"
 is "$(python 'print(*(attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)) for i in range(5)))')" \
 	"EPERM EPERM EPERM EPERM EPERM" "asked five times, it is EPERM five times"
 is "$(grep -c '^berth' err)" 1 "… and said once"
-is "$(python 'print(attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)))')" EPERM "a raw IP socket is EPERM"
+is "$(python 'print(attempt(lambda: socket.socket(socket.AF_INET, 10, 3)))')" EPERM "the old SOCK_PACKET is EPERM, too"
 like "$(python 'print(attempt(lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM, 0)))')" "^(EAFNOSUPPORT|EPERM)$" "AF_VSOCK is not there"
 like "$(python 'print(attempt(lambda: socket.socket(socket.AF_BLUETOOTH, socket.SOCK_STREAM, 3)))')" "^(EAFNOSUPPORT|EPERM)$" "nor is AF_BLUETOOTH"
 like "$(python 'print(attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)))')" "^EPROTONOSUPPORT$" "SCTP is EPROTONOSUPPORT"

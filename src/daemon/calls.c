@@ -506,19 +506,20 @@ static const struct {
 	int32_t (*run)(struct request *request);
 	bool one_way;
 	bool needs_plug;
+	bool ordered; /* what a datagram socket has sent natively before is to have gone out first */
 } calls[] = {
 	[CHANNEL_PUBLISH] = { call_publish, false, false },
 	[CHANNEL_SOCKET] = { call_socket, true, false },
 	[CHANNEL_BIND] = { call_bind, false, true },
 	[CHANNEL_LISTEN] = { call_listen, false, true },
-	[CHANNEL_CONNECT] = { call_connect, false, true },
+	[CHANNEL_CONNECT] = { call_connect, false, true, true },
 	[CHANNEL_ATTACH] = { call_attach, true, false },
 	[CHANNEL_GETSOCKNAME] = { call_getsockname, false, false },
 	[CHANNEL_GETPEERNAME] = { call_getpeername, false, false },
-	[CHANNEL_SETSOCKOPT] = { call_setsockopt, false, false },
+	[CHANNEL_SETSOCKOPT] = { call_setsockopt, false, false, true },
 	[CHANNEL_GETSOCKOPT] = { call_getsockopt, false, false },
-	[CHANNEL_SHUTDOWN] = { call_shutdown, false, false },
-	[CHANNEL_SENDTO] = { call_sendto, false, true },
+	[CHANNEL_SHUTDOWN] = { call_shutdown, false, false, true },
+	[CHANNEL_SENDTO] = { call_sendto, false, true, true },
 	[CHANNEL_IOCTL] = { ioctl_run, false, false },
 	[CHANNEL_RECVERR] = { call_recverr, false, true },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
@@ -535,6 +536,8 @@ int32_t call_run(struct request *request)
 		return -ENOSYS;
 	if (calls[type].needs_plug && !request->plug)
 		return -EBADF;
+	if (request->plug && request->plug->role == &role_datagram && calls[type].ordered)
+		datagram_hear(request->plug);
 	host_touch(request->host);
 	if (request->plug && request->plug->host != request->host)
 		host_touch(request->plug->host);

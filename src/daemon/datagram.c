@@ -22,9 +22,16 @@ enum { DATAGRAMS_A_TURN = 256 };
 static const struct {
 	int family, level, option;
 } always_on[] = {
-	{ AF_INET, IPPROTO_IP, IP_PKTINFO },	       { AF_INET, IPPROTO_IP, IP_RECVTTL },
-	{ AF_INET, IPPROTO_IP, IP_RECVTOS },	       { AF_INET6, IPPROTO_IPV6, IPV6_RECVPKTINFO },
-	{ AF_INET6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT }, { AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS },
+	{ AF_INET, IPPROTO_IP, IP_PKTINFO },
+	{ AF_INET, IPPROTO_IP, IP_RECVTTL },
+	{ AF_INET, IPPROTO_IP, IP_RECVTOS },
+	{ AF_INET6, IPPROTO_IPV6, IPV6_RECVPKTINFO },
+	{ AF_INET6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT },
+	{ AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS },
+	/* The stack has one flag for both levels of an AF_INET6 socket. */
+	{ AF_INET6, IPPROTO_IP, IP_PKTINFO },
+	{ AF_INET6, IPPROTO_IP, IP_RECVTTL },
+	{ AF_INET6, IPPROTO_IP, IP_RECVTOS },
 };
 
 void datagram_open(struct plug *plug)
@@ -57,8 +64,8 @@ int32_t datagram_setsockopt(struct request *request)
 		memcpy(&value, request->payload, sizeof(value));
 	else if (request->payload_length)
 		value = request->payload[0]; /* Linux: these options take a byte as well */
-	else
-		return -EINVAL;
+	else if (request->message->level != IPPROTO_IP)
+		return -EINVAL; /* and IP's take none, which is 0 */
 	if (value)
 		request->plug->shown_options |= bit;
 	else
@@ -207,6 +214,23 @@ static void send_datagram(struct plug *plug, const uint8_t *bytes, size_t length
 	plug->error = errno;
 	send_tagged(plug, &tag, "", 0);
 	berth_send(plug->host->stack, plug->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void datagram_hear(struct plug *plug)
+{
+	struct daemon *daemon = plug->host->daemon;
+	struct pollfd poll_end = { .fd = plug->end, .events = POLLIN };
+	ssize_t n;
+
+	/* The end itself is left to datagram_end_ready(): who asks still needs the plug. */
+	for (int i = 0; i < DATAGRAMS_A_TURN && plug->end >= 0; i++) {
+		if (poll(&poll_end, 1, 0) != 1 || poll_end.revents != POLLIN)
+			return;
+		n = recv(plug->end, daemon->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+		if (n < 0)
+			return;
+		send_datagram(plug, daemon->scratch, (size_t)n);
+	}
 }
 
 static void datagram_end_ready(struct plug *plug, uint32_t events)

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 
+enum { LISTENERS_MAX = 64 };
+
 static bool listens_at(struct plug *plug, const struct berth_endpoint *wanted)
 {
 	struct sockaddr_storage address;
@@ -26,13 +28,20 @@ static bool listens_at(struct plug *plug, const struct berth_endpoint *wanted)
 	return ip_is6(wanted->ip) == (plug->domain == AF_INET6) || plug->domain == AF_INET6;
 }
 
+/* Those who listen there together (SO_REUSEPORT) take turns. */
 static struct plug *find_listener(struct host *host, const struct berth_endpoint *wanted)
 {
+	struct plug *found[LISTENERS_MAX];
+	size_t count = 0;
+
 	LIST_EACH(&host->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
-		if (listens_at(plug, wanted) && plug_is_alive(plug))
-			return plug;
+		if (count < LISTENERS_MAX && listens_at(plug, wanted))
+			found[count++] = plug;
 	}
+	for (size_t i = 0, first = count > 1 ? host->express_turn++ : 0; i < count; i++)
+		if (plug_is_alive(found[(first + i) % count]))
+			return found[(first + i) % count];
 	return NULL;
 }
 

@@ -339,14 +339,14 @@ int32_t netlink_request(struct plug *plug, const uint8_t *bytes, size_t length)
 {
 	struct reply *reply = calloc(1, sizeof(*reply));
 	_Alignas(struct nlmsghdr) uint8_t copy[2048]; /* requests are small; and ours is aligned */
-	size_t left = MIN(length, sizeof(copy));
+	int left = (int)MIN(length, sizeof(copy));    /* signed: NLMSG_NEXT() takes the padding off, too */
 
 	if (!reply)
 		return -ENOBUFS;
 	if (!plug->netlink_port)
 		plug->netlink_port = choose_port(plug);
 	if (left)
-		memcpy(copy, bytes, left);
+		memcpy(copy, bytes, (size_t)left);
 	reply->plug = plug;
 	const struct nlmsghdr *request = (const struct nlmsghdr *)copy;
 	for (; NLMSG_OK(request, left); request = NLMSG_NEXT(request, left)) {

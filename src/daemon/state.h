@@ -79,6 +79,7 @@ struct host {
 	char program[64];
 	int32_t pid, carrier; /* carrier: the supervisor that connected to us last */
 	bool express, gateway;
+	unsigned express_turn; /* whose is the next connection, of several listeners */
 	bool leaving; /* its program is gone; what it said last is still under way */
 	berth_time started;
 	int64_t started_wall;
@@ -243,6 +244,8 @@ void stream_reset_answered(struct plug *plug);
 void held_free(struct held *held);
 int listener_admit(void *context, int fd);
 
+/* Send what the program has written natively so far. */
+void datagram_hear(struct plug *plug);
 int32_t datagram_setsockopt(struct request *request);
 int32_t datagram_getsockopt(struct request *request);
 void datagram_open(struct plug *plug);

@@ -197,6 +197,21 @@ static ssize_t read_core(struct plug *plug)
 	return berth_recv(stack, plug->fd, scratch, SCRATCH_SIZE, MSG_DONTWAIT);
 }
 
+/*
+ * The peer has said FIN, and a RST may have come since, in answer to what the
+ * program still wrote: the next write is to fail, and poll() to say HUP.
+ */
+static enum pumped reset_after_end(struct plug *plug)
+{
+	if (!(berth_readiness(plug->host->stack, plug->fd) & BERTH_POLLERR))
+		return PUMPED_ALL;
+	int error = plug_take_error(plug);
+	if (!error)
+		return PUMPED_ALL;
+	stream_fail(plug, error);
+	return PUMPED_END;
+}
+
 static enum pumped pump_to_program(struct plug *plug)
 {
 	struct daemon *daemon = plug->host->daemon;
@@ -208,7 +223,7 @@ static enum pumped pump_to_program(struct plug *plug)
 		if (r != PUMPED_SOME)
 			return r;
 		if (plug->core_ended)
-			return PUMPED_ALL;
+			return reset_after_end(plug);
 		ssize_t n = read_core(plug);
 		if (n < 0 && errno == EAGAIN)
 			return PUMPED_ALL;

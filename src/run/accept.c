@@ -214,6 +214,8 @@ static int64_t attempt_accept(struct call *call)
 	int fd = take_genuine(call, &descriptor), spare, number, r;
 	uint64_t inode;
 
+	if (fd == -EAGAIN && !descriptor_listening(call->descriptor.fd))
+		return -EINVAL; /* a connection with nothing to read looks like a listener with nothing to take */
 	if (fd == -EAGAIN)
 		return descriptor_nonblocking(&call->descriptor) ? -EAGAIN : CALL_PENDING;
 	if (fd < 0)

@@ -101,13 +101,6 @@ int64_t handle_getpeername(struct call *call)
 	return memory_write_address(call, call->args[1], call->args[2], message.address, message.address_length);
 }
 
-static bool is_listening(int fd)
-{
-	int value = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &(socklen_t){ sizeof(value) }) == 0 && value;
-}
-
 int64_t handle_shutdown(struct call *call)
 {
 	int how = (int)call->args[1], fd = call->descriptor.fd, r;
@@ -129,9 +122,11 @@ int64_t handle_shutdown(struct call *call)
 	/*
 	 * Writing ends natively: what is in the buffer goes first, then FIN.
 	 * Reading ends by the daemon's end saying so, because the peer's data is
-	 * still to be taken. A listener's accept() ends with EINVAL.
+	 * still to be taken. A listener's accept() ends with EINVAL. By express
+	 * there is no daemon's end to say so: the kernel's is all there is, though
+	 * the peer's writes fail after it.
 	 */
-	if (is_listening(fd))
+	if (descriptor_listening(fd) || descriptor_express(&call->descriptor))
 		shutdown(fd, how);
 	else if (how != SHUT_RD)
 		shutdown(fd, SHUT_WR);

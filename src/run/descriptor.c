@@ -289,6 +289,18 @@ int descriptor_find(struct supervisor *supervisor, uint64_t id)
 	return fd;
 }
 
+bool descriptor_listening(int fd)
+{
+	int value = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &(socklen_t){ sizeof(value) }) == 0 && value;
+}
+
+bool descriptor_express(const struct descriptor *descriptor)
+{
+	return descriptor->carried && descriptor->peer.kind == NAME_SOCKET;
+}
+
 void descriptor_mark_express(int fd)
 {
 	mark_set(fd, mark_get(fd) | MARK_EXPRESS);

@@ -112,6 +112,11 @@ static void build_socket_calls(struct builder *builder)
 	/* The address pointer is 64 bits: both halves. */
 	for (int i = 0; i < 2; i++) {
 		block_begin(builder, i ? SYS_recvfrom : SYS_sendto);
+		if (i) { /* AF_UNIX streams ignore these flags: there is no error queue, and nothing is thrown away */
+			load(builder, ARGUMENT_LOW(3));
+			emit(builder, BPF_JMP | BPF_JSET | BPF_K, MSG_ERRQUEUE | MSG_TRUNC, 0, 1);
+			give(builder, SECCOMP_RET_USER_NOTIF);
+		}
 		load(builder, ARGUMENT_LOW(4));
 		emit(builder, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
 		load(builder, ARGUMENT_HIGH(4));

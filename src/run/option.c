@@ -118,6 +118,8 @@ int64_t handle_setsockopt(struct call *call)
 		return -ENOBUFS;
 	if (memory_read(call, call->args[3], value, (size_t)length))
 		return -EFAULT;
+	if (level == SOL_SOCKET && option != SO_BINDTODEVICE && length < (int)sizeof(int))
+		return -EINVAL;
 	if (level == SOL_SOCKET) {
 		r = set_locally(call, option, value, (size_t)length);
 		if (r != 1)

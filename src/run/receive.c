@@ -266,10 +266,12 @@ static int64_t attempt_recvfrom(struct call *call)
 		r = -ENOTCONN;
 	if (r)
 		return may_wait(call, r, flags);
-	if (memory_write(call, call->args[1], call->scratch, received.length))
+	/* tcp(7): MSG_TRUNC on a stream takes bytes and throws them away. */
+	if (!(stream && flags & MSG_TRUNC) && memory_write(call, call->args[1], call->scratch, received.length))
 		return -EFAULT;
-	r = memory_write_address(call, call->args[4], call->args[5], received.tag.source,
-				 stream || !received.tagged ? 0 : received.tag.source_length);
+	r = call->args[4] ? memory_write_address(call, call->args[4], call->args[5], received.tag.source,
+						 stream || !received.tagged ? 0 : received.tag.source_length)
+			  : 0;
 	if (r)
 		return r;
 	return (int64_t)(flags & MSG_TRUNC && !stream ? received.whole : received.length);

@@ -10,6 +10,7 @@
 #include "run/kernel.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,19 +51,25 @@ static int64_t send_datagram(struct call *call, const struct msghdr *header, con
 	return line_ask(call->supervisor, line_of(call->supervisor, message.id), &message, parts, 2, NULL, 0);
 }
 
-/* Passing descriptors or credentials is for AF_UNIX. Linux: __sock_cmsg_send(): -EINVAL. */
+/* Passing descriptors or credentials is for AF_UNIX. Linux: __sock_cmsg_send() ignores them. */
 static bool control_foreign(const struct msghdr *header, void *control)
 {
+	bool any = false;
 	struct msghdr local = { .msg_control = control, .msg_controllen = header->msg_controllen };
 
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(&local); head; head = CMSG_NXTHDR(&local, head))
 		if (head->cmsg_level == SOL_SOCKET &&
-		    (head->cmsg_type == SCM_RIGHTS || head->cmsg_type == SCM_CREDENTIALS))
-			return true;
-	return false;
+		    (head->cmsg_type == SCM_RIGHTS || head->cmsg_type == SCM_CREDENTIALS)) {
+			head->cmsg_level = IPPROTO_MAX; /* nobody's: passed over */
+			any = true;
+		}
+	return any;
 }
 
-/* Returns a control block of the header's length in *ret_control (the caller's), or NULL if it has none. */
+/*
+ * Returns a control block of the header's length in *ret_control (the
+ * caller's), or NULL if it has none. The result is 1 when there are descriptors in it.
+ */
 static int control_read(struct call *call, const struct msghdr *header, void **ret_control)
 {
 	void *control;
@@ -79,12 +86,8 @@ static int control_read(struct call *call, const struct msghdr *header, void **r
 		free(control);
 		return -EFAULT;
 	}
-	if (control_foreign(header, control)) {
-		free(control);
-		return -EINVAL;
-	}
 	*ret_control = control;
-	return 0;
+	return control_foreign(header, control);
 }
 
 static int64_t gather(struct call *call, const struct msghdr *header)
@@ -110,7 +113,7 @@ static int64_t send_datagram_message(struct call *call, const struct msghdr *hea
 	if (length < 0)
 		return length;
 	r = control_read(call, header, &control);
-	if (r)
+	if (r < 0)
 		return r;
 	r = send_datagram(call, header, call->scratch, (size_t)length, control);
 	free(control);
@@ -176,10 +179,10 @@ static int64_t send_stream_message(struct call *call, const struct msghdr *heade
 	void *control;
 	int64_t r = control_read(call, header, &control);
 
-	if (r)
+	if (r < 0)
 		return r;
 	free(control);
-	if (!header->msg_name)
+	if (!header->msg_name && !r)
 		return CALL_CONTINUE;
 	r = gather(call, header);
 	return r < 0 ? r : send_stream_bytes(call, (size_t)r, flags);

@@ -50,6 +50,8 @@ int address_from_sockaddr(const struct berth_socket *socket, const struct sockad
 	memcpy(&family, address, sizeof(family));
 	if (family == AF_INET && (socket->family == AF_INET || socket->protocol->type == SOCK_DGRAM))
 		return from_inet(socket, address, length, ret_endpoint);
+	if (socket->family == AF_INET6 && length < offsetof(struct sockaddr_in6, sin6_scope_id))
+		return -EINVAL; /* Linux: looks at the length first */
 	if (family != socket->family)
 		return -EAFNOSUPPORT;
 	return from_inet6(socket, address, length, ret_endpoint);

@@ -169,6 +169,17 @@ static int may_bind_to(const struct berth_socket *socket, struct berth_ip ip)
 	return -EADDRNOTAVAIL;
 }
 
+/* AF_UNSPEC with 0.0.0.0 passes for AF_INET. Linux: __inet_bind(), for old programs. */
+static bool names_nothing(const struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
+{
+	struct sockaddr_in in;
+
+	if (socket->family != AF_INET || !address || length < sizeof(in))
+		return false;
+	memcpy(&in, address, sizeof(in));
+	return in.sin_family == AF_UNSPEC && !in.sin_addr.s_addr;
+}
+
 static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct berth_socket *socket = socket_get(stack, fd);
@@ -180,11 +191,15 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 		return -EBADF;
 	if (socket_has_family(socket))
 		return socket->protocol->bind(socket, address, length);
-	r = address_from_sockaddr(socket, address, length, &local);
-	if (r < 0)
-		return r == -ENETUNREACH ? -EINVAL : r;
-	if (address->sa_family != socket->family)
-		return -EAFNOSUPPORT;
+	if (names_nothing(socket, address, length)) {
+		local = (struct berth_endpoint){ .port = ntohs(((const struct sockaddr_in *)address)->sin_port) };
+	} else {
+		r = address_from_sockaddr(socket, address, length, &local);
+		if (r < 0)
+			return r == -ENETUNREACH ? -EINVAL : r;
+		if (address->sa_family != socket->family)
+			return -EAFNOSUPPORT;
+	}
 	bound = socket->claim.port || socket->state != SOCKET_UNCONNECTED;
 	if (bound && socket->family == AF_INET6)
 		return -EINVAL;
@@ -345,7 +360,7 @@ static int connect_check(struct berth_socket *socket, struct berth_endpoint *rem
 	if (!socket_peer_has_port(socket))
 		remote->port = 0;
 	else if (!remote->port && !socket_connectionless(socket))
-		return -EADDRNOTAVAIL; /* Linux: tcp_v4_connect() goes on and is refused; no segment can say so */
+		return -ECONNREFUSED; /* Linux: tcp_v4_connect() goes on and is refused; no segment could say so here */
 	remote->ip = address_or_loopback(socket, remote->ip);
 	if (!socket_connectionless(socket) &&
 	    (ip_is_multicast(remote->ip) || ip_is_broadcast(socket->stack, remote->ip)))

@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <sys/time.h>
 
-#define BUFFER_MIN 2304u /* Linux: SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF, about */
+#define RECEIVE_BUFFER_MIN 2304u /* Linux: SOCK_MIN_RCVBUF */
+#define SEND_BUFFER_MIN 4608u	 /* Linux: SOCK_MIN_SNDBUF */
 
 enum kind { KIND_BOOL, KIND_U8 };
 
@@ -71,9 +72,12 @@ static const struct plain_option *plain_find(int level, int option)
 	return NULL;
 }
 
-/* An int; IP's options may come as one byte, too (Linux: do_ip_setsockopt()). */
+/* An int; IP's options may come as one byte, too, or as none, which is 0 (Linux: do_ip_setsockopt()). */
 static int int_from(int level, const void *value, socklen_t length, int *ret_value)
 {
+	*ret_value = 0;
+	if (level == IPPROTO_IP && !length)
+		return 0;
 	if (!value)
 		return -EFAULT;
 	if (length >= sizeof(int))
@@ -101,6 +105,9 @@ static int plain_set(struct berth_socket *socket, const struct plain_option *pla
 		*field = 0;
 	} else if (number < plain->min || number > plain->max) {
 		return -EINVAL;
+	} else if (plain->offset == offsetof(struct socket_options, traffic_class) &&
+		   socket->protocol->type == SOCK_STREAM) {
+		*field = (uint8_t)(number & ~3); /* Linux: the ECN bits are TCP's own */
 	} else {
 		*field = (uint8_t)number;
 	}
@@ -118,11 +125,11 @@ static int plain_set(struct berth_socket *socket, const struct plain_option *pla
 }
 
 /* Linux: __sock_set_rcvbuf(): what is asked for is doubled, and SO_RCVBUF says the doubled value. */
-static int buffer_set(uint32_t *buffer, int number, uint32_t max)
+static int buffer_set(uint32_t *buffer, int number, uint32_t min, uint32_t max)
 {
 	uint32_t wanted = (uint32_t)MAX(number, 0);
 
-	*buffer = MAX(MIN(wanted, max / 2) * 2, BUFFER_MIN);
+	*buffer = MAX(MIN(wanted, max / 2) * 2, min);
 	return 0;
 }
 
@@ -214,10 +221,12 @@ static int socket_level_set(struct berth_socket *socket, int option, const void 
 	switch (option) {
 	case SO_RCVBUF:
 		options->receive_buffer_set = true;
-		return buffer_set(&options->receive_buffer, number, socket->stack->limits.receive_buffer_max);
+		return buffer_set(&options->receive_buffer, number, RECEIVE_BUFFER_MIN,
+				  socket->stack->limits.receive_buffer_max);
 	case SO_SNDBUF:
 		options->send_buffer_set = true;
-		return buffer_set(&options->send_buffer, number, socket->stack->limits.send_buffer_max);
+		return buffer_set(&options->send_buffer, number, SEND_BUFFER_MIN,
+				  socket->stack->limits.send_buffer_max);
 	case SO_BINDTOIFINDEX:
 		return bind_to_index(socket, number);
 	case SO_RCVLOWAT:
@@ -261,7 +270,10 @@ static bool level_fits(const struct berth_socket *socket, int level)
 {
 	if (socket_has_family(socket))
 		return level == SOL_SOCKET;
-	return level != IPPROTO_IPV6 || socket->family == AF_INET6;
+	if (level == IPPROTO_IPV6)
+		return socket->family == AF_INET6;
+	return level == SOL_SOCKET || level == IPPROTO_IP || level == BERTH_SOL || is_protocols(socket, level) ||
+	       socket->protocol == &raw_protocol;
 }
 
 int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)
@@ -390,7 +402,8 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 	int number = 0, r;
 
 	if (!level_fits(socket, level))
-		return socket_has_family(socket) ? -EOPNOTSUPP : -ENOPROTOOPT;
+		/* Linux: ip_getsockopt(), and ipv6_getsockopt(), which says otherwise */
+		return socket_has_family(socket) || socket->family == AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT;
 	if (!length || (!value && *length))
 		return -EFAULT;
 	if (socket->protocol == &raw_protocol && value &&

@@ -12,14 +12,19 @@
 # root (a test that makes network devices).
 #
 # Every test gets: $BERTH (the program), $NET (a name of its own), $WORK (its
-# directory, gone afterwards), $PYTHON, XDG_RUNTIME_DIR.
+# directory, gone afterwards), $PYTHON, XDG_RUNTIME_DIR; $PROGRAMS, the directory
+# tests/programs, and $PROBE, the probe in it as it was built.
 set -u
 
 lib_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BERTH=${BERTH:-$lib_top/build/src/cli/berth}
 PYTHON=/usr/bin/python3
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-export BERTH PYTHON PATH
+lib_test=tests/$(basename "$(dirname "$(realpath "$0")")")/$(basename "$0")
+PROGRAMS=$lib_top/tests/programs
+PROBE=$PROGRAMS/semantics_probe # as staged, below
+[ -e "$PROBE" ] || PROBE=${BUILD:-$lib_top/build}/tests/programs/probe/semantics_probe
+export BERTH PYTHON PATH PROGRAMS PROBE
 unset BERTH_E2E_STAGED_BY
 
 if [ ! -x "$BERTH" ]; then
@@ -36,14 +41,15 @@ if [ "$(id -u)" = 0 ] && [ -z "${keep_root:-}" ]; then
 	chmod 755 "$stage"
 	cp "$BERTH" "$stage/berth"
 	mkdir -p "$stage/tests"
-	cp -r "$lib_top/tests/e2e" "$stage/tests/e2e"
+	cp -r "$lib_top/tests/e2e" "$lib_top/tests/programs" "$stage/tests/"
+	[ ! -e "$PROBE" ] || cp "$PROBE" "$stage/tests/programs/semantics_probe"
 	find "${BUILD:-$lib_top/build}/tests/e2e" -maxdepth 1 -type f -executable -exec cp {} "$stage/tests/e2e" \; 2>/dev/null
 	mkdir "$stage/home"
 	chown nobody "$stage/home"
 	trap 'kill -TERM "$child" 2>/dev/null' TERM INT HUP
 	cd "$stage/home" || exit 1
 	env -u XDG_RUNTIME_DIR BERTH="$stage/berth" HOME="$stage/home" TMPDIR="$stage/home" \
-		setpriv --reuid nobody --regid nogroup --clear-groups -- bash "$stage/tests/e2e/$(basename "$0")" "$@" &
+		setpriv --reuid nobody --regid nogroup --clear-groups -- bash "$stage/$lib_test" "$@" &
 	child=$!
 	wait "$child"
 	status=$?

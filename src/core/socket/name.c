@@ -77,10 +77,15 @@ unsigned address_scope(const struct sockaddr *address, socklen_t length)
 
 int socket_enter_scope(struct berth_socket *socket, const struct sockaddr *address, socklen_t length, bool binds)
 {
-	unsigned scope = address_scope(address, length);
+	unsigned scope;
 	struct berth_endpoint endpoint;
 	struct berth_link *link;
-	int r = address_from_sockaddr(socket, address, length, &endpoint);
+	int r;
+
+	if (socket->family == AF_INET)
+		return 0; /* has none */
+	scope = address_scope(address, length);
+	r = address_from_sockaddr(socket, address, length, &endpoint);
 
 	if (r < 0 || !needs_scope(endpoint.ip) || ip_is_multicast(endpoint.ip) > binds)
 		return r;

@@ -19,6 +19,8 @@
  * is heeded in all calls and told by them (RFC 4007). SO_TIMESTAMP and
  * SO_TIMESTAMPNS tell when a datagram arrived, by the stack's clock.
  *
+ * IP_OPTIONS, IP_RECVOPTS and IP_RETOPTS: ip(7); source routes can't be set.
+ *
  * UDP-Lite (RFC 3828) is SOCK_DGRAM with IPPROTO_UDPLITE; UDPLITE_SEND_CSCOV and
  * UDPLITE_RECV_CSCOV say how much the checksum covers. udplite(7).
  *

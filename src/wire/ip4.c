@@ -6,7 +6,15 @@
 #include <errno.h>
 
 enum { FLAG_DF = 0x4000, FLAG_MF = 0x2000, OFFSET_MASK = 0x1fff };
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137, OPTION_ALERT = 148 };
+enum {
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_RECORD = 7,
+	OPTION_TIMESTAMP = 68,
+	OPTION_LSRR = 131,
+	OPTION_SSRR = 137,
+	OPTION_ALERT = 148
+};
 
 int wire_ip4_parse_quoted(const uint8_t *bytes, size_t length, struct wire_ip4 *ret_ip4)
 {
@@ -63,6 +71,9 @@ int wire_ip4_check_options(const uint8_t *bytes, size_t header_length)
 			continue;
 		}
 		if (header_length - at < 2 || bytes[at + 1] < 2 || bytes[at + 1] > header_length - at)
+			return -EPROTO;
+		if ((option == OPTION_RECORD && (bytes[at + 1] < 3 || bytes[at + 2] < 4)) ||
+		    (option == OPTION_TIMESTAMP && (bytes[at + 1] < 4 || bytes[at + 2] < 5)))
 			return -EPROTO;
 		if (option == OPTION_LSRR || option == OPTION_SSRR)
 			return -EACCES;

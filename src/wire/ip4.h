@@ -5,7 +5,7 @@
 
 #include "base/ip.h"
 
-enum { WIRE_IP4_LENGTH = 20, WIRE_IP4_ALERT_LENGTH = 24, WIRE_IP4_LENGTH_MAX = 60 };
+enum { WIRE_IP4_LENGTH = 20, WIRE_IP4_ALERT_LENGTH = 24, WIRE_IP4_LENGTH_MAX = 60, WIRE_IP4_OPTIONS_MAX = 40 };
 
 struct wire_ip4 {
 	uint8_t header_length; /* bytes, with options */
@@ -34,5 +34,15 @@ int wire_ip4_check_options(const uint8_t *bytes, size_t header_length);
 void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4);
 /* The same with the router alert option (RFC 2113): WIRE_IP4_ALERT_LENGTH bytes. */
 void wire_ip4_build_alert(uint8_t *bytes, const struct wire_ip4 *ip4);
+
+/* The same with options, length bytes of whole words that wire_ip4_check_options() liked. */
+void wire_ip4_build_options(uint8_t *bytes, const struct wire_ip4 *ip4, const uint8_t *options, size_t length);
+
+/* ip4_options.c. Write ip and time where record route and timestamp options have room for the next hop. */
+void wire_ip4_options_record(uint8_t *options, size_t length, struct berth_ip ip, uint32_t time);
+/* Those that an answer carries back: record route, timestamp. Returns their length, in whole words. RFC 1122 §3.2.2.6 */
+size_t wire_ip4_options_echo(const uint8_t *options, size_t length, uint8_t ret_options[WIRE_IP4_OPTIONS_MAX]);
+/* Those that every fragment has, not only the first. RFC 791 §3.1 */
+size_t wire_ip4_options_copied(const uint8_t *options, size_t length, uint8_t ret_options[WIRE_IP4_OPTIONS_MAX]);
 
 #endif

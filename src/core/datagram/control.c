@@ -76,6 +76,8 @@ void datagram_write_control(struct berth_socket *socket, const struct berth_pack
 		message_put_control(message, &used, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof(traffic_class));
 	else if (options->receive_traffic_class)
 		message_put_control(message, &used, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	if (options->receive_options || options->return_options)
+		datagram_write_options(socket, packet, message, &used);
 	if (options->receive_original)
 		put_original(socket, packet, message, &used);
 	message->control_length = used;
@@ -121,6 +123,9 @@ static int read_ip(int type, const uint8_t *data, size_t size, struct datagram_c
 		return read_byte(data, size, 1, &control->ttl);
 	case IP_TOS:
 		return read_byte(data, size, 0, &control->traffic_class);
+	case IP_RETOPTS:
+		control->has_options = true;
+		return datagram_check_options(data, size, &control->options);
 	}
 	return -EINVAL;
 }

@@ -9,6 +9,11 @@
 
 #include "core/socket/socket.h"
 
+struct datagram_options {
+	uint8_t length; /* of whole words */
+	uint8_t bytes[40];
+};
+
 struct datagram {
 	struct packet_queue received; /* what the reader gets; source and destination in the packet */
 	struct packet_queue errors;   /* error.c's */
@@ -17,6 +22,7 @@ struct datagram {
 	/* BERTH_DIVERT: the datagram last received, so that the answer comes from where it went. */
 	struct berth_endpoint last_from;
 	struct berth_ip last_to;
+	struct datagram_options *options; /* IP_OPTIONS; NULL: none */
 };
 
 static inline struct datagram *datagram_of(struct berth_socket *socket)
@@ -61,7 +67,16 @@ struct datagram_control {
 	unsigned link_index;
 	uint8_t ttl, traffic_class;
 	uint16_t segment; /* UDP_SEGMENT */
+	bool has_options;
+	struct datagram_options options;
 };
+/* ip_options.c. 0, -EINVAL or -EPERM (a source route). */
+int datagram_check_options(const uint8_t *options, size_t length, struct datagram_options *ret_options);
+int datagram_set_options(struct berth_socket *socket, const void *value, socklen_t length); /* or -ENOMEM */
+void datagram_get_options(struct berth_socket *socket, void *value, socklen_t *length);
+void datagram_forget_options(struct berth_socket *socket);
+void datagram_write_options(struct berth_socket *socket, const struct berth_packet *packet,
+			    struct berth_message *message, size_t *used);
 /* 0 or -EINVAL. */
 int datagram_read_control(const struct berth_socket *socket, const struct berth_message *message,
 			  struct datagram_control *control);

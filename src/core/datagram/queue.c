@@ -15,6 +15,7 @@ void datagram_destroy(struct berth_socket *socket)
 	packet_queue_clear(&datagram->received);
 	packet_queue_clear(&datagram->errors);
 	datagram->memory = 0;
+	datagram_forget_options(socket);
 }
 
 void datagram_release(struct berth_socket *socket, bool abort)

@@ -103,16 +103,29 @@ int datagram_find_way(struct berth_socket *socket, const struct berth_message *m
 	return r;
 }
 
+/* The message's own, or the socket's. NULL: none. */
+static const struct datagram_options *options_for(const struct berth_socket *socket, const struct datagram_way *way)
+{
+	const struct datagram *datagram = (const struct datagram *)socket->protocol_state;
+
+	if (!ip_is4(way->remote.ip))
+		return NULL;
+	return way->control.has_options ? &way->control.options : datagram->options;
+}
+
 struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct datagram_way *way, size_t length)
 {
 	uint8_t discover = socket->options.mtu_discover;
-	size_t header = ip_is4(way->remote.ip) ? 20 : 40;
+	const struct datagram_options *options = options_for(socket, way);
+	size_t header = ip_is4(way->remote.ip) ? 20 + (size_t)(options ? options->length : 0) : 40;
 	struct ip_send send = {
 		.source = way->path.source,
 		.destination = way->remote.ip,
 		.protocol = socket->demux.protocol,
 		.ttl = way->control.ttl,
 		.traffic_class = way->control.traffic_class,
+		.options = options ? options->bytes : NULL,
+		.options_length = options ? options->length : 0,
 		/* Linux: ip_dont_fragment(): with WANT only what would not be fragmented here. */
 		.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE ||
 				 (socket->options.dont_fragment6 && !ip_is4(way->remote.ip)) ||

@@ -77,6 +77,20 @@ static bool meaning6(uint8_t type, uint8_t code, struct meaning *ret_meaning)
 	return true;
 }
 
+/* Record route and timestamp go on in the answer, with us in them. RFC 1122 §3.2.2.6 */
+static size_t echo_options(struct berth_stack *stack, const struct ip_arrival *arrival,
+			   uint8_t options[WIRE_IP4_OPTIONS_MAX])
+{
+	size_t length = arrival->header_length - (size_t)WIRE_IP4_LENGTH;
+	uint8_t received[WIRE_IP4_OPTIONS_MAX];
+
+	if (!ip_is4(arrival->source) || !length)
+		return 0;
+	memcpy(received, arrival->packet->data - length, length);
+	wire_ip4_options_record(received, length, arrival->destination, ip_option_time(stack->now));
+	return wire_ip4_options_echo(received, length, options);
+}
+
 /* Turn the request around, in its own packet. */
 static void echo(struct berth_stack *stack, const struct ip_arrival *arrival, struct wire_icmp icmp)
 {
@@ -84,6 +98,8 @@ static void echo(struct berth_stack *stack, const struct ip_arrival *arrival, st
 	bool v4 = ip_is4(arrival->source);
 	struct berth_link *link = arrival->link->loopback || ip_is_link_local(arrival->source) ? arrival->link : NULL;
 	struct ip_path path;
+	uint8_t options[WIRE_IP4_OPTIONS_MAX];
+	size_t options_length = echo_options(stack, arrival, options);
 	uint32_t sum = 0;
 
 	if (ip_path_find(stack, arrival->source, arrival->group ? ip_any : arrival->destination, link, &path) < 0) {
@@ -100,7 +116,9 @@ static void echo(struct berth_stack *stack, const struct ip_arrival *arrival, st
 		&(struct ip_send){ .source = path.source,
 				   .destination = arrival->source,
 				   .protocol = v4 ? PROTOCOL_ICMP4 : PROTOCOL_ICMP6,
-				   .traffic_class = arrival->traffic_class & 0xfc }); /* ECN is not the echo's */
+				   .traffic_class = arrival->traffic_class & 0xfc, /* ECN is not the echo's */
+				   .options = options,
+				   .options_length = (uint8_t)options_length });
 }
 
 /* The packet that an error quotes. */

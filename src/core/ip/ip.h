@@ -26,7 +26,15 @@ struct ip_send {
 	bool dont_fragment; /* v4: set DF. Packets over the MTU then fail with -EMSGSIZE (both versions) */
 	bool no_loop;	    /* to a group: not to ourselves, even if we are in it */
 	bool stays_here;    /* to a group: to ourselves only (a multicast TTL of 0) */
+	uint8_t options_length;
+	const uint8_t *options; /* v4: of whole words; route and time are recorded on the way. NULL: none */
 };
+
+/* For the timestamp option: milliseconds that are not of the day, and say so. RFC 791 §3.1 */
+static inline uint32_t ip_option_time(berth_time now)
+{
+	return (uint32_t)(now / BERTH_MSEC) | 0x80000000u;
+}
 
 static inline bool ip_path_valid(const struct berth_stack *stack, const struct ip_path *path)
 {

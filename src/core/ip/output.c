@@ -50,14 +50,29 @@ void ip_link_output(struct berth_link *link, struct berth_ip next_hop, struct be
 		link_transmit(link, packet);
 }
 
+/* Options as they leave. */
+struct options4 {
+	size_t length;
+	uint8_t bytes[WIRE_IP4_OPTIONS_MAX];
+};
+
+static void options4(struct berth_stack *stack, const struct ip_send *send, struct options4 *ret_options)
+{
+	ret_options->length = ip_is4(send->destination) ? send->options_length : 0;
+	if (!ret_options->length)
+		return;
+	memcpy(ret_options->bytes, send->options, ret_options->length);
+	wire_ip4_options_record(ret_options->bytes, ret_options->length, send->source, ip_option_time(stack->now));
+}
+
 /* packet has room for the headers. */
 static void emit4(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
-		  struct wire_ip4 *ip4)
+		  struct wire_ip4 *ip4, const struct options4 *options)
 {
-	uint8_t *header = berth_packet_push(packet, WIRE_IP4_LENGTH);
+	uint8_t *header = berth_packet_push(packet, WIRE_IP4_LENGTH + options->length);
 
 	ip4->total_length = (uint16_t)packet->length;
-	wire_ip4_build(header, ip4);
+	wire_ip4_build_options(header, ip4, options->bytes, options->length);
 	ip_link_output(path->link, path->next_hop, packet);
 }
 
@@ -114,12 +129,14 @@ static int send_fragments(struct berth_stack *stack, struct berth_packet *packet
 			  const struct ip_send *send)
 {
 	bool v4 = ip_is4(send->destination);
-	size_t header = v4 ? WIRE_IP4_LENGTH : WIRE_IP6_LENGTH + WIRE_FRAGMENT_LENGTH;
+	size_t header = v4 ? WIRE_IP4_LENGTH + (size_t)send->options_length : WIRE_IP6_LENGTH + WIRE_FRAGMENT_LENGTH;
 	size_t room = path->mtu > header ? (path->mtu - header) & ~(size_t)7 : 0;
 	struct wire_ip4 ip4 = header4(stack, send);
 	struct wire_ip6 ip6 = header6(path, send);
+	struct options4 options;
 	struct wire_fragment fragment = { .next_header = send->protocol, .id = (uint32_t)random_u64(&stack->random) };
 
+	options4(stack, send, &options);
 	if (room == 0)
 		return drop(stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG, -EMSGSIZE);
 	ip6.next_header = PROTOCOL_FRAGMENT;
@@ -132,7 +149,9 @@ static int send_fragments(struct berth_stack *stack, struct berth_packet *packet
 		ip4.offset = fragment.offset = (uint16_t)at;
 		ip4.more_fragments = fragment.more_fragments = at + length < packet->length;
 		if (v4) {
-			emit4(stack, piece, path, &ip4);
+			emit4(stack, piece, path, &ip4, &options);
+			if (options.length)
+				options.length = wire_ip4_options_copied(options.bytes, options.length, options.bytes);
 		} else {
 			wire_fragment_build(berth_packet_push(piece, WIRE_FRAGMENT_LENGTH), &fragment);
 			emit6(stack, piece, path, &ip6);
@@ -161,7 +180,7 @@ static void loop_back(struct berth_stack *stack, const struct berth_packet *pack
 {
 	struct berth_packet *copy;
 
-	if (send->no_loop || path->link->loopback || packet->length > IP_TOTAL_MAX - WIRE_IP4_LENGTH)
+	if (send->no_loop || path->link->loopback || packet->length > IP_TOTAL_MAX - WIRE_IP4_LENGTH_MAX)
 		return;
 	if (ip_is_multicast(send->destination) && !group_accepts(path->link, send->destination, send->source))
 		return;
@@ -172,10 +191,12 @@ static void loop_back(struct berth_stack *stack, const struct berth_packet *pack
 	}
 	if (ip_is4(send->destination)) {
 		struct wire_ip4 ip4 = header4(stack, send);
+		struct options4 options;
 
-		berth_packet_push(copy, WIRE_IP4_LENGTH);
+		options4(stack, send, &options);
+		berth_packet_push(copy, WIRE_IP4_LENGTH + options.length);
 		ip4.total_length = (uint16_t)copy->length;
-		wire_ip4_build(copy->data, &ip4);
+		wire_ip4_build_options(copy->data, &ip4, options.bytes, options.length);
 	} else {
 		struct wire_ip6 ip6 = header6(path, send);
 
@@ -192,7 +213,7 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 	    const struct ip_send *send)
 {
 	bool v4 = ip_is4(send->destination);
-	size_t header = v4 ? WIRE_IP4_LENGTH : WIRE_IP6_LENGTH;
+	size_t header = v4 ? WIRE_IP4_LENGTH + (size_t)send->options_length : WIRE_IP6_LENGTH;
 	size_t length = header + packet->length;
 
 	if (v4 != ip_is4(send->source) || length - (v4 ? 0 : header) > IP_TOTAL_MAX)
@@ -215,8 +236,10 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 	}
 	if (v4) {
 		struct wire_ip4 ip4 = header4(stack, send);
+		struct options4 options;
 
-		emit4(stack, packet, path, &ip4);
+		options4(stack, send, &options);
+		emit4(stack, packet, path, &ip4, &options);
 	} else {
 		struct wire_ip6 ip6 = header6(path, send);
 

@@ -88,6 +88,7 @@ static void deliver(struct raw_socket *raw, const struct berth_packet *packet, c
 		stack_event(raw->socket->stack, BERTH_EVENT_LINK_DROP_NO_MEMORY);
 		return;
 	}
+	copy->mark = 0; /* an IPv4 header is where it begins */
 	if (!ip_is4(info->source))
 		berth_packet_pull(copy, header_length);
 	datagram_stamp(copy, info, 0);

@@ -8,6 +8,7 @@
  */
 #include "core/socket/socket.h"
 
+#include "core/datagram/datagram.h"
 #include "core/group/group.h"
 #include "core/raw/raw.h"
 
@@ -42,6 +43,8 @@ static const struct plain_option {
 	FLAG(IPPROTO_IP, IP_RECVTTL, receive_ttl),
 	FLAG(IPPROTO_IP, IP_RECVTOS, receive_traffic_class),
 	FLAG(IPPROTO_IP, IP_RECVORIGDSTADDR, receive_original),
+	FLAG(IPPROTO_IP, IP_RECVOPTS, receive_options),
+	FLAG(IPPROTO_IP, IP_RETOPTS, return_options),
 	FLAG(IPPROTO_IP, IP_FREEBIND, freebind),
 	FLAG(IPPROTO_IP, IP_TRANSPARENT, transparent),
 	FLAG(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_no_port),
@@ -276,6 +279,28 @@ static bool level_fits(const struct berth_socket *socket, int level)
 	       socket->protocol == &raw_protocol;
 }
 
+static bool socket_queues_datagrams(const struct berth_socket *socket)
+{
+	return socket->protocol->receive_error == datagram_receive_error;
+}
+
+/* Only sockets of datagrams can send some; that others have none may be said and asked. */
+static int ip_options_set(struct berth_socket *socket, const void *value, socklen_t length)
+{
+	if (socket_queues_datagrams(socket))
+		return datagram_set_options(socket, value, length);
+	return length ? -EOPNOTSUPP : 0;
+}
+
+static int ip_options_get(struct berth_socket *socket, void *value, socklen_t *length)
+{
+	if (socket_queues_datagrams(socket))
+		datagram_get_options(socket, value, length);
+	else
+		*length = 0;
+	return 0;
+}
+
 int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)
 {
 	const struct plain_option *plain = plain_find(level, option);
@@ -288,6 +313,8 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 	if (socket->protocol == &raw_protocol && value &&
 	    (r = raw_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
+	if (level == IPPROTO_IP && option == IP_OPTIONS)
+		return ip_options_set(socket, value, length);
 	if (is_protocols(socket, level))
 		return socket->protocol->setsockopt ? socket->protocol->setsockopt(socket, option, value, length)
 						    : -ENOPROTOOPT;
@@ -409,6 +436,8 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 	if (socket->protocol == &raw_protocol && value &&
 	    (r = raw_get_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
+	if (level == IPPROTO_IP && option == IP_OPTIONS)
+		return ip_options_get(socket, value, length);
 	if (is_protocols(socket, level))
 		return socket->protocol->getsockopt ? socket->protocol->getsockopt(socket, option, value, length)
 						    : -ENOPROTOOPT;

@@ -30,6 +30,7 @@ struct socket_options {
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;
 	bool receive_packet_info, receive_ttl, receive_traffic_class;	/* cmsg wanted */
 	bool receive_original, receive_timestamp, receive_timestamp_ns; /* … IP_RECVORIGDSTADDR, SO_TIMESTAMP(NS) */
+	bool receive_options, return_options;				/* IP_RECVOPTS, IP_RETOPTS */
 	bool freebind, transparent, bind_no_port, dont_fragment6, no_checksum;
 	bool receive_errors;  /* IP_RECVERR: errors reach unconnected sockets, soft ones too */
 	uint8_t mtu_discover; /* IP_PMTUDISC_* */

@@ -30,6 +30,19 @@ static bool covers_enough(struct berth_socket *socket, size_t length, size_t cov
 	return udp->receive_coverage && covered >= udp->receive_coverage;
 }
 
+/* With the headers before it, for who wants to see them. */
+static struct berth_packet *clone_whole(struct berth_packet *packet)
+{
+	struct berth_packet *copy;
+
+	berth_packet_push(packet, packet->mark);
+	copy = packet_clone(packet);
+	berth_packet_pull(packet, packet->mark);
+	if (copy)
+		berth_packet_pull(copy, copy->mark);
+	return copy;
+}
+
 static void deliver_copy(void *context, struct berth_socket *socket)
 {
 	struct delivery *delivery = context;
@@ -42,7 +55,7 @@ static void deliver_copy(void *context, struct berth_socket *socket)
 	    !group_wanted(socket, packet->link, packet->destination, packet->source))
 		return;
 	delivery->sockets++;
-	copy = packet_clone(packet);
+	copy = clone_whole(delivery->packet);
 	if (copy)
 		datagram_deliver(socket, copy, BERTH_EVENT_UDP_DROP_BUFFER_FULL);
 	else
@@ -100,6 +113,7 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 		struct delivery delivery = { .packet = packet, .covered = header.length };
 
 		berth_packet_pull(packet, WIRE_UDP_LENGTH);
+		packet->mark += WIRE_UDP_LENGTH;
 		port_each_bound(stack, info->protocol, &local, &remote, info->link, deliver_copy, &delivery);
 		socket_notify_run(stack);
 		if (delivery.sockets)
@@ -120,6 +134,7 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 		return;
 	}
 	berth_packet_pull(packet, WIRE_UDP_LENGTH);
+	packet->mark += WIRE_UDP_LENGTH; /* still the way to the IP header */
 	datagram_deliver(socket, packet, BERTH_EVENT_UDP_DROP_BUFFER_FULL);
 	socket_notify_run(stack);
 }

@@ -366,3 +366,152 @@ TEST(options, a_datagram_may_go_without_a_checksum)
 	CHECK_EQ(get_be16(rig.a.sent.head->data + 26), 0);
 	rig_down(&rig);
 }
+
+static int set_ip_options(int fd, const void *options, socklen_t length)
+{
+	return berth_setsockopt(rig.a.stack, fd, IPPROTO_IP, IP_OPTIONS, options, length) < 0 ? -errno : 0;
+}
+
+static const uint8_t record_route[] = { 7, 15, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+
+TEST(ip_options, are_set_and_told_as_on_linux)
+{
+	static const uint8_t source_route[] = { 131, 7, 4, 10, 0, 0, 9 }, cut[] = { 200, 9, 1 },
+			     no_room[] = { 7, 2, 4 };
+	static const uint8_t low[] = { 7, 7, 1, 0, 0, 0, 0 }, many[41] = { 0 };
+	uint8_t told[40] = { 255 };
+	socklen_t length = sizeof(told);
+	int fd, stream;
+
+	begin();
+	fd = open4();
+	stream = berth_socket(rig.a.stack, AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(set_ip_options(fd, record_route, sizeof(record_route)), 0);
+	CHECK_EQ(berth_getsockopt(rig.a.stack, fd, IPPROTO_IP, IP_OPTIONS, told, &length), 0);
+	CHECK_EQ(length, 16);
+	CHECK_BYTES(told, record_route, sizeof(record_route));
+	CHECK_EQ(set_ip_options(fd, source_route, sizeof(source_route)), -EPERM); /* Differs: nobody forwards them */
+	CHECK_EQ(set_ip_options(fd, cut, sizeof(cut)), -EINVAL);
+	CHECK_EQ(set_ip_options(fd, no_room, sizeof(no_room)), -EINVAL);
+	CHECK_EQ(set_ip_options(fd, low, sizeof(low)), -EINVAL);
+	CHECK_EQ(set_ip_options(fd, many, sizeof(many)), -EINVAL);
+	CHECK_EQ(set_ip_options(fd, NULL, 0), 0);
+	CHECK_EQ(berth_getsockopt(rig.a.stack, fd, IPPROTO_IP, IP_OPTIONS, told, &length), 0);
+	CHECK_EQ(length, 0);
+	CHECK_EQ(set_ip_options(stream, NULL, 0), 0);
+	CHECK_EQ(set_ip_options(stream, record_route, sizeof(record_route)), -EOPNOTSUPP);
+	rig_down(&rig);
+}
+
+TEST(ip_options, the_route_is_recorded_and_passed_up)
+{
+	uint8_t received[40] = { 0 };
+	int fd, to;
+
+	begin();
+	to = open4();
+	CHECK_EQ(bind4(to, INADDR_ANY, 9), 0);
+	CHECK_EQ(rig_set_int(&rig.a, to, IPPROTO_IP, IP_RECVOPTS, 1), 0);
+	fd = open4();
+	CHECK_EQ(set_ip_options(fd, record_route, sizeof(record_route)), 0);
+	CHECK_EQ(send4(fd, 0x0a000001, 9, 1), 1);
+	rig_wait(&rig, 0);
+	CHECK_EQ(control_of(to, IPPROTO_IP, IP_RECVOPTS, received, sizeof(received)), 16);
+	CHECK_EQ(received[2], 12); /* by the sender and, as on Linux, by the receiver */
+	CHECK_EQ(get_be32(received + 3), 0x0a000001);
+	CHECK_EQ(get_be32(received + 7), 0x0a000001);
+	CHECK_EQ(rig_set_int(&rig.a, to, IPPROTO_IP, IP_RETOPTS, 1), 0);
+	CHECK_EQ(send4(fd, 0x0a000001, 9, 1), 1);
+	rig_wait(&rig, 0);
+	CHECK_EQ(control_of(to, IPPROTO_IP, IP_RETOPTS, received, sizeof(received)), 16);
+	CHECK_EQ(set_ip_options(fd, NULL, 0), 0);
+	CHECK_EQ(send4(fd, 0x0a000001, 9, 1), 1);
+	rig_wait(&rig, 0);
+	CHECK_EQ(control_of(to, IPPROTO_IP, IP_RECVOPTS, received, sizeof(received)), 0);
+	rig_down(&rig);
+}
+
+/* ping -R: both ends are on the route there and back. */
+TEST(ip_options, an_echo_reply_reflects_route_and_time)
+{
+	uint8_t request[8] = { 8 }, both[36] = { 7, 19, 4, [19] = 1, 68, 12, 5, 0 }, received[40] = { 0 };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = { htonl(0x0a000002) } };
+	char control[256];
+	struct iovec part = { request, sizeof(request) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
+	struct cmsghdr *c;
+	int fd;
+
+	rig_begin(&rig, BERTH_LINK_IP, 0);
+	rig.now = 5 * BERTH_MSEC;
+	fd = berth_socket(rig.a.stack, AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+	CHECK_EQ(set_ip_options(fd, both, 32), 0);
+	CHECK_EQ(rig_set_int(&rig.a, fd, IPPROTO_IP, IP_RETOPTS, 1), 0);
+	CHECK_EQ(berth_sendto(rig.a.stack, fd, request, sizeof(request), 0, (struct sockaddr *)&to, sizeof(to)), 8);
+	rig_settle(&rig);
+	REQUIRE(berth_recvmsg(rig.a.stack, fd, &message, 0) == 8);
+	c = CMSG_FIRSTHDR(&message);
+	REQUIRE(c && c->cmsg_type == IP_RETOPTS && c->cmsg_len == CMSG_LEN(32));
+	memcpy(received, CMSG_DATA(c), 32);
+	CHECK_EQ(received[2], 20);
+	CHECK_EQ(get_be32(received + 3), 0x0a000001);
+	CHECK_EQ(get_be32(received + 7), 0x0a000002);
+	CHECK_EQ(get_be32(received + 11), 0x0a000002);
+	CHECK_EQ(get_be32(received + 15), 0x0a000001);
+	CHECK_EQ(received[19], 68);
+	CHECK_EQ(received[21], 13);
+	CHECK_EQ(received[22] >> 4, 2); /* two found no room */
+	CHECK(get_be32(received + 23) & 0x80000000);
+	rig_down(&rig);
+}
+
+TEST(ip_options, later_fragments_have_only_what_is_to_be_copied)
+{
+	static const uint8_t options[] = { 148, 4, 0, 0, 7, 7, 4, 0, 0, 0, 0, 0 }; /* router alert, and not so */
+	struct wire_ip4 first, second;
+	int fd;
+
+	rig_begin(&rig, BERTH_LINK_IP, 0);
+	fd = open4();
+	CHECK_EQ(set_ip_options(fd, options, sizeof(options)), 0);
+	CHECK_EQ(send4(fd, 0x0a000002, 9, 2000), 2000);
+	REQUIRE(rig.a.sent.count == 2);
+	wire_ip4_parse(rig.a.sent.head->data, rig.a.sent.head->length, &first);
+	wire_ip4_parse(rig.a.sent.head->next->data, rig.a.sent.head->next->length, &second);
+	CHECK_EQ(first.header_length, 32);
+	CHECK_EQ(second.header_length, 24);
+	CHECK(wire_ip4_checksum_ok(rig.a.sent.head->next->data, 24));
+	CHECK_EQ(rig.a.sent.head->next->data[20], 148);
+	CHECK(rig.a.sent.head->length <= 1500);
+	rig_settle(&rig);
+	CHECK_EQ(COUNT(&rig.b, IP_REASSEMBLED), 1);
+	CHECK_EQ(COUNT(&rig.b, UDP_DROP_NO_SOCKET), 1);
+	rig_down(&rig);
+}
+
+TEST(ip_options, one_message_may_have_its_own)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(0x0a000002) } };
+	char control[CMSG_SPACE(4)] = { 0 }, byte = 1;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_name = &to,
+				  .msg_namelen = sizeof(to),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	rig_begin(&rig, BERTH_LINK_IP, 0);
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_RETOPTS;
+	c->cmsg_len = CMSG_LEN(4);
+	memcpy(CMSG_DATA(c), (const uint8_t[]){ 148, 4, 0, 0 }, 4);
+	CHECK_EQ(berth_sendmsg(rig.a.stack, open4(), &message, 0), 1);
+	REQUIRE(rig.a.sent.head);
+	CHECK_EQ(rig.a.sent.head->data[0], 0x46);
+	CHECK_EQ(rig.a.sent.head->data[20], 148);
+	rig_down(&rig);
+}

@@ -72,6 +72,9 @@ enum {
 	BERTH_FASTOPEN_OFF = 0x8000,
 };
 
+/* Pacing of TCP: where SO_MAX_PACING_RATE or the congestion control (bbr) asks for it, or everywhere. */
+enum { BERTH_PACING_ASKED = 1, BERTH_PACING_ALWAYS };
+
 /* Limits, all set at run time. 0 in any field means the default beside it. */
 struct berth_limits {
 	size_t memory;		     /* bytes of packets and buffers: 256 MiB */
@@ -94,6 +97,7 @@ struct berth_limits {
 	unsigned fastopen;	     /* BERTH_FASTOPEN_*: client and server */
 	unsigned fastopen_cache;     /* servers whose Fast Open cookies are kept: 1,024 */
 	unsigned notsent_low_water;  /* what TCP_NOTSENT_LOWAT is where it was not set: no limit */
+	unsigned pacing;	     /* BERTH_PACING_*: where it is asked for */
 };
 
 struct berth_stack_config {

@@ -41,6 +41,7 @@ static const struct berth_limits default_limits = {
 	.fastopen = BERTH_FASTOPEN_CLIENT | BERTH_FASTOPEN_SERVER,
 	.fastopen_cache = 1024,
 	.notsent_low_water = UINT32_MAX,
+	.pacing = BERTH_PACING_ASKED,
 };
 
 #define LIMIT(field) \
@@ -71,6 +72,7 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(fastopen);
 	LIMIT(fastopen_cache);
 	LIMIT(notsent_low_water);
+	LIMIT(pacing);
 }
 
 static void detach_protocols(struct berth_stack *stack)

@@ -131,6 +131,15 @@ static uint8_t byte_at(int flow, int side, size_t offset)
 			 (unsigned)side * 57);
 }
 
+static void choose_control(struct berth_stack *stack, int fd, uint64_t which)
+{
+	static const char *const controls[] = { "cubic", "reno", "bbr" };
+	const char *control = controls[which % 3];
+	enum { CONGESTION = 13 }; /* TCP_CONGESTION */
+
+	berth_setsockopt(stack, fd, IPPROTO_TCP, CONGESTION, control, (socklen_t)strlen(control));
+}
+
 static void open_flow(struct world *world, int number)
 {
 	struct flow *flow = &world->flows[number];
@@ -159,6 +168,8 @@ static void open_flow(struct world *world, int number)
 	    berth_listen(to, flow->listener, (int)below(world, 3)) < 0)
 		FAIL("flow %d: bind or listen: %s", number, strerror(errno));
 	flow->fd[flow->initiator] = berth_socket(from, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	choose_control(from, flow->fd[flow->initiator], world->seed + (unsigned)number);
+	choose_control(to, flow->listener, world->seed / 3);
 	if (berth_connect(from, flow->fd[flow->initiator], (void *)&address, length) == 0 || errno != EINPROGRESS)
 		FAIL("flow %d: connect: %s", number, strerror(errno));
 }
@@ -264,6 +275,8 @@ static void set_options(struct world *world, struct flow *flow, int side)
 	int on = (int)below(world, 2);
 
 	berth_setsockopt(world->stacks[side], flow->fd[side], IPPROTO_TCP, options[below(world, 3)], &on, sizeof(on));
+	if (chance(world, 100))
+		choose_control(world->stacks[side], flow->fd[side], below(world, 3));
 }
 
 static void act(struct world *world, int number, int side)
@@ -425,6 +438,7 @@ static void add_stack(struct world *world, int side)
 			.send_buffer = pick_buffer(world),
 			.receive_buffer = pick_buffer(world),
 			.ecn = (unsigned)(world->seed + (unsigned)side) % 4, /* 0 is the default */
+			.pacing = world->seed / 4 % 4 == 1 ? BERTH_PACING_ALWAYS : 0,
 		},
 	};
 	struct berth_link_config link = {

@@ -4,9 +4,9 @@
  * virtual time, beside a committed table: a change in how TCP behaves shows in
  * review as a changed line. One conversation, MTU 1500, a path of 1 Gbit/s
  * with a queue of 1 MiB before it; acknowledgments are never lost. A cell is
- * the mean of SEEDS runs of at most RUN_TIME or RUN_BYTES each. The last line
- * is a long fat path with default buffers: 100 ms, a queue as long as the path,
- * and time to fill it.
+ * the mean of SEEDS runs of at most RUN_TIME or RUN_BYTES each. The last lines
+ * are a long fat path with default buffers and time to fill it: 100 ms, with
+ * queues that are measured in what the path holds, paced and not.
  *
  * "throughput TABLE" compares; "throughput" alone prints a new table.
  */
@@ -53,7 +53,9 @@ struct path {
 struct cell {
 	const char *congestion;
 	unsigned loss_permyriad, rtt_ms, buffer;
-	bool whole_time; /* run for RUN_TIME, whatever the bytes */
+	unsigned
+		queue_percent; /* run for RUN_TIME, whatever the bytes, with a queue of so much of the path's content */
+	bool paced;
 };
 
 static void transmit(void *context, struct berth_packet *packet)
@@ -72,8 +74,10 @@ static void transmit(void *context, struct berth_packet *packet)
 	way->ring[(way->head + way->count++) % RING] = (struct frame){ way->free_at + path->delay, packet };
 }
 
-static void add_stack(struct path *path, int side, unsigned buffer)
+static void add_stack(struct path *path, int side, const struct cell *cell)
 {
+	unsigned buffer = cell->buffer;
+
 	struct berth_stack_config config = {
 		.seed = random_u64(&path->random),
 		.limits = {
@@ -81,6 +85,7 @@ static void add_stack(struct path *path, int side, unsigned buffer)
 			.receive_buffer = buffer,
 			.send_buffer_max = buffer, /* 0: the defaults, and they grow */
 			.receive_buffer_max = buffer,
+			.pacing = cell->paced ? BERTH_PACING_ALWAYS : 0,
 		},
 	};
 	struct way *way = &path->ways[!side];
@@ -178,13 +183,13 @@ static double run(const struct cell *cell, uint64_t seed)
 
 	random_init(&path->random, seed);
 	path->delay = cell->rtt_ms * BERTH_MSEC / 2;
-	path->queue = cell->whole_time ? RATE / 8 / 1000 * cell->rtt_ms : QUEUE_BYTES;
-	add_stack(path, 0, cell->buffer);
-	add_stack(path, 1, cell->buffer);
+	path->queue = cell->queue_percent ? RATE / 8 / 1000 * cell->rtt_ms * cell->queue_percent / 100 : QUEUE_BYTES;
+	add_stack(path, 0, cell);
+	add_stack(path, 1, cell);
 	join(path, cell, &client, &server);
 	path->loss_permyriad = cell->loss_permyriad; /* the handshake comes through */
 	begun = path->now;
-	received = transfer(path, client, server, cell->whole_time ? UINT64_MAX : RUN_BYTES);
+	received = transfer(path, client, server, cell->queue_percent ? UINT64_MAX : RUN_BYTES);
 	result = (double)received * 8 / ((double)(path->now - begun) / BERTH_SEC);
 	if (getenv("BERTH_VERBOSE"))
 		fprintf(stderr, "# sent again %llu, recoveries %llu, timeouts %llu, probes %llu, spurious %llu\n",
@@ -206,14 +211,16 @@ static void line_of(const struct cell *cell, char *line, size_t size)
 {
 	uint64_t seeds = cell->loss_permyriad ? SEEDS : 1;
 	double sum = 0;
-	char buffer[16] = "default";
+	char buffer[16] = "default", queue[32] = "";
 
 	for (uint64_t seed = 1; seed <= seeds; seed++)
 		sum += run(cell, seed);
 	if (cell->buffer)
 		snprintf(buffer, sizeof(buffer), "%u", cell->buffer >> 10);
-	snprintf(line, size, "%-7s %7u.%02u %8u %11s %9.1f\n", cell->congestion, cell->loss_permyriad / 100,
-		 cell->loss_permyriad % 100, cell->rtt_ms, buffer, sum / (double)seeds / 1e6);
+	if (cell->queue_percent)
+		snprintf(queue, sizeof(queue), "  queue %u%%%s", cell->queue_percent, cell->paced ? " paced" : "");
+	snprintf(line, size, "%-7s %7u.%02u %8u %11s %9.1f%s\n", cell->congestion, cell->loss_permyriad / 100,
+		 cell->loss_permyriad % 100, cell->rtt_ms, buffer, sum / (double)seeds / 1e6, queue);
 }
 
 static const char title[] = "# control  loss %   rtt ms  buffer KiB    Mbit/s\n";
@@ -230,13 +237,26 @@ static bool same_line(FILE *table, const char *line)
 	return false;
 }
 
+/* Which fill from the default settings: with a queue as long as the path, a quarter of it, and a twentieth. */
+static const struct cell long_paths[] = {
+	{ .congestion = "cubic", .rtt_ms = 100, .queue_percent = 100 },
+	{ .congestion = "cubic", .rtt_ms = 100, .queue_percent = 25 },
+	{ .congestion = "cubic", .rtt_ms = 100, .queue_percent = 25, .paced = true },
+	{ .congestion = "reno", .rtt_ms = 100, .queue_percent = 25 },
+	{ .congestion = "reno", .rtt_ms = 100, .queue_percent = 25, .paced = true },
+	{ .congestion = "bbr", .rtt_ms = 100, .queue_percent = 25 },
+	{ .congestion = "cubic", .rtt_ms = 100, .queue_percent = 5 },
+	{ .congestion = "cubic", .rtt_ms = 100, .queue_percent = 5, .paced = true },
+	{ .congestion = "bbr", .rtt_ms = 100, .queue_percent = 5 },
+};
+
 int main(int argc, char **argv)
 {
-	static const char *const controls[] = { "cubic", "reno" };
+	static const char *const controls[] = { "cubic", "reno", "bbr" };
 	static const unsigned losses[] = { 0, 10, 100, 500 }, rtts[] = { 0, 5, 50 },
 			      buffers[] = { 64u << 10, 16u << 20, 0 };
 	FILE *table = argc > 1 ? fopen(argv[1], "r") : NULL;
-	unsigned different = 0, lines = 2;
+	unsigned different = 0, lines = 1;
 	char line[200];
 
 	if (argc > 1 && !table) {
@@ -259,10 +279,12 @@ int main(int argc, char **argv)
 			fputs(line, stdout);
 		different += !same_line(table, line);
 	}
-	line_of(&(struct cell){ .congestion = "cubic", .rtt_ms = 100, .whole_time = true }, line, sizeof(line));
-	if (!table)
-		fputs(line, stdout);
-	different += !same_line(table, line);
+	for (size_t i = 0; i < COUNT_OF(long_paths); i++, lines++) {
+		line_of(&long_paths[i], line, sizeof(line));
+		if (!table)
+			fputs(line, stdout);
+		different += !same_line(table, line);
+	}
 	if (table)
 		printf("%sok 1 - tcp: goodput is what the table says (%u of %u lines differ)\n1..1\n",
 		       different ? "not " : "", different, lines);

@@ -204,6 +204,24 @@ static int bind_to_link(struct berth_socket *socket, const char *value, socklen_
 	return -ENODEV;
 }
 
+/* Linux: 32 bits, whose largest number means none, or 64. Only TCP paces by itself, there and here. */
+static int pacing_rate_set(struct berth_socket *socket, const void *value, socklen_t length)
+{
+	uint64_t rate;
+	uint32_t narrow;
+
+	if (length < sizeof(narrow))
+		return -EINVAL;
+	memcpy(&narrow, value, sizeof(narrow));
+	rate = narrow == UINT32_MAX ? UINT64_MAX : narrow;
+	if (length >= sizeof(rate))
+		memcpy(&rate, value, sizeof(rate));
+	socket->options.max_pacing_rate = rate;
+	if (socket->protocol == &tcp_protocol)
+		tcp_pacing_changed(socket);
+	return 0;
+}
+
 static int socket_level_set(struct berth_socket *socket, int option, const void *value, socklen_t length)
 {
 	struct socket_options *options = &socket->options;
@@ -218,6 +236,8 @@ static int socket_level_set(struct berth_socket *socket, int option, const void 
 		return timeout_set(&options->send_timeout, value, length);
 	case SO_BINDTODEVICE:
 		return bind_to_link(socket, value, length);
+	case SO_MAX_PACING_RATE:
+		return pacing_rate_set(socket, value, length);
 	}
 	if ((r = int_from(SOL_SOCKET, value, length, &number)) < 0)
 		return r;
@@ -409,8 +429,13 @@ static int struct_get(struct berth_socket *socket, int option, void *value, sock
 	struct linger linger = { options->linger_seconds >= 0, MAX(options->linger_seconds, 0) };
 	struct timeval receive = to_timeval(options->receive_timeout), send = to_timeval(options->send_timeout);
 	const char *name = socket->bound_link ? socket->bound_link->name : "";
+	uint64_t rate = options->max_pacing_rate;
+	uint32_t narrow = (uint32_t)MIN(rate, UINT32_MAX);
 
 	switch (option) {
+	case SO_MAX_PACING_RATE:
+		return *length < sizeof(rate) ? give(value, length, &narrow, sizeof(narrow))
+					      : give(value, length, &rate, sizeof(rate));
 	case SO_LINGER:
 		return give(value, length, &linger, sizeof(linger));
 	case SO_RCVTIMEO:

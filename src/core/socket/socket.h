@@ -24,7 +24,8 @@ struct socket_options {
 	int32_t linger_seconds;			  /* -1: off */
 	berth_time receive_timeout, send_timeout; /* 0: none */
 	uint32_t receive_low_water;
-	uint8_t ttl; /* 0: default. Unicast, both versions */
+	uint64_t max_pacing_rate; /* bytes a second; UINT64_MAX: none */
+	uint8_t ttl;		  /* 0: default. Unicast, both versions */
 	uint8_t traffic_class;
 	bool send_buffer_set, receive_buffer_set; /* by SO_SNDBUF, SO_RCVBUF: TCP leaves them as they are */
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;
@@ -125,6 +126,7 @@ size_t tcp_fastopen_taken(struct berth_socket *socket);
 bool tcp_fastopen_deferred(const struct berth_socket *socket);
 /* SO_KEEPALIVE was set or cleared on a socket of tcp_protocol. */
 void tcp_keepalive_changed(struct berth_socket *socket);
+void tcp_pacing_changed(struct berth_socket *socket); /* SO_MAX_PACING_RATE */
 
 /* The descriptor's socket, or NULL. */
 struct berth_socket *socket_get(struct berth_stack *stack, int fd);

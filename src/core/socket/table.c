@@ -122,6 +122,7 @@ static void options_init(struct socket_options *options, const struct berth_limi
 	options->send_buffer = limits->send_buffer;
 	options->receive_buffer = limits->receive_buffer;
 	options->linger_seconds = -1;
+	options->max_pacing_rate = UINT64_MAX;
 	options->receive_low_water = 1;
 	options->mtu_discover = IP_PMTUDISC_WANT;
 	options->multicast_ttl4 = options->multicast_ttl6 = 1;

@@ -101,8 +101,9 @@ static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segmen
 	sample_rtt(conn, segment);
 	fin = tcp_acknowledged(conn, segment);
 	tcp_recovery_ack(conn, acked);
-	if (!was_recovering && (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight)))
-		conn->settings.congestion->on_ack(conn, acked);
+	if (!was_recovering && tcp_pace_fills_window(conn) &&
+	    (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight)))
+		tcp_control(conn)->on_ack(conn, acked);
 	if (tcp_flight(conn))
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.3 */
 	else

@@ -2,7 +2,7 @@
 /* What congestion controls share: the table of them, the first window and the window after a pause. */
 #include "core/tcp/tcp.h"
 
-static const struct tcp_congestion *const table[] = { &tcp_cubic, &tcp_newreno };
+static const struct tcp_congestion *const table[] = { &tcp_cubic, &tcp_newreno, &tcp_bbr };
 
 const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length)
 {
@@ -10,6 +10,26 @@ const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length
 		if (strlen(table[i]->name) == length && !memcmp(table[i]->name, name, length))
 			return table[i];
 	return NULL;
+}
+
+const struct tcp_congestion *tcp_control(const struct tcp_conn *conn)
+{
+	const struct tcp_congestion *chosen = conn->settings.congestion;
+
+	return chosen->on_sample && !conn->sack ? &tcp_newreno : chosen;
+}
+
+void tcp_congestion_begin(struct tcp_conn *conn)
+{
+	const struct tcp_congestion *control = tcp_control(conn);
+
+	conn->bbr = (struct tcp_bbr){ 0 };
+	conn->cubic = (struct tcp_cubic){ .before_loss = 0 };
+	tcp_pace_check(conn);
+	if (control->on_begin)
+		control->on_begin(conn);
+	else if (conn->rate)
+		conn->rate->pacing_rate = 0;
 }
 
 /* RFC 6928 §2: min(10*MSS, max(2*MSS, 14600)) */
@@ -26,7 +46,7 @@ void tcp_congestion_init(struct tcp_conn *conn)
 		conn->cwnd = conn->mss;
 	conn->ssthresh = UINT32_MAX;
 	conn->recover = conn->iss;
-	conn->cubic = (struct tcp_cubic){ .before_loss = 0 };
+	tcp_congestion_begin(conn);
 }
 
 /*
@@ -39,6 +59,10 @@ void tcp_congestion_idle(struct tcp_conn *conn)
 	berth_time timeout = tcp_rtt_timeout(&conn->rtt), idle = tcp_stack_of(conn)->now - conn->last_sent;
 	uint32_t least = MIN(conn->cwnd, tcp_initial_window(conn->mss));
 
+	if (tcp_control(conn)->on_start) {
+		tcp_control(conn)->on_start(conn);
+		return;
+	}
 	if (idle <= timeout)
 		return;
 	if (conn->ssthresh != UINT32_MAX)

@@ -80,7 +80,7 @@ void tcp_ecn_ack(struct tcp_conn *conn, const struct tcp_segment *segment)
 		tcp_loss_congestion(conn);
 		return;
 	}
-	conn->ssthresh = conn->settings.congestion->on_loss(conn, MIN(tcp_flight(conn), conn->cwnd));
+	conn->ssthresh = tcp_control(conn)->on_loss(conn, MIN(tcp_flight(conn), conn->cwnd));
 	conn->cwnd = conn->ssthresh;
 	conn->cwnd_acked = 0;
 }

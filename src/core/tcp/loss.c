@@ -33,13 +33,15 @@ static void reduction_begin(struct tcp_conn *conn)
 	conn->recover = conn->snd_max;
 	conn->in_recovery = true;
 	conn->reduction = (struct tcp_reduction){ .cwnd = MAX(conn->cwnd, conn->mss) };
-	conn->ssthresh = conn->settings.congestion->on_loss(conn, flight_for_control(conn));
+	conn->ssthresh = tcp_control(conn)->on_loss(conn, flight_for_control(conn));
 	conn->ecn_reduced = conn->ecn; /* the peer may stop telling of marks: this is the answer */
 	tcp_timer_clear(conn, TCP_TIMER_PROBE);
 }
 
 void tcp_loss_congestion(struct tcp_conn *conn)
 {
+	if (tcp_control(conn)->on_sample)
+		return; /* it has its own measure of congestion. Linux: BBR and marks */
 	conn->undo.possible = false;
 	conn->probe.out = false;
 	reduction_begin(conn);
@@ -59,6 +61,8 @@ static void reduce(struct tcp_conn *conn, const struct delivery *delivery, bool 
 	struct tcp_reduction *reduction = &conn->reduction;
 	uint32_t pipe = conn->board.pipe, send;
 
+	if (tcp_control(conn)->on_sample)
+		return;
 	reduction->delivered += delivery->bytes;
 	if (pipe > conn->ssthresh) {
 		uint64_t target =
@@ -79,7 +83,8 @@ static void reduce(struct tcp_conn *conn, const struct delivery *delivery, bool 
 static void recovery_end(struct tcp_conn *conn)
 {
 	conn->in_recovery = false;
-	conn->cwnd = MAX(conn->ssthresh, conn->mss);
+	if (!tcp_control(conn)->on_sample)
+		conn->cwnd = MAX(conn->ssthresh, conn->mss);
 	conn->cwnd_acked = 0;
 	tcp_rack_recovered(conn);
 }
@@ -98,8 +103,8 @@ static void undo(struct tcp_conn *conn)
 	conn->ssthresh = MAX(conn->ssthresh, conn->undo.ssthresh);
 	conn->undo.possible = false;
 	scoreboard_find_again(&conn->board);
-	if (conn->settings.congestion->on_undo)
-		conn->settings.congestion->on_undo(conn);
+	if (tcp_control(conn)->on_undo)
+		tcp_control(conn)->on_undo(conn);
 	tcp_event(conn, BERTH_EVENT_TCP_SPURIOUS);
 }
 
@@ -149,17 +154,24 @@ static void grow(struct tcp_conn *conn, const struct delivery *delivery)
 {
 	uint32_t flight = tcp_flight(conn) + delivery->acked;
 
+	if (!tcp_pace_fills_window(conn))
+		return;
 	if (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight))
-		conn->settings.congestion->on_ack(conn, delivery->bytes);
+		tcp_control(conn)->on_ack(conn, delivery->bytes);
 }
 
 void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct delivery *delivery,
 		  bool duplicate)
 {
+	const struct tcp_congestion *control = tcp_control(conn);
 	bool advanced = delivery->acked, was_recovering = conn->in_recovery, lost;
+	struct rate_sample sample = { .prior_pipe = conn->board.pipe + delivery->bytes };
+	uint32_t lost_before = conn->board.lost_bytes;
 
+	tcp_rate_sample(conn, delivery, &sample);
 	tcp_rack_update(conn, delivery);
 	lost = tcp_rack_detect(conn);
+	sample.lost = conn->board.lost_bytes - lost_before;
 	if (tcp_probe_answered(conn, advanced, duplicate, delivery) && !conn->in_recovery && !conn->in_loss)
 		reduction_begin(conn);
 	if ((duplicate || advanced) && was_for_nothing(conn, segment, advanced))
@@ -170,7 +182,9 @@ void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, cons
 		recovery_end(conn);
 	if (!conn->in_loss && !conn->in_recovery && (lost || was_recovering) && conn->board.lost_bytes)
 		recovery_begin(conn);
-	if (conn->in_recovery)
+	if (control->on_sample)
+		control->on_sample(conn, &sample);
+	else if (conn->in_recovery)
 		reduce(conn, delivery, advanced);
 	else if (advanced && !was_recovering)
 		grow(conn, delivery);
@@ -196,7 +210,7 @@ void tcp_loss_timeout(struct tcp_conn *conn)
 	conn->f_rto = !conn->in_recovery;
 	if (!conn->timeouts && !conn->in_recovery) { /* once for each loss, RFC 5681 §3.1 */
 		undo_begin(conn);
-		conn->ssthresh = conn->settings.congestion->on_loss(conn, flight_for_control(conn));
+		conn->ssthresh = tcp_control(conn)->on_loss(conn, flight_for_control(conn));
 	}
 	conn->in_recovery = false;
 	conn->in_loss = true;

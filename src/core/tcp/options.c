@@ -186,7 +186,11 @@ static int set_congestion(struct tcp_conn *conn, const void *value, socklen_t le
 		return -EINVAL;
 	if (!congestion)
 		return -ENOENT;
+	if (conn->settings.congestion == congestion)
+		return 0;
 	conn->settings.congestion = congestion;
+	if (tcp_synchronized(conn->state))
+		tcp_congestion_begin(conn);
 	return 0;
 }
 
@@ -277,6 +281,10 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_bytes_retrans = conn->counters.bytes_retransmitted;
 	info->tcpi_notsent_bytes = tcp_unsent(conn);
 	info->tcpi_snd_wnd = conn->snd_wnd;
+	info->tcpi_pacing_rate = tcp_pace_rate(conn);
+	info->tcpi_max_pacing_rate = tcp_socket(conn)->options.max_pacing_rate;
+	info->tcpi_delivery_rate = tcp_rate_delivery(conn);
+	info->tcpi_delivery_rate_app_limited = conn->rate && conn->rate->limited;
 	if (conn->state == TCP_LISTEN) { /* Linux: the accept queue and its limit */
 		info->tcpi_unacked = conn->listener->accepted_count;
 		info->tcpi_sacked = conn->listener->backlog;

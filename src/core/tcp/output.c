@@ -173,13 +173,18 @@ static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
 static bool record_sending(struct tcp_conn *conn, struct flight *again, uint32_t seq, uint32_t end)
 {
 	berth_time now = tcp_stack_of(conn)->now;
+	uint32_t pipe = conn->board.pipe;
+	struct flight *flight = again;
 
 	if (!conn->sack)
 		return true;
 	if (again)
 		scoreboard_resent(&conn->board, again, conn->mss, now);
-	else if (!scoreboard_add(&conn->board, seq, end, conn->mss, now))
+	else
+		flight = scoreboard_add(&conn->board, seq, end, conn->mss, now);
+	if (!flight)
 		return false;
+	tcp_rate_sent(conn, flight, pipe);
 	tcp_loss_sent(conn, end - seq, again);
 	return true;
 }
@@ -221,6 +226,7 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 	if (seq_gt(end, conn->snd_max))
 		conn->snd_max = end;
 	conn_emit(conn, &header, packet, fresh);
+	tcp_pace_sent(conn, end - seq);
 	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
 	if (conn->sack && !again)
@@ -238,6 +244,8 @@ static uint32_t packet_room(struct tcp_conn *conn)
 		return conn->mss;
 	tcp_update_mss(conn, path->mtu);
 	superframe = MIN(path->link->superframe, SUPERFRAME_MAX);
+	if (conn->rate && conn->rate->paced)
+		superframe = MIN(superframe, MAX(conn->rate->burst_left, conn->mss));
 	/* A pointer counts from its own segment, so none are sent in a run. Linux: tcp_write_xmit() */
 	return superframe > conn->mss && !conn->urgent_out ? superframe - superframe % conn->mss : conn->mss;
 }
@@ -352,9 +360,10 @@ void tcp_output(struct tcp_conn *conn)
 	if (!tcp_flight(conn) && conn->sendq.bytes)
 		tcp_congestion_idle(conn);
 	conn->sending = true;
-	while (output_one(conn))
+	while (!tcp_pace_waits(conn) && output_one(conn))
 		;
 	conn->sending = conn->send_new = false;
+	tcp_rate_starved(conn);
 	if (!tcp_may_send(conn))
 		return;
 	conn->wake |= conn->settings.notsent_low_water != 0; /* what was sent may have made room */

@@ -11,7 +11,7 @@
 static void recovery_begin(struct tcp_conn *conn)
 {
 	conn->recover = conn->snd_max;
-	conn->ssthresh = conn->settings.congestion->on_loss(conn, tcp_flight(conn));
+	conn->ssthresh = tcp_control(conn)->on_loss(conn, tcp_flight(conn));
 	conn->in_recovery = true;
 	tcp_event(conn, BERTH_EVENT_TCP_FAST_RETRANSMIT);
 	tcp_retransmit(conn);
@@ -61,7 +61,7 @@ void tcp_recovery_timeout(struct tcp_conn *conn)
 {
 	/* ssthresh once for each loss, not for each time its resending fails (RFC 5681 §3.1). */
 	if (!conn->timeouts)
-		conn->ssthresh = conn->settings.congestion->on_loss(conn, tcp_flight(conn));
+		conn->ssthresh = tcp_control(conn)->on_loss(conn, tcp_flight(conn));
 	conn->cwnd = conn->mss;
 	conn->cwnd_acked = 0;
 	conn->dup_acks = 0;

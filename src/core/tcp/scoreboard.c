@@ -182,12 +182,12 @@ void scoreboard_clear(struct scoreboard *board)
 	scoreboard_init(board, board->pool);
 }
 
-bool scoreboard_add(struct scoreboard *board, uint32_t begin, uint32_t end, uint16_t unit, berth_time now)
+struct flight *scoreboard_add(struct scoreboard *board, uint32_t begin, uint32_t end, uint16_t unit, berth_time now)
 {
 	struct flight *flight = flight_new(board->pool);
 
 	if (!flight)
-		return false;
+		return NULL;
 	flight->begin = begin;
 	flight->end = end;
 	flight->unit = unit;
@@ -200,7 +200,7 @@ bool scoreboard_add(struct scoreboard *board, uint32_t begin, uint32_t end, uint
 	if (flight->left)
 		flight->left->parent = flight;
 	board->root = flight;
-	return true;
+	return flight;
 }
 
 /* Cut flight at seq, within it; the part behind is a record of its own. NULL: no memory. */
@@ -217,6 +217,8 @@ static struct flight *split(struct scoreboard *board, struct flight *flight, uin
 	rest->unit = flight->unit;
 	rest->state = flight->state;
 	rest->again = flight->again;
+	rest->limited = flight->limited;
+	rest->mark = flight->mark;
 	flight->end = seq;
 	list_prepend(&flight->order, &rest->order);
 	list_init(&rest->waiting);
@@ -268,6 +270,9 @@ static void delivered(const struct flight *flight, struct delivery *delivery)
 		delivery->serial = flight->serial;
 		delivery->end = flight->end;
 		delivery->sent = flight->sent;
+		delivery->latest_again = flight->again;
+		delivery->limited = flight->limited;
+		delivery->mark = flight->mark;
 	}
 }
 

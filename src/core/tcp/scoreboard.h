@@ -19,6 +19,7 @@
 #define CORE_TCP_SCOREBOARD_H
 
 #include "base/list.h"
+#include "core/tcp/rate.h"
 
 #include <berth/types.h>
 
@@ -37,7 +38,9 @@ struct flight {
 	uint32_t begin, end;
 	uint16_t unit; /* bytes of each segment but the last */
 	uint8_t state;
-	bool again; /* sent more than once */
+	bool again;   /* sent more than once */
+	bool limited; /* there was nothing more to send behind it; see rate.h */
+	struct rate_mark mark;
 };
 
 /* Records that are free, for all conversations of a stack. */
@@ -69,10 +72,12 @@ struct delivery {
 	uint32_t bytes;		   /* newly delivered */
 	uint32_t sacked;	   /* of these, by SACK */
 	bool original;		   /* a segment below original_end that was sent only once is among them */
-	bool any;		   /* the next three are known */
+	bool any;		   /* the next six are known */
 	uint64_t serial;	   /* the latest transmission of them … */
 	uint32_t end;
 	berth_time sent;
+	bool latest_again, limited;
+	struct rate_mark mark;
 	bool sampled;
 	berth_time rtt; /* of the earliest one that was sent only once */
 	bool resent;	/* it acknowledges a resending: rtt may be the time that a hole was open */
@@ -81,8 +86,8 @@ struct delivery {
 
 void scoreboard_init(struct scoreboard *board, struct flight_pool *pool);
 void scoreboard_clear(struct scoreboard *board);
-/* New data was sent: [begin, end), behind everything. False: no memory. */
-bool scoreboard_add(struct scoreboard *board, uint32_t begin, uint32_t end, uint16_t unit, berth_time now);
+/* New data was sent: [begin, end), behind everything. NULL: no memory. */
+struct flight *scoreboard_add(struct scoreboard *board, uint32_t begin, uint32_t end, uint16_t unit, berth_time now);
 /* Everything below una is acknowledged. */
 void scoreboard_acknowledge(struct scoreboard *board, uint32_t una, struct delivery *delivery);
 /* The peer has [begin, end); the caller knows that it lies within what was sent. */

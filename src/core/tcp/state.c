@@ -72,6 +72,7 @@ void tcp_drop_queues(struct tcp_conn *conn)
 	sendq_clear(&conn->sendq);
 	receiveq_clear(&conn->receiveq);
 	scoreboard_clear(&conn->board);
+	tcp_rate_drop(conn);
 }
 
 /* Everything but the settings as new; the socket may be used again after a failed connect(). */
@@ -173,6 +174,7 @@ void tcp_finish(struct tcp_conn *conn, int error)
 	sendq_clear(&conn->sendq);
 	receiveq_clear_early(&conn->receiveq);
 	scoreboard_clear(&conn->board);
+	tcp_rate_drop(conn);
 	demux_remove(socket->stack, &socket->demux);
 	conn->read_shutdown = conn->write_shutdown = true;
 	conn->error = error;

@@ -55,6 +55,7 @@ enum tcp_timer {
 	TCP_TIMER_PERSIST,
 	TCP_TIMER_DELAYED_ACK,
 	TCP_TIMER_KEEPALIVE,
+	TCP_TIMER_PACE,
 	TCP_TIMER_ORPHAN, /* FIN-WAIT-2 without a descriptor */
 	TCP_TIMERS,
 };
@@ -89,6 +90,16 @@ struct tcp_conn;
 /* A congestion control. All counts are bytes. */
 struct tcp_congestion {
 	const char *name;
+	bool paced; /* it can't do without */
+	/* It is in charge from now on: at the beginning of a conversation, or in its middle. May be NULL. */
+	void (*on_begin)(struct tcp_conn *conn);
+	/* Data goes out and none is under way. May be NULL: then a pause shrinks the window (RFC 5681 §4.1). */
+	void (*on_start)(struct tcp_conn *conn);
+	/*
+	 * An ACK was taken, in recovery or not. With it cwnd is the control's own, on_ack() is not called, and no
+	 * reduction is made for it; needs SACK, and tcp_newreno acts where that was not agreed on. May be NULL.
+	 */
+	void (*on_sample)(struct tcp_conn *conn, const struct rate_sample *sample);
 	/* New data was acknowledged outside of recovery while cwnd was what limited us. */
 	void (*on_ack)(struct tcp_conn *conn, uint32_t acked);
 	/* What ssthresh shall be, now that something was lost with flight bytes under way. */
@@ -96,7 +107,7 @@ struct tcp_congestion {
 	/* The last loss was none: cwnd and ssthresh are restored. May be NULL. */
 	void (*on_undo)(struct tcp_conn *conn);
 };
-extern const struct tcp_congestion tcp_newreno, tcp_cubic;
+extern const struct tcp_congestion tcp_newreno, tcp_cubic, tcp_bbr;
 
 /* What an application set; survives disconnect. */
 struct tcp_settings {
@@ -162,6 +173,26 @@ struct tcp_cubic {
 	uint32_t before_loss;
 	berth_time last_ack;
 	struct tcp_hystart hystart;
+};
+
+/* The most of the last rounds: the best sample, and the best ones after it. */
+struct tcp_bbr_max {
+	uint64_t value[3];
+	uint32_t round[3];
+};
+
+/* BBR; see bbr.c. Rates are bytes a second. */
+struct tcp_bbr {
+	uint8_t mode, was, cycle, full_rounds, aggregate_rounds, aggregate_slot;
+	bool round_start, full, conserving, restarting, probe_round_done, seen_rtt;
+	uint32_t round, prior_cwnd;
+	uint64_t round_end; /* in bytes delivered */
+	struct tcp_bbr_max bandwidth;
+	uint64_t full_bandwidth;
+	berth_time least_rtt, least_at, probe_done_at, cycle_at;
+	berth_time epoch_at; /* ACK aggregation: what came beyond the bandwidth since then */
+	uint64_t epoch_acked;
+	uint32_t aggregated[2];
 };
 
 /* RACK, RFC 8985 §5.3; see rack.c. */
@@ -265,7 +296,11 @@ struct tcp_conn {
 	struct tcp_probe probe;
 	struct tcp_reduction reduction;
 	struct tcp_undo undo;
-	struct tcp_cubic cubic; /* where that is the congestion control */
+	union { /* the congestion control's own */
+		struct tcp_cubic cubic;
+		struct tcp_bbr bbr;
+	};
+	struct tcp_rate *rate; /* see rate.h; NULL: none yet */
 	struct tcp_rtt rtt;
 	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
 	bool timed;
@@ -469,7 +504,26 @@ void tcp_recovery_duplicate(struct tcp_conn *conn);
 void tcp_recovery_ack(struct tcp_conn *conn, uint32_t acked);
 void tcp_recovery_timeout(struct tcp_conn *conn);
 
+/* rate.c, pace.c */
+struct tcp_rate *tcp_rate_need(struct tcp_conn *conn);
+void tcp_rate_drop(struct tcp_conn *conn);
+void tcp_rate_sent(struct tcp_conn *conn, struct flight *flight, uint32_t pipe);
+void tcp_rate_starved(struct tcp_conn *conn);
+/* Once for each ACK: counts what it delivered. */
+void tcp_rate_sample(struct tcp_conn *conn, const struct delivery *delivery, struct rate_sample *sample);
+uint64_t tcp_rate_delivery(const struct tcp_conn *conn);
+uint64_t tcp_pace_rate(const struct tcp_conn *conn);
+uint32_t tcp_pace_burst(const struct tcp_conn *conn);
+void tcp_pace_check(struct tcp_conn *conn);
+bool tcp_pace_waits(struct tcp_conn *conn);
+void tcp_pace_sent(struct tcp_conn *conn, uint32_t bytes);
+void tcp_pace_timeout(struct tcp_conn *conn);
+bool tcp_pace_fills_window(const struct tcp_conn *conn);
+
 /* congestion.c */
+/* The control that acts, which may not be the one that was chosen; see on_sample. */
+const struct tcp_congestion *tcp_control(const struct tcp_conn *conn);
+void tcp_congestion_begin(struct tcp_conn *conn);
 void tcp_congestion_init(struct tcp_conn *conn);
 void tcp_congestion_idle(struct tcp_conn *conn);
 const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length);

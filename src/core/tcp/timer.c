@@ -192,7 +192,7 @@ static void (*const handlers[TCP_TIMERS])(struct tcp_conn *conn) = {
 	[TCP_TIMER_PROBE] = tcp_probe_timeout,	       [TCP_TIMER_REORDER] = tcp_loss_reorder_timeout,
 	[TCP_TIMER_RETRANSMIT] = retransmit_timeout,   [TCP_TIMER_PERSIST] = persist_timeout,
 	[TCP_TIMER_DELAYED_ACK] = delayed_ack_timeout, [TCP_TIMER_KEEPALIVE] = keepalive_timeout,
-	[TCP_TIMER_ORPHAN] = orphan_timeout,
+	[TCP_TIMER_PACE] = tcp_pace_timeout,	       [TCP_TIMER_ORPHAN] = orphan_timeout,
 };
 
 static void timer_run(struct berth_timer *timer)

@@ -92,7 +92,7 @@ bool wanted(const char *part)
 
 static int usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [--seconds S] [--rounds N] [--json FILE] [--only bulk,connects,echo,memory]\n",
+	fprintf(stderr, "usage: %s [--seconds S] [--rounds N] [--json FILE] [--only bulk,loss,connects,echo,memory]\n",
 		name);
 	return 1;
 }

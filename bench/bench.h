@@ -47,6 +47,8 @@ struct pair {
 	} queues[2];			  /* by receiver */
 	struct berth_packet_pool *pool;
 	berth_time now;
+	unsigned loss_permyriad; /* of the frames, both ways */
+	uint64_t random;
 	size_t memory; /* bytes allocated by the stacks, if counted */
 	struct berth_allocator allocator;
 };
@@ -54,7 +56,8 @@ struct pair {
 struct pair_options {
 	unsigned mtu, superframe;
 	bool checksums, count_memory;
-	unsigned time_wait; /* limit */
+	unsigned time_wait;	 /* limit */
+	unsigned loss_permyriad; /* for the caller to set in pair when the handshake is through */
 };
 
 void pair_init(struct pair *pair, const struct pair_options *options);
@@ -64,6 +67,8 @@ void pair_run(struct pair *pair);
 /* A listener at side 1, port; side 0 connects. */
 int pair_listen(struct pair *pair, uint16_t port, int backlog);
 int pair_connect(struct pair *pair, uint16_t port);
+
+uint64_t xorshift(uint64_t *state);
 
 /* Was this part asked for? All are if none was named. */
 bool wanted(const char *part);

@@ -36,11 +36,23 @@ static void queue_grow(struct queue *queue)
 	queue->head = 0;
 }
 
+uint64_t xorshift(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	return *state ^= *state << 17;
+}
+
 static void transmit(void *context, struct berth_packet *packet)
 {
 	struct pair_end *end = context;
-	struct queue *queue = &end->pair->queues[!end->side];
+	struct pair *pair = end->pair;
+	struct queue *queue = &pair->queues[!end->side];
 
+	if (pair->loss_permyriad && xorshift(&pair->random) % 10000 < pair->loss_permyriad) {
+		berth_packet_unref(packet);
+		return;
+	}
 	if (queue->count == queue->room)
 		queue_grow(queue);
 	queue->packets[(queue->head + queue->count++) & (queue->room - 1)] = packet;
@@ -56,7 +68,7 @@ static struct berth_ip address_of(int side)
 
 void pair_init(struct pair *pair, const struct pair_options *options)
 {
-	*pair = (struct pair){ .now = (berth_time)(clock_seconds() * 1e9) };
+	*pair = (struct pair){ .now = (berth_time)(clock_seconds() * 1e9), .random = 88172645463325252u };
 	pair->allocator = (struct berth_allocator){ count_alloc, count_free, pair };
 	pair->pool = berth_packet_pool_new(NULL, 0);
 	for (int side = 0; side < 2; side++) {

@@ -34,6 +34,13 @@ enum {
 	 * (RFC 4861 §8.3, RFC 1122 §3.2.2.2). Off, none of their messages has any effect.
 	 */
 	BERTH_LINK_AUTOCONF = 1 << 2,
+	/*
+	 * Every unicast packet that arrives here is ours, whoever it is addressed to: we
+	 * are asked, and answer, in that address's name. What waits at a wildcard address
+	 * gets connections to any (berth_getsockname() of what was accepted says which);
+	 * with BERTH_ANY_PORT (socket.h) those to any port. A transparent proxy's side.
+	 */
+	BERTH_LINK_INTERCEPT = 1 << 3,
 };
 
 struct berth_link_config {
@@ -79,6 +86,8 @@ BERTH_EXPORT int berth_link_set_mtu(struct berth_link *link, unsigned mtu);
  * then those of a DHCP lease (dhcp.h), up to max. Returns how many.
  */
 BERTH_EXPORT int berth_link_dns_servers(const struct berth_link *link, struct berth_ip *ret_servers, int max);
+/* Set or clear BERTH_LINK_INTERCEPT while running; links that a driver made begin without. */
+BERTH_EXPORT void berth_link_set_intercept(struct berth_link *link, bool on);
 /* Change superframe, as in the config, while running. */
 BERTH_EXPORT void berth_link_set_superframe(struct berth_link *link, unsigned bytes);
 

@@ -83,6 +83,11 @@ enum {
 	 * the datagram that was last received from where one is sent to.
 	 */
 	BERTH_DIVERT = 1,
+	/*
+	 * Of a TCP socket that is bound: besides its port, it waits at every port that
+	 * nobody else waits at. For listeners of a BERTH_LINK_INTERCEPT link, mostly.
+	 */
+	BERTH_ANY_PORT = 2,
 };
 
 /*

@@ -191,6 +191,11 @@ int berth_link_set_mtu(struct berth_link *link, unsigned mtu)
 	return 0;
 }
 
+void berth_link_set_intercept(struct berth_link *link, bool on)
+{
+	link->flags = on ? link->flags | BERTH_LINK_INTERCEPT : link->flags & ~(unsigned)BERTH_LINK_INTERCEPT;
+}
+
 void berth_link_set_superframe(struct berth_link *link, unsigned bytes)
 {
 	link->superframe = bytes;

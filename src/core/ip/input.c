@@ -138,7 +138,8 @@ static bool destination4_ok(struct berth_stack *stack, struct berth_link *link, 
 	/* RFC 1122 §3.2.1.3 (g): 127/8 never appears outside a host */
 	if (ip_is_loopback(arrival->destination))
 		return false;
-	return ip_is_local(stack, arrival->destination) || for_dhcp_client(link, arrival);
+	return link->flags & BERTH_LINK_INTERCEPT || ip_is_local(stack, arrival->destination) ||
+	       for_dhcp_client(link, arrival);
 }
 
 static bool source4_ok(struct berth_stack *stack, const struct ip_arrival *arrival)

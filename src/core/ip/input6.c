@@ -19,7 +19,9 @@ static bool destination6_ok(struct berth_stack *stack, struct ip_arrival *arriva
 	}
 	if (arrival->link->loopback)
 		return true;
-	return !ip_is_loopback(arrival->destination) && ip_is_local(stack, arrival->destination);
+	if (ip_is_loopback(arrival->destination))
+		return false;
+	return arrival->link->flags & BERTH_LINK_INTERCEPT || ip_is_local(stack, arrival->destination);
 }
 
 static bool source6_ok(struct berth_stack *stack, const struct ip_arrival *arrival)

@@ -135,23 +135,33 @@ static uint64_t spread(struct berth_stack *stack, const struct berth_endpoint *l
 	return hash_words(stack->hash_key, words, 6);
 }
 
-struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
-				     const struct berth_endpoint *remote, struct berth_link *link)
+void port_set_any(struct berth_stack *stack, struct port_claim *claim, bool on)
 {
-	struct port_space *space = port_space(stack, protocol, false);
+	claim->any_port = on;
+	if (on)
+		port_space(stack, claim->protocol, false)->any_port = claim->port;
+}
+
+/* Who waits at port of space for a packet to local. */
+static struct berth_socket *find_at(struct berth_stack *stack, struct port_space *space, uint16_t port,
+				    const struct berth_endpoint *local, const struct berth_endpoint *remote,
+				    struct berth_link *link)
+{
 	struct berth_socket *best = NULL;
 	uint64_t best_spread = 0;
 	int best_fit = 0;
 
-	if (!space || !port_used(space, local->port))
+	if (!port_used(space, port))
 		return NULL;
-	LIST_EACH(port_bucket(stack, space, local->port, false), node) {
+	LIST_EACH(port_bucket(stack, space, port, false), node) {
 		struct port_claim *claim = LIST_ITEM(node, struct port_claim, node);
 		uint64_t rank;
 		int score;
 
 		if (claim->shared)
 			break;
+		if (port != local->port && !claim->any_port)
+			continue;
 		score = waits_for(claim, remote) ? fit(claim, local, link) : 0;
 		if (score < best_fit || !score)
 			continue;
@@ -164,6 +174,17 @@ struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol
 		}
 	}
 	return best;
+}
+
+struct berth_socket *port_find_bound(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
+				     const struct berth_endpoint *remote, struct berth_link *link)
+{
+	struct port_space *space = port_space(stack, protocol, false);
+	struct berth_socket *found = space ? find_at(stack, space, local->port, local, remote, link) : NULL;
+
+	if (!found && space && space->any_port)
+		found = find_at(stack, space, space->any_port, local, remote, link);
+	return found;
 }
 
 void port_each_bound(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,

@@ -23,6 +23,7 @@ struct port_claim {
 	bool datagram;		     /* UDP's rule: both must have reuse */
 	bool chosen;		     /* port was chosen by us, not asked for */
 	bool shared;		     /* joined without a check (below); never waits for a peer */
+	bool any_port;		     /* BERTH_ANY_PORT: waits at ports that nobody else waits at, too */
 	bool divert;		     /* BERTH_DIVERT: last resort, conflicts with no one */
 	struct berth_socket *socket; /* NULL: TIME-WAIT */
 	unsigned link_index;	     /* SO_BINDTODEVICE; 0: any */
@@ -43,6 +44,8 @@ int port_may_listen(struct berth_stack *stack, const struct port_claim *claim);
  * claim->ip is the local address. Returns 0, -EADDRNOTAVAIL or -ENOMEM.
  */
 int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, const struct berth_endpoint *remote);
+/* BERTH_ANY_PORT of a claim that is held: the last one that was given it, in its protocol, has it. */
+void port_set_any(struct berth_stack *stack, struct port_claim *claim, bool on);
 /* Join the bucket of parent's port without a check: an accepted connection, a TIME-WAIT. */
 int port_claim_share(struct berth_stack *stack, struct port_claim *claim);
 

@@ -13,6 +13,7 @@
 struct port_space {
 	struct port_space *next;
 	uint8_t protocol;
+	uint16_t any_port;			  /* where a claim with any_port is, or was; 0: never */
 	struct list *pages[65536 / PORTS_A_PAGE]; /* PORTS_A_PAGE lists of struct port_claim each */
 	uint64_t used[65536 / 64];
 };

@@ -280,6 +280,12 @@ static int special_set(struct berth_socket *socket, int level, int option, int n
 		socket->claim.divert = number != 0;
 		return 0;
 	}
+	if (level == BERTH_SOL && option == BERTH_ANY_PORT && socket->protocol == &tcp_protocol) {
+		if (!socket->claim.port)
+			return -EINVAL;
+		port_set_any(socket->stack, &socket->claim, number != 0);
+		return 0;
+	}
 	return -ENOPROTOOPT;
 }
 
@@ -394,6 +400,8 @@ static int int_get(struct berth_socket *socket, int level, int option, int *ret_
 		return *ret_number = options->ipv6_only, 0;
 	if (level == BERTH_SOL && option == BERTH_DIVERT)
 		return *ret_number = socket->claim.divert, 0;
+	if (level == BERTH_SOL && option == BERTH_ANY_PORT && socket->protocol == &tcp_protocol)
+		return *ret_number = socket->claim.any_port, 0;
 	if (level != SOL_SOCKET)
 		return -ENOPROTOOPT;
 	switch (option) {

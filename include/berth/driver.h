@@ -6,8 +6,10 @@
 #ifndef BERTH_DRIVER_H
 #define BERTH_DRIVER_H
 
+#include <berth/net.h>
 #include <berth/stack.h>
 #include <berth/types.h>
+#include <poll.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +43,51 @@ BERTH_EXPORT void berth_afpacket_close(struct berth_afpacket *device);
 BERTH_EXPORT int berth_afpacket_fd(const struct berth_afpacket *device);
 BERTH_EXPORT struct berth_link *berth_afpacket_link(struct berth_afpacket *device);
 BERTH_EXPORT int berth_afpacket_read(struct berth_afpacket *device, int max, berth_time now);
+
+/*
+ * Either of the two, with what a program needs to live on it: a turn of a loop,
+ * conditions, a capture. It is the caller's until berth_device_close(), which
+ * comes before berth_stack_free().
+ */
+struct berth_device;
+
+/* The time that drivers go by: CLOCK_MONOTONIC. For berth_stack_config's now, and the hook. */
+BERTH_EXPORT berth_time berth_clock(void);
+
+/*
+ * Open name, "tap:DEVICE" or "packet:INTERFACE", as a link of stack. mac NULL
+ * makes one up; mtu in bytes, 0 is 1500. Returns 0, -EINVAL (another kind of
+ * name), -ENOMEM, or as berth_tap_open() and berth_afpacket_open().
+ */
+BERTH_EXPORT int berth_device_open(struct berth_stack *stack, const char *name, const uint8_t *mac, unsigned mtu,
+				   struct berth_device **ret_device);
+BERTH_EXPORT void berth_device_close(struct berth_device *device);
+BERTH_EXPORT struct berth_link *berth_device_link(struct berth_device *device);
+
+/*
+ * One turn: sleep until a frame comes, a timer is due, one of count other
+ * descriptors is ready (poll(2) fills in revents; at most 1024), or deadline;
+ * then read frames and advance the stack. Returns 0 or a negative errno: -EINTR
+ * when a signal came. As a wait hook it makes calls block.
+ */
+BERTH_EXPORT int berth_device_turn(struct berth_device *device, berth_time deadline, struct pollfd *others,
+				   unsigned count);
+
+/* The pieces of a turn, for loops of one's own: what poll(2) may watch, when to be back, what to do then. */
+BERTH_EXPORT int berth_device_fd(const struct berth_device *device);
+BERTH_EXPORT berth_time berth_device_deadline(const struct berth_device *device);
+/* Read up to max waiting frames into the stack; move what conditions have held up. As berth_tap_read(). */
+BERTH_EXPORT int berth_device_read(struct berth_device *device, int max, berth_time now);
+
+/* Let frames suffer, in one direction or both (BERTH_OUT, BERTH_IN: as the stack sees it). 0 or -EINVAL. */
+BERTH_EXPORT int berth_device_set_conditions(struct berth_device *device, int direction,
+					     const struct berth_conditions *conditions);
+/*
+ * Write every frame, as the stack sends and gets it, to a new pcapng file at path,
+ * until the device is closed. Returns 0 or open(2)'s negative errno; an error
+ * of writing ends the capture, and the next berth_device_read() returns it.
+ */
+BERTH_EXPORT int berth_device_capture(struct berth_device *device, const char *path);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,7 @@
  * before it (PACKET_VNET_HDR), and the stack takes the run as one packet. What is
  * sent is whole: own checksums, MTU kept.
  */
-#include "base/packet.h"
+#include "driver/tee.h"
 
 #include <arpa/inet.h>
 #include <berth/driver.h>
@@ -35,6 +35,7 @@ struct berth_afpacket {
 	struct berth_link *link;
 	int fd;
 	unsigned mtu;
+	struct driver_tee tee;
 	uint8_t rest[RUN_MAX]; /* where a frame goes on that is longer than the MTU */
 };
 
@@ -47,9 +48,13 @@ struct arrival {
 	size_t length;
 };
 
-static void device_transmit(void *context, struct berth_packet *packet)
+void afpacket_set_tee(struct berth_afpacket *device, const struct driver_tee *tee)
 {
-	struct berth_afpacket *device = context;
+	device->tee = *tee;
+}
+
+void afpacket_write(struct berth_afpacket *device, struct berth_packet *packet)
+{
 	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
 	struct iovec parts[] = {
 		{ .iov_base = &header, .iov_len = sizeof(header) },
@@ -61,6 +66,16 @@ static void device_transmit(void *context, struct berth_packet *packet)
 	while (sendmsg(device->fd, &message, MSG_DONTWAIT) < 0 && errno == EINTR)
 		;
 	berth_packet_unref(packet);
+}
+
+static void device_transmit(void *context, struct berth_packet *packet)
+{
+	struct berth_afpacket *device = context;
+
+	if (device->tee.out)
+		device->tee.out(device->tee.context, packet);
+	else
+		afpacket_write(device, packet);
 }
 
 /* A long queue; who has no CAP_NET_ADMIN gets as much as net.core.rmem_max allows. */
@@ -264,7 +279,10 @@ int berth_afpacket_read(struct berth_afpacket *device, int max, berth_time now)
 	for (int tries = 0; tries < max; tries++) {
 		struct berth_packet *packet = read_one(device, &error);
 		if (packet) {
-			berth_stack_input(device->stack, device->link, packet, now);
+			if (device->tee.in)
+				device->tee.in(device->tee.context, packet, now);
+			else
+				berth_stack_input(device->stack, device->link, packet, now);
 			count++;
 		} else if (error != -ENOMSG) {
 			return count || error == -EAGAIN ? count : error;

@@ -5,7 +5,7 @@
  * way, but its own stack sends and wants full checksums, so the link claims
  * no offloads. A frame that the device does not take is lost, as on a wire.
  */
-#include "base/packet.h"
+#include "driver/tee.h"
 
 #include <berth/driver.h>
 #include <errno.h>
@@ -25,16 +25,30 @@ struct berth_tap {
 	struct berth_link *link;
 	int fd;
 	unsigned mtu;
+	struct driver_tee tee;
 };
+
+void tap_set_tee(struct berth_tap *tap, const struct driver_tee *tee)
+{
+	tap->tee = *tee;
+}
+
+void tap_write(struct berth_tap *tap, struct berth_packet *packet)
+{
+	/* A full queue loses the frame: nobody waits for a driver. */
+	while (write(tap->fd, packet->data, packet->length) < 0 && errno == EINTR)
+		;
+	berth_packet_unref(packet);
+}
 
 static void tap_transmit(void *context, struct berth_packet *packet)
 {
 	struct berth_tap *tap = context;
 
-	/* A full queue loses the frame: nobody waits for a driver. */
-	while (write(tap->fd, packet->data, packet->length) < 0 && errno == EINTR)
-		;
-	berth_packet_unref(packet);
+	if (tap->tee.out)
+		tap->tee.out(tap->tee.context, packet);
+	else
+		tap_write(tap, packet);
 }
 
 /* Bring the kernel's side up with our MTU. Who may not (the device was prepared for us) goes without. */
@@ -141,7 +155,10 @@ int berth_tap_read(struct berth_tap *tap, int max, berth_time now)
 			return count || error == EAGAIN ? count : -error;
 		}
 		packet->length = (uint32_t)n;
-		berth_stack_input(tap->stack, tap->link, packet, now);
+		if (tap->tee.in)
+			tap->tee.in(tap->tee.context, packet, now);
+		else
+			berth_stack_input(tap->stack, tap->link, packet, now);
 		count++;
 	}
 	return count;

@@ -61,7 +61,7 @@ static int number_of(const struct berth_net *net, struct berth_ip ip, uint32_t *
 
 static int choose_addresses(struct berth_net *net, struct berth_host *host, struct berth_ip wanted)
 {
-	uint32_t number = GATEWAY_NUMBER;
+	uint32_t number = MAX(net->lowest_free, GATEWAY_NUMBER + 1) - 1;
 
 	if (!ip_is_any(wanted)) {
 		int r = number_of(net, wanted, &number);
@@ -75,6 +75,7 @@ static int choose_addresses(struct berth_net *net, struct berth_host *host, stru
 			return -ENOSPC;
 		net_addresses_of(net, number, &host->ip4, &host->ip6);
 	} while (net_host_by_ip(net, host->ip4));
+	net->lowest_free = number; /* if the host comes to nothing, it is still so */
 	return 0;
 }
 
@@ -222,12 +223,15 @@ void berth_net_remove_host(struct berth_host *host)
 	if (!host)
 		return;
 	struct berth_net *net = host->net;
+	uint32_t number;
 	host->hooks = (struct berth_hooks){ 0 }; /* the embedder hears no more of it */
 	resolver_fini(&host->resolver);
 	switch_remove_port(&net->sw, &host->port);
 	berth_stack_free(host->stack);
 	wires_fini(host); /* the stack may have had last words */
 	list_remove(&host->node);
+	if (number_of(net, host->ip4, &number) >= 0)
+		net->lowest_free = MIN(net->lowest_free, number);
 	memory_free(net->allocator, host, sizeof(*host));
 }
 

@@ -62,6 +62,7 @@ struct berth_net {
 	char name[64];
 	struct berth_ip subnet4, subnet6;
 	unsigned subnet4_length, mtu, superframe;
+	uint32_t lowest_free; /* no free host number lies below it */
 	struct berth_limits limits;
 	struct berth_packet_pool *packets;
 	struct net_switch sw;

@@ -199,6 +199,23 @@ static const struct berth_protocol urgent_protocol = {
 	.input = urgent_input,
 };
 
+/* What the stack does for every protocol: its ports conflict, have holders, and sockets are polled. */
+static int check_socket(struct berth_stack *stack, int fd, const struct sockaddr_in *there)
+{
+	int second = berth_socket(stack, AF_INET, SOCK_DGRAM, URGENT), holder = -1;
+	struct berth_ready ready;
+
+	if (berth_bind(stack, second, (const struct sockaddr *)there, sizeof(*there)) == 0 || errno != EADDRINUSE)
+		return -1;
+	if (berth_port_holders(stack, URGENT, ntohs(there->sin_port), &holder, 1) != 1 || holder != fd)
+		return -1;
+	berth_close(stack, second);
+	while (berth_poll(stack, &ready, 1) == 1)
+		if (ready.fd == fd && ready.events & BERTH_POLLIN)
+			return 0;
+	return -1;
+}
+
 static int say(struct berth_stack *stack, int fd, int priority, const char *text)
 {
 	if (berth_setsockopt(stack, fd, URGENT, URGENT_PRIORITY, &priority, sizeof(priority)) < 0)
@@ -231,6 +248,8 @@ int main(void)
 	    say(from, sender, 20, "fog ahead") < 0)
 		return 1;
 	berth_net_advance(net, BERTH_MSEC);
+	if (check_socket(to, receiver, &there) < 0)
+		return 1;
 	while ((length = berth_recv(to, receiver, text, sizeof(text), 0)) >= 0)
 		printf("%.*s\n", (int)length, text);
 	berth_net_free(net);

@@ -31,6 +31,7 @@ struct berth_net_config {
 	unsigned superframe;	 /* as in berth_link_config; UINT_MAX: none; 0: 64 KiB */
 	const struct berth_allocator *allocator;
 	struct berth_limits limits; /* of each host's stack */
+	size_t memory; /* bytes of packets of all hosts together, shared as berth_stack_memory() says; 0: no limit */
 };
 
 /* Make an empty network. NULL: no memory, or a subnet that makes no sense. */

@@ -77,7 +77,7 @@ enum { BERTH_PACING_ASKED = 1, BERTH_PACING_ALWAYS };
 
 /* Limits, all set at run time. 0 in any field means the default beside it. */
 struct berth_limits {
-	size_t memory;		     /* bytes of packets and buffers: 256 MiB */
+	size_t memory;		     /* bytes of packets and buffers: 256 MiB; see berth_stack_memory() */
 	unsigned sockets;	     /* descriptors: 1,048,576 */
 	unsigned neighbours;	     /* ARP and NDP entries a link: 1,024 */
 	unsigned routes;	     /* 4,096 */
@@ -138,6 +138,24 @@ BERTH_EXPORT int berth_stack_set_fastopen_key(struct berth_stack *stack, const v
 BERTH_EXPORT berth_time berth_stack_deadline(const struct berth_stack *stack);
 
 BERTH_EXPORT berth_time berth_stack_now(const struct berth_stack *stack);
+
+/*
+ * What the sockets of a stack hold: packets in their queues, with their whole
+ * buffers. A socket may hold as much as is still free of five eighths of the
+ * limit, so the largest holder is refused first and one alone gets half of it.
+ * Two eighths more are for sockets that hold little, the last is for packets
+ * under way. Stacks that share a pool with a
+ * limit share it by the same rule. A refused sender gets EAGAIN, or waits, and
+ * BERTH_POLLOUT when there is room again; what arrives and has no room is
+ * dropped (data behind a gap first) and is sent again by TCP. Under pressure,
+ * from half of the limit on, buffers and windows stop growing.
+ */
+struct berth_memory {
+	size_t used, limit;	      /* bytes; limit as in berth_limits */
+	size_t pool_used, pool_limit; /* of the packet pool, packets under way included; limit 0: none */
+	bool pressure;
+};
+BERTH_EXPORT struct berth_memory berth_stack_memory(const struct berth_stack *stack);
 
 /* The pool that packets for this stack are best made from. Stays the stack's. */
 BERTH_EXPORT struct berth_packet_pool *berth_stack_packets(struct berth_stack *stack);

@@ -39,6 +39,16 @@ struct berth_packet_pool *berth_packet_pool_ref(struct berth_packet_pool *pool)
 	return pool;
 }
 
+size_t packet_pool_used(const struct berth_packet_pool *pool)
+{
+	return pool->used;
+}
+
+size_t packet_pool_limit(const struct berth_packet_pool *pool)
+{
+	return pool->limit;
+}
+
 static void packet_release(struct berth_packet_pool *pool, struct berth_packet *packet)
 {
 	memory_free(pool->allocator, packet, packet_truesize(packet));

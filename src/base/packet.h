@@ -47,6 +47,9 @@ static inline size_t packet_headroom(const struct berth_packet *packet)
 {
 	return (size_t)(packet->data - packet->buffer);
 }
+/* Bytes of a pool's live packets, and how many there may be (0: any number). */
+size_t packet_pool_used(const struct berth_packet_pool *pool);
+size_t packet_pool_limit(const struct berth_packet_pool *pool);
 /* A copy with its own buffer and the same headroom; NULL: no memory. */
 struct berth_packet *packet_clone(const struct berth_packet *packet);
 /* Bytes of memory that a packet takes, for accounting. */

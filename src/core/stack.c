@@ -144,6 +144,7 @@ struct berth_stack *berth_stack_new(const struct berth_stack_config *config)
 	list_init(&stack->sockets.all);
 	list_init(&stack->sockets.ready);
 	list_init(&stack->sockets.later);
+	budget_init(stack, config->packets);
 	stack->route_generation = 1;
 	stack->packets = config->packets ? berth_packet_pool_ref(config->packets)
 					 : berth_packet_pool_new(stack->allocator, stack->limits.memory);

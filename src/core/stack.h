@@ -12,6 +12,7 @@
 #include "base/packet.h"
 #include "base/random.h"
 #include "base/timer.h"
+#include "core/budget.h"
 
 #include <berth/event.h>
 #include <berth/protocol.h>
@@ -92,6 +93,7 @@ struct berth_stack {
 	struct port_table *ports;
 	struct demux *demux;
 	struct socket_table sockets;
+	struct budget budget;
 	struct list raws; /* raw/'s sockets */
 	const struct berth_protocol *protocols[256];
 	void *protocol_states[256];

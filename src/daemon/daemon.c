@@ -26,7 +26,9 @@ enum {
 	ROUNDS_A_TURN = 32,   /* of work and frames, before the kernel's events are looked at again */
 	STARTUP_SECONDS = 10, /* for the first host to come */
 	LOCK_TRIES = 10,
-	END_BUFFER = 4 << 20, /* wished for; the kernel cuts it to wmem_max */
+	PACKETS_MIN = 64 << 20,
+	PACKETS_MAX = 1 << 30, /* bytes */
+	END_BUFFER = 4 << 20,  /* wished for; the kernel cuts it to wmem_max */
 };
 
 void host_touch(struct host *host)
@@ -158,9 +160,20 @@ static void observe_drop(void *context, const struct berth_frame *frame)
 	journal_frame(context, frame);
 }
 
+/* A quarter of the machine's: what the hosts' queues and cables hold together. */
+static size_t memory_for_packets(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	uint64_t quarter = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 4 : 0;
+
+	return (size_t)MIN(MAX(quarter, (uint64_t)PACKETS_MIN), (uint64_t)PACKETS_MAX);
+}
+
 static int make_network(struct daemon *daemon)
 {
-	struct berth_net_config config = { .now = clock_now(), .name = daemon->network };
+	struct berth_net_config config = { .now = clock_now(),
+					   .name = daemon->network,
+					   .memory = memory_for_packets() };
 	uint8_t key[NAME_KEY_LENGTH / 2];
 
 	entropy_fill(&config.seed, sizeof(config.seed));

@@ -58,7 +58,7 @@ struct berth_net *berth_net_new(const struct berth_net_config *config)
 	switch_init(&net->sw, net->allocator, key);
 	if (config_subnets(net, config) && host_name_valid(name) && net->mtu >= 1280 && net->mtu <= 65535) {
 		strcpy(net->name, name);
-		net->packets = berth_packet_pool_new(net->allocator, 0); /* each stack counts its own */
+		net->packets = berth_packet_pool_new(net->allocator, config->memory);
 	}
 	if (!net->packets) {
 		berth_net_free(net);

@@ -41,7 +41,10 @@ ssize_t datagram_receive(struct berth_socket *socket, struct berth_message *mess
 ssize_t datagram_receive_error(struct berth_socket *socket, struct berth_message *message);
 
 /* Drop the oldest datagram, which there is. */
-void datagram_take(struct datagram *datagram);
+void datagram_take(struct berth_socket *socket);
+/* packet comes into one of the queues, or leaves it: memory is counted. */
+void datagram_hold(struct berth_socket *socket, const struct berth_packet *packet);
+void datagram_let_go(struct berth_socket *socket, const struct berth_packet *packet);
 /* Note in packet what its reader will want to know. */
 void datagram_stamp(struct berth_packet *packet, const struct berth_ip_info *info, uint16_t source_port);
 /* Queue packet, stamped, whose data is what is read; dropped by the name full if there is no room. Takes it.

@@ -41,7 +41,7 @@ static void queue(struct berth_socket *socket, const struct sock_extended_err *e
 	packet->source = offender;
 	packet->destination = to->ip;
 	packet->source_port = to->port;
-	datagram->memory += packet_truesize(packet);
+	datagram_hold(socket, packet);
 	packet_queue_push(&datagram->errors, packet);
 }
 
@@ -119,7 +119,7 @@ static void take(struct berth_socket *socket)
 		socket->error = (int)next.ee_errno;
 	else if (is_icmp(&entry))
 		socket->error = 0;
-	datagram->memory -= packet_truesize(packet);
+	datagram_let_go(socket, packet);
 	berth_packet_unref(packet);
 }
 

@@ -14,6 +14,7 @@ void datagram_destroy(struct berth_socket *socket)
 
 	packet_queue_clear(&datagram->received);
 	packet_queue_clear(&datagram->errors);
+	budget_change(socket->stack, datagram->memory, 0);
 	datagram->memory = 0;
 	datagram_forget_options(socket);
 }
@@ -60,11 +61,23 @@ unsigned datagram_readiness(struct berth_socket *socket)
 	return events;
 }
 
-void datagram_take(struct datagram *datagram)
+void datagram_hold(struct berth_socket *socket, const struct berth_packet *packet)
 {
-	struct berth_packet *packet = packet_queue_pop(&datagram->received);
+	datagram_of(socket)->memory += packet_truesize(packet);
+	budget_change(socket->stack, 0, packet_truesize(packet));
+}
 
-	datagram->memory -= packet_truesize(packet);
+void datagram_let_go(struct berth_socket *socket, const struct berth_packet *packet)
+{
+	datagram_of(socket)->memory -= packet_truesize(packet);
+	budget_change(socket->stack, packet_truesize(packet), 0);
+}
+
+void datagram_take(struct berth_socket *socket)
+{
+	struct berth_packet *packet = packet_queue_pop(&datagram_of(socket)->received);
+
+	datagram_let_go(socket, packet);
 	berth_packet_unref(packet);
 }
 
@@ -90,7 +103,7 @@ ssize_t datagram_receive(struct berth_socket *socket, struct berth_message *mess
 	datagram->last_to = packet->destination;
 	datagram_write_control(socket, packet, message);
 	if (!peek)
-		datagram_take(datagram);
+		datagram_take(socket);
 	return (ssize_t)(whole ? length : copied);
 }
 
@@ -122,7 +135,11 @@ void datagram_deliver(struct berth_socket *socket, struct berth_packet *packet, 
 		drop_full(socket, packet, full);
 		return;
 	}
-	datagram->memory += packet_truesize(packet);
+	if (!budget_takes(socket->stack, datagram->memory, datagram->memory, packet_truesize(packet))) {
+		drop_full(socket, packet, BERTH_EVENT_SOCKET_DROP_MEMORY);
+		return;
+	}
+	datagram_hold(socket, packet);
 	packet_queue_push(&datagram->received, packet);
 	socket_notify_later(socket);
 }

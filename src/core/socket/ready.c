@@ -42,8 +42,8 @@ void berth_socket_notify(struct berth_socket *socket)
 
 void socket_notify_later(struct berth_socket *socket)
 {
-	if (list_empty(&socket->later_node))
-		list_append(&socket->stack->sockets.later, &socket->later_node);
+	list_remove(&socket->later_node); /* from where it waits for memory, perhaps */
+	list_append(&socket->stack->sockets.later, &socket->later_node);
 }
 
 void socket_notify_run(struct berth_stack *stack)

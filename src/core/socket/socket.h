@@ -57,7 +57,7 @@ struct berth_socket {
 	const struct berth_protocol *protocol;
 	struct list node;	 /* in stack->sockets.all */
 	struct list ready_node;	 /* in stack->sockets.ready */
-	struct list later_node;	 /* in stack->sockets.later */
+	struct list later_node;	 /* in stack->sockets.later, or budget.starved */
 	struct list memberships; /* group/'s */
 	struct ip_path path;	 /* last found way to remote */
 	struct socket_options options;

@@ -102,6 +102,11 @@ static size_t take_and_send(struct tcp_conn *conn, struct berth_message *message
 	return taken;
 }
 
+static size_t memory_room(struct tcp_conn *conn)
+{
+	return budget_room(tcp_stack_of(conn), tcp_memory(conn), conn->sendq.memory);
+}
+
 ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
@@ -115,7 +120,9 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 		return 0;
 	if (conn->sendq.bytes >= socket->options.send_buffer || tcp_unsent(conn) >= low_water(conn))
 		return -EAGAIN;
-	space = socket->options.send_buffer - conn->sendq.bytes;
+	space = MIN(socket->options.send_buffer - conn->sendq.bytes, memory_room(conn));
+	if (!space)
+		return -EAGAIN; /* tcp_writeable() says when */
 	tcp_enter(conn);
 	taken = take_and_send(conn, message, MIN(total, space));
 	tcp_leave(conn);
@@ -148,7 +155,7 @@ static void take_bytes(struct tcp_conn *conn, size_t bytes)
 ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
-	size_t wanted = message_size(message), ready = conn->receiveq.ready.bytes, taken = MIN(wanted, ready), skip = 0;
+	size_t wanted = message_size(message), ready = conn->receiveq.bytes, taken = MIN(wanted, ready), skip = 0;
 	int flags = message->flags;
 
 	message->flags = 0;
@@ -219,7 +226,7 @@ int tcp_shutdown(struct berth_socket *socket, int how)
 /* Linux: tcp_close(). Unread data means RST, RFC 2525 §2.17. */
 static void end_conversation(struct tcp_conn *conn, bool abort)
 {
-	abort = abort || conn->receiveq.ready.bytes;
+	abort = abort || conn->receiveq.bytes;
 	if (abort || conn->state == TCP_SYN_SENT) {
 		tcp_abort(conn, 0);
 		return;
@@ -251,9 +258,12 @@ uint32_t tcp_unsent(const struct tcp_conn *conn)
 /* Linux: sk_stream_is_writeable(), at least a third of the buffer is free. */
 bool tcp_writeable(struct tcp_conn *conn)
 {
-	size_t used = conn->sendq.bytes, room = tcp_socket(conn)->options.send_buffer;
+	struct berth_socket *socket = tcp_socket(conn);
+	size_t used = conn->sendq.bytes, room = socket->options.send_buffer;
 
-	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
+	if (used >= room || room - used < used / 2 || 2 * (uint64_t)tcp_unsent(conn) >= low_water(conn))
+		return false;
+	return memory_room(conn) || !budget_starve(socket);
 }
 
 bool tcp_readable(struct tcp_conn *conn)
@@ -262,7 +272,7 @@ bool tcp_readable(struct tcp_conn *conn)
 
 	if (conn->urgent_in != TCP_URGENT_NONE && tcp_urgent_hides_next(conn))
 		low++;
-	return conn->receiveq.ready.bytes >= low;
+	return conn->receiveq.bytes >= low;
 }
 
 /* Linux: tcp_poll(). */

@@ -41,7 +41,7 @@ static void inspect_socket(struct berth_socket *socket, struct berth_socket_info
 		info->send_queue = conn->listener->backlog;
 		return;
 	}
-	info->receive_queue = (uint32_t)conn->receiveq.ready.bytes;
+	info->receive_queue = (uint32_t)conn->receiveq.bytes;
 	info->send_queue = (uint32_t)conn->sendq.bytes;
 	info->rtt_us = (uint32_t)(conn->rtt.mean / BERTH_USEC);
 	info->rttvar_us = (uint32_t)(conn->rtt.deviation / BERTH_USEC);

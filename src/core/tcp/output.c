@@ -247,7 +247,9 @@ static uint32_t packet_room(struct tcp_conn *conn)
 	if (conn->rate && conn->rate->paced)
 		superframe = MIN(superframe, MAX(conn->rate->burst_left, conn->mss));
 	/* A pointer counts from its own segment, so none are sent in a run. Linux: tcp_write_xmit() */
-	return superframe > conn->mss && !conn->urgent_out ? superframe - superframe % conn->mss : conn->mss;
+	if (conn->urgent_out || tcp_stack_of(conn)->budget.pressure)
+		return conn->mss;
+	return superframe > conn->mss ? superframe - superframe % conn->mss : conn->mss;
 }
 
 /* Nagle (RFC 1122 §4.2.3.4) in Minshall's form, as Linux: one small segment at a time. */

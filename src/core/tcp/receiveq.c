@@ -11,18 +11,35 @@ static uint32_t packet_end(const struct berth_packet *packet)
 	return packet->mark + packet->length;
 }
 
+static uint32_t truesize(const struct berth_packet *packet)
+{
+	return (uint32_t)packet_truesize(packet);
+}
+
 static void append(struct receiveq *queue, struct berth_packet *packet)
 {
 	struct berth_packet *last = queue->last;
 
-	if (last && packet->length <= COPY_MAX && last->refs == 1 && packet_tailroom(last) >= packet->length) {
+	if (queue->ready && packet->length <= COPY_MAX && last->refs == 1 && packet_tailroom(last) >= packet->length) {
 		memcpy(berth_packet_put(last, packet->length), packet->data, packet->length);
-		queue->ready.bytes += packet->length;
+		queue->bytes += packet->length;
 		berth_packet_unref(packet);
 		return;
 	}
-	packet_queue_push(&queue->ready, packet);
+	packet->next = NULL;
+	if (queue->ready)
+		last->next = packet;
+	else
+		queue->ready = packet;
 	queue->last = packet;
+	queue->bytes += packet->length;
+	queue->memory += truesize(packet);
+}
+
+static void early_forget(struct receiveq *queue, const struct berth_packet *packet)
+{
+	queue->early_memory -= truesize(packet);
+	queue->memory -= truesize(packet);
 }
 
 static struct berth_packet *early_pop(struct receiveq *queue)
@@ -31,7 +48,7 @@ static struct berth_packet *early_pop(struct receiveq *queue)
 
 	queue->early = packet->next;
 	packet->next = NULL;
-	queue->early_memory -= packet_truesize(packet);
+	early_forget(queue, packet);
 	return packet;
 }
 
@@ -71,7 +88,7 @@ static void early_trim_after(struct receiveq *queue, struct berth_packet *packet
 		struct berth_packet *covered = *link;
 
 		*link = covered->next;
-		queue->early_memory -= packet_truesize(covered);
+		early_forget(queue, covered);
 		berth_packet_unref(covered);
 	}
 	if (*link && seq_gt(packet_end(packet), (*link)->mark))
@@ -105,7 +122,8 @@ static bool early_put(struct receiveq *queue, struct berth_packet *packet, size_
 	*link = packet;
 	if (!packet->next)
 		queue->early_last = packet;
-	queue->early_memory += packet_truesize(packet);
+	queue->early_memory += truesize(packet);
+	queue->memory += truesize(packet);
 	return true;
 }
 
@@ -127,7 +145,7 @@ size_t receiveq_copy(const struct receiveq *queue, size_t offset, const struct b
 {
 	size_t copied = 0;
 
-	for (const struct berth_packet *packet = queue->ready.head; packet && copied < length; packet = packet->next) {
+	for (const struct berth_packet *packet = queue->ready; packet && copied < length; packet = packet->next) {
 		size_t piece;
 
 		if (offset >= packet->length) {
@@ -142,21 +160,29 @@ size_t receiveq_copy(const struct receiveq *queue, size_t offset, const struct b
 	return copied;
 }
 
+struct berth_packet *receiveq_pop(struct receiveq *queue)
+{
+	struct berth_packet *packet = queue->ready;
+
+	queue->ready = packet->next;
+	packet->next = NULL;
+	queue->bytes -= packet->length;
+	queue->memory -= truesize(packet);
+	return packet;
+}
+
 void receiveq_release(struct receiveq *queue, size_t bytes)
 {
 	while (bytes) {
-		struct berth_packet *packet = queue->ready.head;
+		struct berth_packet *packet = queue->ready;
 
 		if (bytes < packet->length) {
 			berth_packet_pull(packet, bytes);
-			queue->ready.bytes -= bytes;
+			queue->bytes -= (uint32_t)bytes;
 			return;
 		}
 		bytes -= packet->length;
-		packet_queue_pop(&queue->ready);
-		if (queue->last == packet)
-			queue->last = NULL;
-		berth_packet_unref(packet);
+		berth_packet_unref(receiveq_pop(queue));
 	}
 }
 
@@ -169,6 +195,6 @@ void receiveq_clear_early(struct receiveq *queue)
 void receiveq_clear(struct receiveq *queue)
 {
 	receiveq_clear_early(queue);
-	packet_queue_clear(&queue->ready);
-	queue->last = NULL;
+	while (queue->ready)
+		berth_packet_unref(receiveq_pop(queue));
 }

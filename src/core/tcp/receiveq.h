@@ -15,11 +15,11 @@
 #include <berth/protocol.h>
 
 struct receiveq {
-	struct packet_queue ready;	 /* ready.bytes: what a reader may have */
-	struct berth_packet *last;	 /* of ready; NULL when that is empty */
-	struct berth_packet *early;	 /* by packet->mark, the sequence number */
-	struct berth_packet *early_last; /* meaningless while early is NULL */
-	size_t early_memory;
+	struct berth_packet *ready, *last; /* last is meaningless while ready is NULL */
+	struct berth_packet *early;	   /* by packet->mark, the sequence number */
+	struct berth_packet *early_last;   /* meaningless while early is NULL */
+	uint32_t bytes;			   /* of ready: what a reader may have */
+	uint32_t memory, early_memory;	   /* of both lists, and of early alone */
 };
 
 /*
@@ -33,6 +33,8 @@ bool receiveq_put(struct receiveq *queue, struct berth_packet *packet, uint32_t 
 /* Copy up to length ready bytes from offset into message at message_offset. Returns bytes copied. */
 size_t receiveq_copy(const struct receiveq *queue, size_t offset, const struct berth_message *message,
 		     size_t message_offset, size_t length);
+/* Take the first ready packet, which is there. The caller's. */
+struct berth_packet *receiveq_pop(struct receiveq *queue);
 /* Forget the first ready bytes; they are there. */
 void receiveq_release(struct receiveq *queue, size_t bytes);
 void receiveq_clear_early(struct receiveq *queue);

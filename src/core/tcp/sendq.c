@@ -5,6 +5,26 @@
 
 #define CHUNK_ROOM 65536u /* a larger write is cut */
 
+static void push(struct sendq *queue, struct berth_packet *chunk)
+{
+	chunk->next = NULL;
+	if (queue->head)
+		queue->last->next = chunk;
+	else
+		queue->head = chunk;
+	queue->last = chunk;
+	queue->memory += (uint32_t)packet_truesize(chunk);
+}
+
+static void pop(struct sendq *queue)
+{
+	struct berth_packet *chunk = queue->head;
+
+	queue->head = chunk->next;
+	queue->memory -= (uint32_t)packet_truesize(chunk);
+	berth_packet_unref(chunk);
+}
+
 /* The pool has sizes for a few hundred bytes, a frame, several frames and a superframe. */
 static struct berth_packet *chunk_new(struct sendq *queue, struct berth_packet_pool *pool, size_t length)
 {
@@ -16,8 +36,7 @@ static struct berth_packet *chunk_new(struct sendq *queue, struct berth_packet_p
 	chunk = berth_packet_new(pool, 0, MIN(length, CHUNK_ROOM));
 	if (!chunk)
 		return NULL;
-	packet_queue_push(&queue->chunks, chunk);
-	queue->last = chunk;
+	push(queue, chunk);
 	return chunk;
 }
 
@@ -27,7 +46,7 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 	size_t taken = 0;
 
 	while (taken < length) {
-		struct berth_packet *chunk = queue->last;
+		struct berth_packet *chunk = queue->head ? queue->last : NULL;
 		size_t piece;
 
 		if (!chunk || !packet_tailroom(chunk))
@@ -36,7 +55,7 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 			break;
 		piece = MIN(length - taken, packet_tailroom(chunk));
 		message_gather(message, offset + taken, berth_packet_put(chunk, piece), piece);
-		queue->bytes += piece;
+		queue->bytes += (uint32_t)piece;
 		taken += piece;
 	}
 	return taken;
@@ -45,7 +64,7 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 static void cursor_move(struct sendq *queue, size_t offset)
 {
 	if (!queue->cursor || offset < queue->cursor_offset) {
-		queue->cursor = queue->chunks.head;
+		queue->cursor = queue->head;
 		queue->cursor_offset = 0;
 	}
 	while (offset - queue->cursor_offset >= queue->cursor->length && queue->cursor->next) {
@@ -73,13 +92,13 @@ void sendq_copy(struct sendq *queue, size_t offset, void *to, size_t length)
 
 void sendq_release(struct sendq *queue, size_t bytes)
 {
-	queue->bytes -= bytes;
+	queue->bytes -= (uint32_t)bytes;
 	if (queue->cursor_offset >= bytes) /* its chunk stays: a full window has hundreds to walk over */
-		queue->cursor_offset -= bytes;
+		queue->cursor_offset -= (uint32_t)bytes;
 	else
 		queue->cursor = NULL;
 	while (bytes) {
-		struct berth_packet *chunk = queue->chunks.head;
+		struct berth_packet *chunk = queue->head;
 		size_t piece = MIN(bytes, chunk->length);
 
 		bytes -= piece;
@@ -87,15 +106,13 @@ void sendq_release(struct sendq *queue, size_t bytes)
 			berth_packet_pull(chunk, piece);
 			break;
 		}
-		packet_queue_pop(&queue->chunks);
-		if (queue->last == chunk)
-			queue->last = NULL;
-		berth_packet_unref(chunk);
+		pop(queue);
 	}
 }
 
 void sendq_clear(struct sendq *queue)
 {
-	packet_queue_clear(&queue->chunks);
+	while (queue->head)
+		pop(queue);
 	*queue = (struct sendq){ .bytes = 0 };
 }

@@ -12,12 +12,12 @@
 #include <berth/protocol.h>
 
 struct sendq {
-	struct packet_queue chunks; /* chunks.bytes is not kept up */
-	struct berth_packet *last;
-	size_t bytes;
+	struct berth_packet *head, *last; /* last is meaningless while head is NULL */
 	/* Where the last look-up ended: reads go on from there most of the time. */
 	struct berth_packet *cursor;
-	size_t cursor_offset; /* of cursor's first byte */
+	uint32_t cursor_offset; /* of cursor's first byte */
+	uint32_t bytes;
+	uint32_t memory; /* of the chunks, with their whole buffers */
 };
 
 /* Take up to length bytes of message, beginning at offset. Returns bytes taken: fewer when memory ends. */

@@ -67,12 +67,26 @@ bool tcp_may_send(const struct tcp_conn *conn)
 	return tcp_synchronized(conn->state) || (conn->state == TCP_SYN_RECEIVED && conn->opened_fast);
 }
 
+uint32_t tcp_memory(const struct tcp_conn *conn)
+{
+	return conn->sendq.memory + conn->receiveq.memory;
+}
+
+static void charge(struct tcp_conn *conn)
+{
+	uint32_t memory = tcp_memory(conn);
+
+	budget_change(tcp_stack_of(conn), conn->charged, memory);
+	conn->charged = memory;
+}
+
 void tcp_drop_queues(struct tcp_conn *conn)
 {
 	sendq_clear(&conn->sendq);
 	receiveq_clear(&conn->receiveq);
 	scoreboard_clear(&conn->board);
 	tcp_rate_drop(conn);
+	charge(conn);
 }
 
 /* Everything but the settings as new; the socket may be used again after a failed connect(). */
@@ -145,6 +159,7 @@ void tcp_leave(struct tcp_conn *conn)
 	}
 	if (--conn->busy)
 		return;
+	charge(conn);
 	if (conn->state == TCP_CLOSED && conn->released) {
 		tcp_conn_fini(conn);
 		berth_socket_done(socket);

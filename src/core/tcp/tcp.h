@@ -281,6 +281,7 @@ struct tcp_conn {
 	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
 	uint32_t confirmed;	/* the second in which the neighbour was last said to be reachable */
 	struct receiveq receiveq;
+	uint32_t charged; /* what the stack's budget counts for both queues */
 	struct tcp_tuning tuning;
 	struct sack_blocks blocks;
 
@@ -433,6 +434,8 @@ void tcp_finish(struct tcp_conn *conn, int error);
 void tcp_abort(struct tcp_conn *conn, int error);
 void tcp_orphan_wait(struct tcp_conn *conn);
 void tcp_drop_queues(struct tcp_conn *conn);
+/* Bytes of memory that both queues hold. */
+uint32_t tcp_memory(const struct tcp_conn *conn);
 
 /* arrival.c */
 void tcp_arrive(struct tcp_conn *conn, struct tcp_segment *segment);

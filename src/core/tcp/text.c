@@ -71,6 +71,25 @@ static void note_early(struct tcp_conn *conn, uint32_t begin, uint32_t end)
 	sack_blocks_add(&conn->blocks, begin, end);
 }
 
+/*
+ * Is there memory for packet? Data behind a gap goes first: the peer has it
+ * still, for SACK is no promise (RFC 2018 §8). Linux: tcp_prune_queue()
+ */
+static bool make_room(struct tcp_conn *conn, const struct berth_packet *packet, bool early)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	size_t more = packet_truesize(packet);
+
+	if (budget_takes(stack, tcp_memory(conn), conn->receiveq.memory, more))
+		return true;
+	if (!early && conn->receiveq.early) {
+		receiveq_clear_early(&conn->receiveq);
+		conn->blocks.count = 0;
+		tcp_event(conn, BERTH_EVENT_TCP_PRUNED);
+	}
+	return !early && budget_takes(stack, tcp_memory(conn), conn->receiveq.memory, more);
+}
+
 static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t before = conn->rcv_nxt;
@@ -81,6 +100,12 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 
 	segment->packet = NULL;
 	conn->counters.data_in++;
+	if (!make_room(conn, packet, seq_gt(segment->seq, conn->rcv_nxt))) {
+		tcp_event(conn, BERTH_EVENT_TCP_DROP_MEMORY);
+		berth_packet_unref(packet);
+		conn->ack_now = true; /* the window has to be told */
+		return;
+	}
 	if (!receiveq_put(&conn->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
 		tcp_event(conn, BERTH_EVENT_TCP_DROP_BUFFER_FULL);
 	else if (conn->sack && seq_gt(segment->seq, conn->rcv_nxt))

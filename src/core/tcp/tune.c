@@ -21,7 +21,7 @@ void tcp_tune_send(struct tcp_conn *conn)
 	uint64_t wanted = 2 * (uint64_t)MIN(conn->cwnd, conn->snd_wnd);
 	bool was_writeable;
 
-	if (wanted <= socket->options.send_buffer || socket->options.send_buffer_set)
+	if (wanted <= socket->options.send_buffer || socket->options.send_buffer_set || socket->stack->budget.pressure)
 		return;
 	was_writeable = tcp_writeable(conn);
 	wanted = MIN(wanted, socket->stack->limits.send_buffer_max);
@@ -53,7 +53,7 @@ void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 		return;
 	in_round = elapsed >= 2 * round ? (uint64_t)((double)tuning->taken * (double)round / (double)elapsed)
 					: tuning->taken;
-	if (tuning->since && in_round > tuning->last) {
+	if (tuning->since && in_round > tuning->last && !socket->stack->budget.pressure) {
 		uint64_t most = socket->stack->limits.receive_buffer_max;
 
 		wanted = tuning->last ? window_for(in_round, tuning->last, conn->receive_mss) : 2 * in_round;

@@ -37,8 +37,9 @@ static bool joins(const struct berth_packet *packet, const struct kind *kind)
 }
 
 /* Read on behind the first, which had kind->length bytes. Returns the sum. */
-static size_t read_on(struct datagram *datagram, const struct berth_message *message, const struct kind *kind)
+static size_t read_on(struct berth_socket *socket, const struct berth_message *message, const struct kind *kind)
 {
+	struct datagram *datagram = datagram_of(socket);
 	size_t room = MIN(message_size(message), (size_t)TOGETHER_MAX), done = kind->length, last = done;
 
 	while (datagram->received.head && last == kind->length && joins(datagram->received.head, kind)) {
@@ -48,7 +49,7 @@ static size_t read_on(struct datagram *datagram, const struct berth_message *mes
 		if (done + last > room)
 			break;
 		done += message_scatter(message, done, packet->data, last);
-		datagram_take(datagram);
+		datagram_take(socket);
 	}
 	return done;
 }
@@ -68,7 +69,7 @@ ssize_t udp_receive(struct berth_socket *socket, struct berth_message *message)
 	r = datagram_receive(socket, message);
 	if (r <= 0 || message->flags & MSG_TRUNC)
 		return r;
-	done = read_on(datagram, message, &kind);
+	done = read_on(socket, message, &kind);
 	if (done == kind.length)
 		return r;
 	used = message->control_length;

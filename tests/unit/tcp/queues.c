@@ -55,7 +55,7 @@ TEST(tcp_sendq, bytes_come_out_as_they_went_in)
 		sendq_release(&queue, size);
 		released += size;
 	}
-	CHECK(!queue.chunks.head);
+	CHECK(!queue.head);
 	berth_packet_pool_unref(pool);
 }
 
@@ -103,7 +103,7 @@ TEST(tcp_receiveq, pieces_in_any_order_with_any_overlap_become_the_stream)
 			length = least(1 + random_below(&random, 3000), total - from);
 			receiveq_put(&queue, piece(pool, from, length), base + (uint32_t)from, &next, SIZE_MAX);
 		}
-		CHECK_EQ(queue.ready.bytes, total);
+		CHECK_EQ(queue.bytes, total);
 		CHECK(!queue.early);
 		CHECK_EQ(queue.early_memory, 0);
 		CHECK_EQ(receiveq_copy(&queue, 0, &message, 0, SIZE), total);
@@ -141,9 +141,9 @@ TEST(tcp_receiveq, small_pieces_share_a_buffer)
 	fill_source();
 	for (uint32_t i = 0; i < 100; i++)
 		receiveq_put(&queue, piece(pool, i, 1), i, &next, SIZE_MAX);
-	CHECK_EQ(queue.ready.bytes, 100);
-	CHECK_EQ(queue.ready.count, 1);
-	CHECK_BYTES(queue.ready.head->data, source, 100);
+	CHECK_EQ(queue.bytes, 100);
+	CHECK(!queue.ready->next);
+	CHECK_BYTES(queue.ready->data, source, 100);
 	receiveq_clear(&queue);
 	berth_packet_pool_unref(pool);
 }

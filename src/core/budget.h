@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who may hold how much of a stack's memory, and who is refused first.
+ *
+ * What counts is packets in sockets' queues, with their whole buffers, against
+ * berth_limits.memory. A socket may hold as much as is still free of five
+ * eighths of it. So one alone gets half of that, two get a third each, and
+ * there is something left for the next: whoever holds most is refused first,
+ * and nobody can take what a smaller one needs. (The rule is that of
+ * shared-memory switches: Choudhury and Hahne, "Dynamic queue length
+ * thresholds", 1998, with alpha 1.)
+ *
+ * The sixth eighth is for those that have little to send, so that many can't be
+ * shut out by a few; the seventh for those to whom little has come, so that
+ * what is kept for sending can't shut out what would let it go. The last is
+ * for packets under way, ACKs among them.
+ *
+ * The same rule holds between the stacks that share a packet pool.
+ *
+ * Under pressure, from half of the limit on, buffers don't grow. Who is
+ * refused when sending waits in a list that a timer goes through, since the
+ * memory may become free in another stack.
+ */
+#ifndef CORE_BUDGET_H
+#define CORE_BUDGET_H
+
+#include "base/list.h"
+
+#include <berth/protocol.h>
+
+#define BUDGET_MINIMUM 4096u /* Linux: tcp_rmem[0], tcp_wmem[0] */
+
+struct berth_stack;
+struct berth_socket;
+
+struct budget {
+	size_t used;
+	bool pressure, shared; /* shared: the pool has other stacks */
+	struct list starved;   /* sockets that wait for memory to send, by later_node */
+	struct berth_timer timer;
+};
+
+void budget_init(struct berth_stack *stack, bool shared);
+/* How many bytes may a socket that holds held bytes, of them own in this direction, take in addition? */
+size_t budget_room(const struct berth_stack *stack, size_t held, size_t own);
+/* May it take this packet of more bytes that arrived? One is always welcome, if there is memory at all. */
+bool budget_takes(const struct berth_stack *stack, size_t held, size_t own, size_t more);
+/* What a socket's queues hold was before bytes, and is now. */
+void budget_change(struct berth_stack *stack, size_t before, size_t now);
+/* socket wants to send and may not: it is notified when it may. False: there is no memory even for that. */
+bool budget_starve(struct berth_socket *socket);
+
+#endif

@@ -76,7 +76,8 @@ enum channel_type {
 	CHANNEL_GETSOCKOPT,  /* id level option, value = room. reply payload = value */
 	CHANNEL_SHUTDOWN,    /* id, value = how. SHUT_WR itself is also done natively by the supervisor */
 	CHANNEL_SENDTO,	     /* id, address (length 0: none), payload = datagram; control_length bytes of
-			        cmsg come first in the payload. result: bytes */
+			        cmsg come first in the payload. result: bytes. flags may have
+			        CHANNEL_QUIET */
 	CHANNEL_IOCTL,	     /* id or 0 (AF_UNIX socket), option = request, payload = struct ifreq or
 			        ifconf buffer; reply payload: the same, filled in */
 	CHANNEL_RECVERR,     /* id, value = room for data. The next of the socket's queue of errors: reply
@@ -100,6 +101,7 @@ enum channel_type {
 enum {
 	CHANNEL_PEER_ID = 1,   /* id is the far end's (".s" of an express client) */
 	CHANNEL_UNSTARTED = 1, /* EXIT: it never ran, and was said why: there is nothing to keep */
+	CHANNEL_QUIET = 4,     /* SENDTO: one-way; an error is the socket's */
 	CHANNEL_WIRE = 2,      /* CONNECT: not by express; its listener's queue was full */
 };
 

@@ -421,7 +421,12 @@ static int32_t call_sendto(struct request *request)
 		out.msg_name = &inside;
 	}
 	ssize_t n = berth_sendmsg(plug->host->stack, plug->fd, &out, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return n < 0 ? -errno : (int32_t)n;
+	int32_t r = n < 0 ? -errno : (int32_t)n;
+	if (!(message->flags & CHANNEL_QUIET))
+		return r;
+	if (r < 0)
+		datagram_failed(plug, -r);
+	return CALL_ANSWERED;
 }
 
 static int32_t call_recverr(struct request *request)
@@ -535,7 +540,7 @@ int32_t call_run(struct request *request)
 	if (type >= COUNT_OF(calls) || !calls[type].run)
 		return -ENOSYS;
 	if (calls[type].needs_plug && !request->plug)
-		return -EBADF;
+		return request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED : -EBADF;
 	if (request->plug && request->plug->role == &role_datagram && calls[type].ordered)
 		datagram_hear(request->plug);
 	host_touch(request->host);
@@ -543,5 +548,5 @@ int32_t call_run(struct request *request)
 		host_touch(request->plug->host);
 	int32_t r = calls[type].run(request);
 	journal_call(request, r);
-	return calls[type].one_way ? CALL_ANSWERED : r;
+	return calls[type].one_way || request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED : r;
 }

@@ -203,6 +203,16 @@ static void datagram_core_ready(struct plug *plug)
 	plug_work(plug);
 }
 
+void datagram_failed(struct plug *plug, int error)
+{
+	struct channel_tag tag = { .kind = TAG_ERROR, .error = error };
+
+	if (error == EAGAIN) /* lost as in any full queue */
+		return;
+	plug->error = error;
+	send_tagged(plug, &tag, "", 0);
+}
+
 static void send_datagram(struct plug *plug, const uint8_t *bytes, size_t length)
 {
 	ssize_t n = berth_send(plug->host->stack, plug->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -210,9 +220,7 @@ static void send_datagram(struct plug *plug, const uint8_t *bytes, size_t length
 	if (n >= 0 || errno == EDESTADDRREQ || errno == EAGAIN)
 		return;
 	/* An error of an earlier datagram. The program's send() has succeeded, so this one goes now. */
-	struct channel_tag tag = { .kind = TAG_ERROR, .error = errno };
-	plug->error = errno;
-	send_tagged(plug, &tag, "", 0);
+	datagram_failed(plug, errno);
 	berth_send(plug->host->stack, plug->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -249,6 +249,8 @@ void datagram_hear(struct plug *plug);
 int32_t datagram_setsockopt(struct request *request);
 int32_t datagram_getsockopt(struct request *request);
 void datagram_open(struct plug *plug);
+/* What the program has sent, and was told that it has, did not go: positive errno. */
+void datagram_failed(struct plug *plug, int error);
 
 /* tags.c: sealed memfds that say where a datagram came from, kept for reuse. */
 struct tags *tags_new(void);

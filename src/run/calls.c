@@ -10,6 +10,9 @@ void call_message(const struct call *call, struct channel_message *message, uint
 {
 	const struct descriptor *descriptor = &call->descriptor;
 
+	/* Whatever else is done to the socket: where it may send to is looked at anew. */
+	if (type == CHANNEL_BIND || type == CHANNEL_CONNECT || type == CHANNEL_SETSOCKOPT || type == CHANNEL_SHUTDOWN)
+		hint_sent(call->supervisor, descriptor->id, 0);
 	*message = (struct channel_message){ .type = type,
 					     .flags = descriptor->flags,
 					     .id = descriptor->id,

@@ -177,6 +177,8 @@ static void connecting_free(struct supervisor *supervisor, struct connecting *en
 	pthread_mutex_lock(&supervisor->lock);
 	list_remove(&entry->node);
 	pthread_mutex_unlock(&supervisor->lock);
+	if (entry->expected)
+		line_expect(supervisor, line_of(supervisor, entry->id), -1);
 	free(entry);
 }
 
@@ -202,15 +204,17 @@ static int64_t connect_later(struct call *call, struct connecting *entry)
 	bool nonblocking = descriptor_nonblocking(&call->descriptor);
 	int64_t r;
 
+	/* While it is asking, the entry is ours alone. */
+	line_expect(supervisor, line_of(supervisor, entry->id), 1);
+	entry->expected = true;
 	pthread_mutex_lock(&supervisor->lock);
 	entry->asking = false;
 	if (entry->arrived) { /* CONNECTED was faster than we are */
-		list_remove(&entry->node);
 		pthread_mutex_unlock(&supervisor->lock);
 		r = entry->result;
 		if (!r)
 			r = carry(supervisor, call->descriptor.fd, entry->express, entry->express_length);
-		free(entry);
+		connecting_free(supervisor, entry);
 		return r || !nonblocking ? r : -EINPROGRESS;
 	}
 	if (nonblocking)

@@ -9,9 +9,11 @@
 #include "run/kernel.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 static const struct {
@@ -135,6 +137,25 @@ static int64_t run_handler(struct call *call, struct peers *peers)
 	return -ENOSYS;
 }
 
+/*
+ * The answer to a datagram often comes soon: one receiver may wait for it here,
+ * for no longer than a signal would wait for the worker to see it. That saves
+ * handing the call over. The others go on meanwhile.
+ */
+static int64_t linger(struct call *call)
+{
+	struct pollfd ready = { .fd = call->descriptor.fd, .events = POLLIN };
+	int64_t value = CALL_PENDING;
+
+	if (call->descriptor.type == SOCK_STREAM || call->wait_events != EPOLLIN ||
+	    __atomic_exchange_n(&call->supervisor->lingering, 1, __ATOMIC_ACQUIRE))
+		return value;
+	if (poll(&ready, 1, TICK_MS) == 1)
+		value = call_valid(call) ? call->attempt(call) : CALL_ANSWERED;
+	__atomic_store_n(&call->supervisor->lingering, 0, __ATOMIC_RELEASE);
+	return value;
+}
+
 static void serve(struct supervisor *supervisor, const struct seccomp_notif *request, struct peers *peers,
 		  uint8_t *scratch)
 {
@@ -153,6 +174,8 @@ static void serve(struct supervisor *supervisor, const struct seccomp_notif *req
 		value = refuse(supervisor, &request->data);
 	else
 		value = run_handler(&call, peers);
+	if (value == CALL_PENDING)
+		value = linger(&call);
 	if (value == CALL_PENDING) {
 		if (worker_take(&call))
 			return;

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #define CONTROL_MAX 4096
+#define QUIET_MAX 1400	  /* bytes of a datagram that fits every link */
 #define MESSAGES_MAX 1024 /* Linux: UIO_MAXIOV */
 
 /* Read a struct msghdr as the kernel would. */
@@ -31,6 +32,43 @@ int message_read(struct call *call, uint64_t address, struct msghdr *ret_header)
 		ret_header->msg_namelen = 0;
 	ret_header->msg_namelen = MIN(ret_header->msg_namelen, (socklen_t)sizeof(struct sockaddr_storage));
 	return 0;
+}
+
+/* Not 0. */
+static uint64_t address_hash(const struct channel_message *message)
+{
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: a program that forges its own gains nothing */
+
+	for (size_t i = 0; i < message->address_length; i++)
+		hash = (hash ^ message->address[i]) * 0x100000001b3;
+	return hash | 1;
+}
+
+/*
+ * Once a datagram has gone to an address, the next ones are not waited for: what
+ * could be wrong with the arguments has been looked at, and an error of the
+ * network comes later anyhow. The first of a time, and every one with control
+ * data, without an address or of a size that may be too much, is.
+ */
+static int64_t send_message(struct call *call, struct channel_message *message, const struct iovec *parts,
+			    size_t length)
+{
+	struct line *line = line_of(call->supervisor, message->id);
+	bool plain = call->descriptor.type == SOCK_DGRAM && call->descriptor.protocol == IPPROTO_UDP &&
+		     message->address_length && !message->control_length && length <= QUIET_MAX;
+	uint64_t hash = address_hash(message);
+	struct hint hint = hint_get(call->supervisor, message->id);
+	int64_t r;
+
+	if (plain && hint.sent_to == hash && now_ns() < hint.sent_until_ns) {
+		message->flags |= CHANNEL_QUIET;
+		r = line_tell(call->supervisor, line, message, parts, 2, -1);
+		return r ? r : (int64_t)length;
+	}
+	r = line_ask(call->supervisor, line, message, parts, 2, NULL, 0);
+	if (plain)
+		hint_sent(call->supervisor, call->descriptor.id, r < 0 ? 0 : hash);
+	return r;
 }
 
 static int64_t send_datagram(struct call *call, const struct msghdr *header, const void *bytes, size_t length,
@@ -48,7 +86,7 @@ static int64_t send_datagram(struct call *call, const struct msghdr *header, con
 	message.control_length = (uint32_t)parts[0].iov_len;
 	message.address_length = (uint16_t)MIN(header->msg_namelen, (socklen_t)CHANNEL_ADDRESS_MAX);
 	memcpy(message.address, &address, message.address_length);
-	return line_ask(call->supervisor, line_of(call->supervisor, message.id), &message, parts, 2, NULL, 0);
+	return send_message(call, &message, parts, length);
 }
 
 /* Passing descriptors or credentials is for AF_UNIX. Linux: __sock_cmsg_send() ignores them. */

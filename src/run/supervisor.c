@@ -20,6 +20,8 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
+#define SENT_VALID_NS 200000000
+
 int64_t now_ns(void)
 {
 	struct timespec time;
@@ -110,6 +112,21 @@ void hint_want(struct supervisor *supervisor, uint64_t id, uint32_t want, bool o
 	if (hint->id != id)
 		*hint = (struct hint){ .id = id };
 	hint->wants = on ? hint->wants | want : hint->wants & ~want;
+	pthread_mutex_unlock(&supervisor->lock);
+}
+
+void hint_sent(struct supervisor *supervisor, uint64_t id, uint64_t address)
+{
+	struct hint *hint;
+
+	pthread_mutex_lock(&supervisor->lock);
+	hint = hint_slot(supervisor, id);
+	if (hint->id != id && address)
+		*hint = (struct hint){ .id = id };
+	if (hint->id == id) {
+		hint->sent_to = address;
+		hint->sent_until_ns = now_ns() + SENT_VALID_NS;
+	}
 	pthread_mutex_unlock(&supervisor->lock);
 }
 

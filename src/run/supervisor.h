@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Inside the supervisor. One main thread, the worker (worker.c): an epoll loop
- * over pending calls, the daemon's messages and signals. Two receivers
+ * over pending calls, the daemon's messages and signals. Three receivers
  * (receiver.c), each blocked in SECCOMP_IOCTL_NOTIF_RECV, run a call's handler.
  *
  * A call is in one thread's hands at a time. A handler that would block answers
@@ -32,7 +32,7 @@ enum {
 	LINE_EVENTS, /* the first connection: RESET, TELL */
 	LINE_CALLS,  /* this and the next: calls, by socket id, so that a socket's stay in order */
 	LINE_COUNT = 3,
-	RECEIVER_COUNT = 2,
+	RECEIVER_COUNT = 3, /* of which one may linger */
 	SCRATCH_SIZE = 128 * 1024,
 	PEER_CACHE = 64,
 	HINT_COUNT = 4096,
@@ -45,7 +45,8 @@ struct line {
 	unsigned index;
 	pthread_mutex_t lock;
 	uint64_t next_tag;
-	uint8_t *payload; /* CHANNEL_PAYLOAD_MAX bytes: the last answer's, while locked */
+	uint8_t *payload;  /* CHANNEL_PAYLOAD_MAX bytes: the last answer's, while locked */
+	unsigned expected; /* CONNECTEDs that are to come on it; under supervisor->lock */
 };
 
 /* A message that was not asked for, on its way to the worker. */
@@ -100,11 +101,12 @@ struct connecting {
 	struct list node;
 	uint64_t id, tag;
 	pid_t tid;
-	int fd;	      /* the program's number for it */
-	bool asking;  /* the answer to CONNECT is not here yet */
-	bool arrived; /* CONNECTED came while asking */
-	bool filled;  /* connected already, with filler */
-	bool awaited; /* a blocking call waits, or is on its way to the worker */
+	int fd;	       /* the program's number for it */
+	bool asking;   /* the answer to CONNECT is not here yet */
+	bool arrived;  /* CONNECTED came while asking */
+	bool filled;   /* connected already, with filler */
+	bool awaited;  /* a blocking call waits, or is on its way to the worker */
+	bool expected; /* the worker watches the line for it */
 	int result;
 	char express[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	size_t express_length;
@@ -117,6 +119,9 @@ struct hint {
 	pid_t pid;
 	int fd;
 	uint32_t wants; /* WANT_* */
+	/* The last address that a datagram was sent to with success, and until when that is taken for granted. */
+	uint64_t sent_to;
+	int64_t sent_until_ns;
 };
 
 enum { /* ancillary data that the program has asked for */
@@ -155,6 +160,7 @@ struct supervisor {
 	size_t said_count;
 	int outputs[2];	  /* detached: where the program writes; -1: as ours */
 	int ready;	  /* detached: say here that it has started; -1 */
+	int lingering;	  /* a receiver waits for a call's descriptor; atomic */
 	int given;	  /* threads between giving a descriptor and closing their copy; atomic */
 	bool daemon_lost; /* under lock */
 	int64_t forward_at[65], group_seen[65];
@@ -173,6 +179,8 @@ uint64_t id_new(struct supervisor *supervisor);
 void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd, uint64_t inode);
 void hint_want(struct supervisor *supervisor, uint64_t id, uint32_t want, bool on);
 struct hint hint_get(struct supervisor *supervisor, uint64_t id);
+/* Sending to the address (a hash of it; 0: forget) has worked. */
+void hint_sent(struct supervisor *supervisor, uint64_t id, uint64_t address);
 
 /* line.c */
 int line_open(const char *network, struct line *line, unsigned index);
@@ -264,6 +272,8 @@ int call_replace_fd(struct call *call, int number, int fd);
 /* Hand call, a heap copy's source, over. Takes its descriptor. False: no memory. */
 bool worker_take(const struct call *call);
 int worker_run(struct supervisor *supervisor);
+/* One CONNECTED more, or one less, is to come on line: only then is it the worker's to read what nobody asked for. */
+void line_expect(struct supervisor *supervisor, struct line *line, int by);
 /* Attempt or answer a pending call: takes it off the list. supervisor->lock is not held. */
 void worker_finish(struct call *call, int64_t value);
 

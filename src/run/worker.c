@@ -329,13 +329,37 @@ static bool watch(struct supervisor *supervisor, int fd, uint64_t key)
 	return epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+/*
+ * Lines of calls are read by who asks. Watched as well, each answer would wake
+ * two threads. Without events the end of the line is still told.
+ * supervisor->lock is held.
+ */
+static bool line_watch(struct supervisor *supervisor, const struct line *line, int operation)
+{
+	struct epoll_event event = { .events = line->expected ? EPOLLIN : 0, .data.u64 = KEY_LINE + line->index };
+
+	return epoll_ctl(supervisor->epoll, operation, line->fd, &event) == 0;
+}
+
+void line_expect(struct supervisor *supervisor, struct line *line, int by)
+{
+	pthread_mutex_lock(&supervisor->lock);
+	line->expected += (unsigned)by;
+	if (!line->expected || (by > 0 && line->expected == 1))
+		line_watch(supervisor, line, EPOLL_CTL_MOD); /* not there yet: it is added with this */
+	pthread_mutex_unlock(&supervisor->lock);
+}
+
 static bool watch_all(struct supervisor *supervisor)
 {
 	bool good =
 		watch(supervisor, supervisor->wake, KEY_WAKE) && watch(supervisor, supervisor->signals, KEY_SIGNALS);
 
-	for (uint64_t i = 0; i < LINE_COUNT; i++)
-		good = good && watch(supervisor, supervisor->lines[i].fd, KEY_LINE + i);
+	good = good && watch(supervisor, supervisor->lines[LINE_EVENTS].fd, KEY_LINE + LINE_EVENTS);
+	pthread_mutex_lock(&supervisor->lock);
+	for (unsigned i = LINE_CALLS; i < LINE_COUNT; i++)
+		good = good && line_watch(supervisor, &supervisor->lines[i], EPOLL_CTL_ADD);
+	pthread_mutex_unlock(&supervisor->lock);
 	return good;
 }
 

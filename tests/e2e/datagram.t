@@ -96,6 +96,18 @@ v = S.socket(S.AF_INET, S.SOCK_DGRAM); v.sendmsg([b"x"], [(S.IPPROTO_IP, S.IP_TT
 d, c, f, a = u.recvmsg(10, 300); t = {(l, t): b for l, t, b in c}
 print(abs(struct.unpack("qq", t[1, 29])[0] - time.time()) < 60, S.inet_ntoa(t[0, 8][8:]), struct.unpack("i", t[0, 2])[0])
 ')" "True 127.0.0.1 7" "time, destination and TTL as control data"
+is "$(python '
+u = S.socket(S.AF_INET, S.SOCK_DGRAM); u.bind(("127.0.0.1", 0)); u.settimeout(20); v = S.socket(S.AF_INET, S.SOCK_DGRAM)
+for i in range(100): v.sendto(b"%d" % i, u.getsockname())
+print([int(u.recvfrom(9)[0]) for i in range(100)] == list(range(100)))
+to = ("255.255.255.255", 9); v.setsockopt(S.SOL_SOCKET, S.SO_BROADCAST, 1)
+print([attempt(lambda: v.sendto(b"x", to)) for i in range(3)]); v.setsockopt(S.SOL_SOCKET, S.SO_BROADCAST, 0)
+print(attempt(lambda: v.sendto(b"x", to)), attempt(lambda: v.sendto(b"x" * 65508, u.getsockname())))
+v.connect(u.getsockname()); v.shutdown(S.SHUT_WR); print(attempt(lambda: v.sendto(b"x", u.getsockname())))
+' 2>&1)" "True
+[1, 1, 1]
+EACCES EMSGSIZE
+EPIPE" "datagrams to one address come in order, and what can be wrong with one is told at once"
 if command -v traceroute >/dev/null; then
 	like "$(on tracer traceroute -n -I -w 2 other 2>&1)" "^ 1  [0-9.a-f:]+  [0-9.]+ ms" "traceroute -I"
 else

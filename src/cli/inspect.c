@@ -33,6 +33,20 @@ static void time_line(const char *what, long long seconds)
 	line(what, text);
 }
 
+/* What it tried to reach and must not. */
+static void denied_print(const json_t *program)
+{
+	json_t *denied;
+	size_t i;
+
+	if (!api_number(program, "denied_count"))
+		return;
+	printf("%-10s %lld attempts\n", "denied", api_number(program, "denied_count"));
+	json_array_foreach(json_object_get(program, "denied"), i, denied)
+		printf("%-10s   %s to %s, %lld times\n", "", api_string(denied, "command"),
+		       api_string(denied, "destination"), api_number(denied, "count"));
+}
+
 static void program_print(const json_t *program, const char *network)
 {
 	bool ended = !strcmp(api_string(program, "state"), "ended");
@@ -54,6 +68,7 @@ static void program_print(const json_t *program, const char *network)
 	else
 		line("via", json_get_flag(program, "express", 0) ? "express" : "wire");
 	line("published", published);
+	denied_print(program);
 }
 
 static int inspect_one(const struct command *command, const char *network, const char *name, json_t **ret_program)

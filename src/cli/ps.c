@@ -19,10 +19,9 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static const char *const titles[] = { "NAME", "ADDRESS", "IPV6", "PID", "UP", "VIA", "PUBLISHED", "PROGRAM" };
-static const char *const all_titles[] = {
-	"NAME", "STATE", "ADDRESS", "IPV6", "PID", "UP", "VIA", "PUBLISHED", "PROGRAM"
-};
+static const char *const titles[] = { "NAME", "ADDRESS", "IPV6", "PID", "UP", "VIA", "DENIED", "PUBLISHED", "PROGRAM" };
+static const char *const all_titles[] = { "NAME", "STATE", "ADDRESS", "IPV6",	   "PID",
+					  "UP",	  "VIA",   "DENIED",  "PUBLISHED", "PROGRAM" };
 #define COLUMNS (sizeof(titles) / sizeof(titles[0]))
 
 /* "127.0.0.1:8080->80/tcp, …" */
@@ -71,6 +70,7 @@ static void host_row(struct table *table, const json_t *host, bool all)
 		table_cell(table, "%lld", api_number(host, "pid"));
 	table_cell(table, "%s", up);
 	table_cell(table, "%s", ended ? "-" : json_is_true(json_object_get(host, "express")) ? "express" : "wire");
+	table_cell(table, "%lld", api_number(host, "denied_count"));
 	table_cell(table, "%s", published);
 	table_cell(table, "%s", api_string(host, "program"));
 }

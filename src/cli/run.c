@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/launch.h"
+#include "cli/outside.h"
 #include "control/paths.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
 	OPTION_NO_EXPRESS,
 	OPTION_INIT,
 	OPTION_RM,
+	OPTION_FAIL_ON_LEAK,
 };
 
 static const struct cli_option options[] = {
@@ -31,6 +33,8 @@ static const struct cli_option options[] = {
 	{ OPTION_IP6, "ip6", "ADDRESS", "the same by its IPv6 address" },
 	{ 'p', "publish", "[IP:]REAL:PORT[/udp]", "reach PORT from the real machine at REAL (IP: 127.0.0.1)" },
 	LAUNCH_OPTIONS,
+	OUTSIDE_OPTIONS,
+	{ OPTION_FAIL_ON_LEAK, "fail-on-leak", NULL, "fail when it tried to reach what it must not" },
 	{ OPTION_RM, "rm", NULL, "with -d, forget the program when it has ended" },
 	{ OPTION_INIT, "init", NULL, "reap orphans and pass signals on (which always happens)" },
 	{ OPTION_EXPRESS, "express", NULL, "carry connections past Berth's TCP, program to program: faster" },
@@ -41,6 +45,7 @@ static const struct cli_option options[] = {
 struct run_line {
 	struct launch launch;
 	struct channel_publish publish[PUBLISH_MAX];
+	struct outside outside;
 };
 
 static int take_publish(const struct command *command, struct run_line *line)
@@ -103,6 +108,11 @@ static int take_option(const struct command *command, int letter, struct run_lin
 		return CLI_OK;
 	case OPTION_INIT:
 		return CLI_OK;
+	case OPTION_FAIL_ON_LEAK:
+		run->fail_on_leak = true;
+		return CLI_OK;
+	case OPTION_ALLOW ... OPTION_ADD_HOST:
+		return outside_option(command, letter, &line->outside);
 	case 'p':
 		return take_publish(command, line);
 	default:
@@ -122,6 +132,10 @@ static int run_run(const struct command *command, int argc, char **argv)
 		return options_exit(result);
 	if (optind >= argc)
 		return usage_error(command, "no program given");
+	if (outside_check(command, &line.outside))
+		return CLI_USAGE;
+	line.launch.options.rules = line.outside.rules;
+	line.launch.options.rule_count = line.outside.count;
 	line.launch.options.publish = line.publish;
 	if (line.launch.options.detach)
 		line.launch.options.hello.flags |= HELLO_DETACHED;

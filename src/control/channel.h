@@ -85,6 +85,8 @@ enum channel_type {
 			      the data, value = MSG_TRUNC or 0. -EAGAIN: there is none */
 	CHANNEL_CLOSING,     /* one-way: this socket's last holder is known to be gone (optional hint) */
 	CHANNEL_LOG,	     /* one-way. value = 1 or 2; fd: where to read the program's output or errors from */
+	CHANNEL_RULE,	     /* payload: struct channel_rule: what the host may reach outside */
+	CHANNEL_DENIED,	     /* value: how often it tried what it must not; reply payload: lines of text */
 	CHANNEL_EXIT,	     /* one-way: the program has ended, value = its exit code as the shell gets it;
 			      flags may have CHANNEL_UNSTARTED */
 
@@ -161,6 +163,22 @@ struct channel_publish {
 	uint16_t port;	     /* of the host */
 	uint8_t protocol;    /* 6 or 17 */
 	uint8_t reserved[3];
+};
+
+enum {
+	RULE_ALLOW = 1,	 /* ip/prefix or name, and port (0: any) */
+	RULE_DENY,	 /* the same, and it wins */
+	RULE_ALL,	 /* allow everything */
+	RULE_NAMESERVER, /* ask names at ip */
+	RULE_HOST,	 /* name is ip, for this host */
+};
+
+struct channel_rule {
+	uint8_t kind; /* RULE_* */
+	uint8_t prefix;
+	uint16_t port;
+	uint8_t ip[16]; /* struct berth_ip; an IPv4 prefix counts from the start of the IPv4 address */
+	char name[256];
 };
 
 enum {

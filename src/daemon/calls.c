@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "daemon/journal.h"
 #include "daemon/record.h"
+#include "daemon/rules.h"
 #include "daemon/state.h"
 
 #include <berth/inspect.h>
@@ -168,12 +169,6 @@ static int32_t disconnect(struct plug *plug, const struct sockaddr *address, soc
 	return r;
 }
 
-/* Who is outside is the gateway, on the network. Returns whether that is so of to. */
-static bool go_outside(struct plug *plug, struct berth_endpoint *to)
-{
-	return plug->protocol == IPPROTO_UDP && !list_empty(&plug->host->published) && relay_find(plug->host, to);
-}
-
 static int32_t connect_datagram(struct plug *plug, const struct sockaddr *address, socklen_t length)
 {
 	struct berth_endpoint to = { .port = 0 }, real;
@@ -181,8 +176,12 @@ static int32_t connect_datagram(struct plug *plug, const struct sockaddr *addres
 	bool outside = false;
 
 	if (address_read(address, length, &to)) {
+		int r;
 		real = to;
-		outside = go_outside(plug, &to);
+		r = outbound_datagram(plug, &to);
+		if (r < 0)
+			return r;
+		outside = to.port != real.port || !ip_equal(to.ip, real.ip);
 	}
 	if (outside) {
 		length = address_write(&to, plug->domain, &inside);
@@ -192,6 +191,23 @@ static int32_t connect_datagram(struct plug *plug, const struct sockaddr *addres
 		return -errno;
 	plug->shown = outside ? real : (struct berth_endpoint){ .port = 0 };
 	return 0;
+}
+
+static int32_t connect_stream(struct request *request, const struct sockaddr *address, socklen_t length)
+{
+	struct plug *plug = request->plug;
+	struct berth_endpoint to;
+	int32_t r;
+
+	if (plug->role == &role_listener)
+		return -EISCONN;
+	if (plug->role == &role_idle && address_read(address, length, &to) &&
+	    (plug->domain == address->sa_family || ip_is4(to.ip))) {
+		r = outbound_connect(request, &to);
+		if (r != 1)
+			return r;
+	}
+	return stream_connect(request, address, length);
 }
 
 static int32_t call_connect(struct request *request)
@@ -207,7 +223,7 @@ static int32_t call_connect(struct request *request)
 	if (address->sa_family == AF_UNSPEC)
 		return disconnect(plug, address, length);
 	if (plug->kind == SOCK_STREAM)
-		return plug->role == &role_listener ? -EISCONN : stream_connect(request, address, length);
+		return connect_stream(request, address, length);
 	return connect_datagram(plug, address, length);
 }
 
@@ -415,8 +431,15 @@ static int32_t call_sendto(struct request *request)
 	};
 	struct berth_endpoint to;
 	struct sockaddr_storage inside;
-	if (address_read(out.msg_name ? out.msg_name : &(struct sockaddr){ 0 }, out.msg_namelen, &to) &&
-	    go_outside(plug, &to)) {
+	bool outside = false;
+	if (out.msg_name && address_read(out.msg_name, out.msg_namelen, &to)) {
+		struct berth_endpoint real = to;
+		int r = outbound_datagram(plug, &to);
+		if (r < 0)
+			return r;
+		outside = to.port != real.port || !ip_equal(to.ip, real.ip);
+	}
+	if (outside) {
 		out.msg_namelen = address_write(&to, plug->domain, &inside);
 		out.msg_name = &inside;
 	}
@@ -496,6 +519,26 @@ static int32_t call_log(struct request *request)
 	return 0;
 }
 
+static int32_t call_rule(struct request *request)
+{
+	struct channel_rule rule;
+
+	if (request->payload_length < sizeof(rule))
+		return -EINVAL;
+	memcpy(&rule, request->payload, sizeof(rule));
+	return rules_add(request->host, &rule);
+}
+
+static int32_t call_denied(struct request *request)
+{
+	uint64_t count;
+
+	request->reply.payload_length =
+		(uint32_t)rules_denied_text(request->host, (char *)request->reply_payload, CHANNEL_PAYLOAD_MAX, &count);
+	request->reply.value = (int32_t)MIN(count, INT32_MAX);
+	return 0;
+}
+
 static int32_t call_exit(struct request *request)
 {
 	struct record *record = request->host->record;
@@ -529,6 +572,8 @@ static const struct {
 	[CHANNEL_RECVERR] = { call_recverr, false, true },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
 	[CHANNEL_LOG] = { call_log, true, false },
+	[CHANNEL_RULE] = { call_rule, false, false },
+	[CHANNEL_DENIED] = { call_denied, false, false },
 	[CHANNEL_EXIT] = { call_exit, true, false },
 	[CHANNEL_RESET] = { call_reset, true, false },
 };

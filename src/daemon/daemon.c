@@ -10,7 +10,9 @@
 #include "daemon/capture.h"
 #include "daemon/journal.h"
 #include "daemon/record.h"
+#include "daemon/rules.h"
 #include "daemon/state.h"
+#include "net/network.h"
 #include "os/clock.h"
 #include "os/process.h"
 
@@ -183,6 +185,8 @@ static int make_network(struct daemon *daemon)
 	daemon->net = berth_net_new(&config);
 	if (daemon->net)
 		berth_net_observe_drops(daemon->net, observe_drop, daemon);
+	if (daemon->net)
+		daemon->net->ask = lookup_ask;
 	daemon->scratch = malloc(SCRATCH_SIZE);
 	daemon->probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	return daemon->net && daemon->scratch && daemon->probe >= 0 ? 0 : -ENOMEM;

@@ -156,6 +156,15 @@ static void pass_error(struct plug *plug)
 	send_tagged(plug, &tag, "", 0);
 }
 
+void datagram_fail(struct plug *plug, int error)
+{
+	struct channel_tag tag = { .kind = TAG_ERROR, .error = error };
+
+	plug->error = error;
+	if (plug->end >= 0)
+		send_tagged(plug, &tag, "", 0);
+}
+
 /* One datagram from the stack to the program. Returns false when there is none. */
 static bool pass_one(struct plug *plug)
 {

@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "daemon/journal.h"
 #include "daemon/record.h"
+#include "daemon/rules.h"
 #include "daemon/state.h"
 #include "net/network.h"
 #include "os/clock.h"
@@ -309,7 +310,7 @@ static void last_gone(struct daemon *daemon)
 {
 	struct host *gateway = daemon->gateway;
 
-	if (!gateway || list_empty(&gateway->plugs)) {
+	if (!gateway || outbound_idle(gateway)) {
 		loop_stop(&daemon->loop);
 		return;
 	}
@@ -333,7 +334,7 @@ void hosts_reap(struct daemon *daemon)
 			host_free(host);
 	}
 	if (staying) {
-		if (daemon->gateway && !any_published(daemon) && list_empty(&daemon->gateway->plugs))
+		if (daemon->gateway && !any_published(daemon) && outbound_idle(daemon->gateway))
 			host_free(daemon->gateway);
 		return;
 	}

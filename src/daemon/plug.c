@@ -93,6 +93,15 @@ struct plug *plug_new(struct host *host, uint64_t id, const struct plug_role *ro
 	return plug;
 }
 
+int plug_take_fd(struct plug *plug, int fd)
+{
+	int r = enter_fd(plug->host, fd, plug);
+
+	if (!r)
+		plug->fd = fd;
+	return r;
+}
+
 static void unlink_plug(struct plug *plug)
 {
 	struct plug **slot = bucket_of(plug->host->daemon, plug->id);
@@ -114,6 +123,8 @@ static void plug_end(struct plug *plug, bool abort)
 		plug->waits_at->waiting = NULL;
 	if (plug->role->ended)
 		plug->role->ended(plug);
+	if (plug->kind == SOCK_DGRAM && host->daemon->outbound_flows)
+		outbound_program_ended(plug);
 	unlink_plug(plug);
 	loop_timer_cancel(&host->daemon->loop, &plug->timer);
 	loop_remove(&host->daemon->loop, &plug->watch);

@@ -4,6 +4,7 @@
 #include "control/json.h"
 #include "daemon/record.h"
 #include "daemon/report.h"
+#include "daemon/rules.h"
 #include "daemon/state.h"
 
 #include <microhttpd.h>
@@ -58,6 +59,9 @@ static json_t *describe(const struct record *record)
 		program = report_ended(record);
 	}
 	json_object_set_new(program, "detached", json_boolean(record->detached));
+	json_object_set_new(program, "denied", rules_report_denied(record->rules));
+	json_object_set_new(program, "denied_count",
+			    json_integer(record->rules ? (json_int_t)record->rules->denied_count : 0));
 	json_object_set_new(program, "log_lines", json_integer((json_int_t)record->next_number));
 	return program;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/record.h"
 
+#include "daemon/rules.h"
 #include "daemon/state.h"
 #include "os/clock.h"
 
@@ -210,6 +211,7 @@ static void record_free(struct record *record)
 	while (record->first_number < record->next_number)
 		drop_first(record);
 	free(record->lines);
+	rules_free(record->rules);
 	list_remove(&record->node);
 	free(record);
 }
@@ -233,6 +235,8 @@ void record_ended(struct record *record)
 				break;
 		output_end(&record->outputs[i]);
 	}
+	if (record->rules)
+		lookups_end(record->rules);
 	record->host = NULL;
 	record->ended = clock_wall();
 	wake_readers(record);

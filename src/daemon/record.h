@@ -20,6 +20,7 @@
 
 struct daemon;
 struct host;
+struct rules;
 struct MHD_Connection;
 
 enum { LOG_LIMIT = 4 << 20, LOG_LINE_MAX = 16 * 1024 };
@@ -56,9 +57,10 @@ struct record {
 	struct log_line **lines;
 	size_t lines_room;
 	uint64_t first_number, next_number;
-	size_t bytes;	  /* in lines */
-	unsigned readers; /* it stays until they have read it */
-	bool gone;	  /* removed, but for those */
+	size_t bytes;	     /* in lines */
+	struct rules *rules; /* for its host, and what they have denied; NULL: none */
+	unsigned readers;    /* it stays until they have read it */
+	bool gone;	     /* removed, but for those */
 };
 
 /* A record for host, whose program came with these HELLO_* flags. NULL: no memory. */

@@ -4,6 +4,7 @@
 
 #include "base/ip.h"
 #include "daemon/record.h"
+#include "daemon/rules.h"
 #include "daemon/state.h"
 #include "net/network.h"
 
@@ -14,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static json_t *text_of(const char *text)
+json_t *report_text(const char *text)
 {
 	char clean[128];
 	size_t length = 0;
@@ -74,16 +75,19 @@ static json_t *published_of(const struct host *host)
 
 json_t *report_host(const struct host *host)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I}", "name", berth_host_name(host->host), "ip4",
+	const struct rules *rules = host->record ? host->record->rules : NULL;
+
+	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:I, s:I}", "name", berth_host_name(host->host), "ip4",
 			 ip_of(berth_host_ip4(host->host)), "ip6", ip_of(berth_host_ip6(host->host)), "program",
-			 text_of(host->program), "pid", host->pid, "express", host->express, "published",
-			 published_of(host), "started", (json_int_t)host->started_wall);
+			 report_text(host->program), "pid", host->pid, "express", host->express, "published",
+			 published_of(host), "started", (json_int_t)host->started_wall, "denied_count",
+			 rules ? (json_int_t)rules->denied_count : (json_int_t)0);
 }
 
 json_t *report_ended(const struct record *record)
 {
 	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:I, s:s, s:i, s:I}", "name", record->name, "ip4",
-			 ip_of(record->ip4), "ip6", ip_of(record->ip6), "program", text_of(record->program), "pid",
+			 ip_of(record->ip4), "ip6", ip_of(record->ip6), "program", report_text(record->program), "pid",
 			 record->pid, "published", json_array(), "started", (json_int_t)record->started, "state",
 			 "ended", "exit_code", record->exit_code, "ended", (json_int_t)record->ended);
 }
@@ -117,7 +121,7 @@ static json_t *process_of(const struct plug *plug)
 {
 	if (!plug)
 		return json_null();
-	return json_pack("{s:i, s:o}", "pid", plug->pid, "command", text_of(plug->command));
+	return json_pack("{s:i, s:o}", "pid", plug->pid, "command", report_text(plug->command));
 }
 
 static json_t *tcp_of(const struct berth_socket_info *info)

@@ -9,6 +9,8 @@ struct daemon;
 struct host;
 struct record;
 
+/* Text that a program chose, made fit to be shown. */
+json_t *report_text(const char *text);
 json_t *report_network(struct daemon *daemon);
 json_t *report_hosts(struct daemon *daemon);
 json_t *report_host(const struct host *host);

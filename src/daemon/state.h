@@ -47,6 +47,7 @@ struct daemon {
 	struct list readers;		  /* struct reader */
 	struct list work;		  /* plugs whose stack socket wants to be looked at */
 	struct plug *plugs[PLUG_BUCKETS]; /* by id */
+	size_t outbound_flows;		  /* outbound.c */
 	size_t idle_plugs, sweep_at;	  /* stream plugs with no end of ours, and when to look which are dead */
 	uint64_t last_id, last_join;
 	struct host *gateway;
@@ -137,7 +138,9 @@ struct plug {
 	unsigned refusals;     /* in a row, of a socket that is not known to listen yet */
 	/* datagram */
 	struct tags *tags;
-	struct flow *flow; /* relay.c */
+	struct flow *flow;	   /* relay.c */
+	struct outbound *outbound; /* outbound.c */
+	bool outside_pending;	   /* a real connection comes before the one on the network */
 	/*
 	 * Whom this really talks to on the real machine's network: of the gateway's, what
 	 * others are shown in place of the gateway's address; port 0: nobody.
@@ -229,6 +232,10 @@ void plugs_sweep(struct host *host);
 void plug_tune_end(struct plug *plug, int end);
 /* Take end and watch it. Returns 0 or a negative errno (end is then still the caller's). */
 int plug_take_end(struct plug *plug, int end, uint32_t events);
+/* Give plug, which has none, the stack's descriptor fd. Returns 0 or -ENOMEM. */
+int plug_take_fd(struct plug *plug, int fd);
+/* outbound.c: a program's datagram socket has ended. */
+void outbound_program_ended(struct plug *program);
 /* Positive errno of the stack's socket, taken off it. */
 int plug_take_error(struct plug *plug);
 uint64_t plug_new_id(struct daemon *daemon);
@@ -246,6 +253,10 @@ int listener_admit(void *context, int fd);
 
 /* Send what the program has written natively so far. */
 void datagram_hear(struct plug *plug);
+/* A connection outside has failed: tell the program, as when the stack's connect() has. */
+void stream_connect_failed(struct plug *plug, int error);
+/* An error that belongs to plug's peer. */
+void datagram_fail(struct plug *plug, int error);
 int32_t datagram_setsockopt(struct request *request);
 int32_t datagram_getsockopt(struct request *request);
 void datagram_open(struct plug *plug);

@@ -382,6 +382,15 @@ static void drop_end(struct plug *plug)
 	plug->end = -1;
 }
 
+void stream_connect_failed(struct plug *plug, int error)
+{
+	plug->connecting = false;
+	answer_connect(plug, -error);
+	plug->error = error;
+	plug->role = &role_idle;
+	drop_end(plug);
+}
+
 /* The stack's connect has an end, good or bad. Returns false when plug is not to be pumped. */
 static bool stream_connected(struct plug *plug)
 {
@@ -390,14 +399,11 @@ static bool stream_connected(struct plug *plug)
 	if (!(readiness & (BERTH_POLLOUT | BERTH_POLLERR | BERTH_POLLHUP)))
 		return false;
 	int error = plug_take_error(plug);
-	plug->connecting = false;
 	if (error) {
-		answer_connect(plug, -error);
-		plug->error = error;
-		plug->role = &role_idle;
-		drop_end(plug);
+		stream_connect_failed(plug, error);
 		return false;
 	}
+	plug->connecting = false;
 	plug->established = true;
 	answer_connect(plug, 0);
 	return true;
@@ -410,7 +416,7 @@ static void stream_core_ready(struct plug *plug)
 		return;
 	}
 	/* One that waits at its listener has an end that leads nowhere yet. */
-	if (plug->waits_at || plug->resetting || (plug->connecting && !stream_connected(plug)))
+	if (plug->waits_at || plug->resetting || plug->outside_pending || (plug->connecting && !stream_connected(plug)))
 		return;
 	if (plug->established && plug->end >= 0)
 		stream_pump(plug);

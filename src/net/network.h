@@ -13,6 +13,7 @@
 #include "net/switch.h"
 
 #include <berth/net.h>
+#include <berth/socket.h>
 
 #define HOST_NAME_MAX_LENGTH 63 /* a DNS label. RFC 1035 §2.3.4 */
 #define GATEWAY_NUMBER 1	/* .1 of the subnet is kept for a gateway */
@@ -55,6 +56,19 @@ struct berth_host {
 	struct resolver resolver;
 };
 
+/* A query that reached a host's name server over UDP. */
+struct net_question {
+	int fd; /* the server's socket, and from whom to whom */
+	int family;
+	struct sockaddr_storage from;
+	socklen_t from_length;
+	struct berth_ip to;
+	const uint8_t *bytes;
+	size_t length;
+	uint8_t bytes_id[2]; /* for the embedder: the query's own number, when it has put in another */
+	bool known;	     /* the network has an answer: the name is a host's */
+};
+
 struct berth_net {
 	const struct berth_allocator *allocator;
 	berth_time now;
@@ -70,6 +84,9 @@ struct berth_net {
 	struct list hosts;
 	struct list resolvers; /* with work to do */
 	struct observer observer, drop_observer;
+	/* The embedder's say in names, or NULL. True: it answers, with resolver_answer(), now or later. */
+	bool (*ask)(void *context, struct berth_host *host, const struct net_question *question);
+	void *ask_context;
 };
 
 /* wire.c: a host's two cables, those of its pairs, and what is on them. */

@@ -7,6 +7,7 @@
 
 #include "net/names.h"
 #include "net/network.h"
+#include "wire/dns.h"
 
 #include <berth/socket.h>
 #include <errno.h>
@@ -53,6 +54,10 @@ static int open_socket(struct berth_host *host, int family, int type, bool gatew
 	if (family == AF_INET6 && berth_setsockopt(stack, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
 		return -errno;
 	if (berth_setsockopt(stack, fd, BERTH_SOL, BERTH_DIVERT, &one, sizeof(one)) < 0)
+		return -errno;
+	if (type == SOCK_DGRAM &&
+	    berth_setsockopt(stack, fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+			     family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one)) < 0)
 		return -errno;
 	if (berth_bind(stack, fd, address, length) < 0)
 		return -errno;
@@ -113,25 +118,98 @@ void resolver_wake(struct resolver *resolver)
 		list_append(&resolver->host->net->resolvers, &resolver->pending);
 }
 
+/* Which address was asked: the answer comes from there. */
+static void note_to(struct net_question *question, struct msghdr *message)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			question->to = ip_from4((const uint8_t *)&info.ipi_addr);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			memcpy(question->to.bytes, &info.ipi6_addr, 16);
+		}
+	}
+}
+
+/* Take one query. Returns its length or -1, with errno. */
+static ssize_t take_query(struct berth_host *host, int fd, uint8_t *bytes, size_t room, struct net_question *question)
+{
+	_Alignas(struct cmsghdr) uint8_t control[64];
+	struct iovec part = { bytes, room };
+	struct msghdr message = { .msg_name = &question->from,
+				  .msg_namelen = sizeof(question->from),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t n = berth_recvmsg(host->stack, fd, &message, MSG_DONTWAIT);
+
+	if (n < 0)
+		return n;
+	question->fd = fd;
+	question->family = question->from.ss_family;
+	question->from_length = message.msg_namelen;
+	question->bytes = bytes;
+	question->length = (size_t)n;
+	note_to(question, &message);
+	return n;
+}
+
+void resolver_answer(struct berth_host *host, const struct net_question *question, const uint8_t *answer, size_t length)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))] = { 0 };
+	struct iovec part = { (void *)answer, length };
+	struct msghdr message = { .msg_name = (void *)&question->from,
+				  .msg_namelen = question->from_length,
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control };
+	struct cmsghdr *head = (struct cmsghdr *)control;
+
+	if (question->family == AF_INET) {
+		struct in_pktinfo info = { .ipi_ifindex = 0 };
+		memcpy(&info.ipi_spec_dst, question->to.bytes + 12, 4);
+		*head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(info)),
+					  .cmsg_level = IPPROTO_IP,
+					  .cmsg_type = IP_PKTINFO };
+		memcpy(CMSG_DATA(head), &info, sizeof(info));
+		message.msg_controllen = CMSG_SPACE(sizeof(info));
+	} else {
+		struct in6_pktinfo info = { .ipi6_ifindex = 0 };
+		memcpy(&info.ipi6_addr, question->to.bytes, 16);
+		*head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(info)),
+					  .cmsg_level = IPPROTO_IPV6,
+					  .cmsg_type = IPV6_PKTINFO };
+		memcpy(CMSG_DATA(head), &info, sizeof(info));
+		message.msg_controllen = CMSG_SPACE(sizeof(info));
+	}
+	berth_sendmsg(host->stack, question->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Answer datagrams. Those left over after a turn are answered in the next. */
 static void run_datagrams(struct resolver *resolver, int fd)
 {
 	struct berth_host *host = resolver->host;
+	struct berth_net *net = host->net;
 	uint8_t query[RESOLVER_QUERY_MAX], answer[ANSWER_MAX];
 
 	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
-		struct sockaddr_storage from;
-		socklen_t from_length = sizeof(from);
-		ssize_t n = berth_recvfrom(host->stack, fd, query, sizeof(query), MSG_DONTWAIT,
-					   (struct sockaddr *)&from, &from_length);
+		struct net_question question = { .fd = -1 };
+		ssize_t n = take_query(host, fd, query, sizeof(query), &question);
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n < 0)
 			continue; /* an earlier answer found no one */
-		size_t length = names_answer(host->net, query, (size_t)n, answer, sizeof(answer), 0);
+		size_t length = names_answer(net, query, (size_t)n, answer, sizeof(answer), 0);
+		question.known = length > 3 && (answer[3] & 15) != DNS_NXDOMAIN;
+		if (length && net->ask && net->ask(net->ask_context, host, &question))
+			continue;
 		if (length)
-			berth_sendto(host->stack, fd, answer, length, MSG_DONTWAIT, (struct sockaddr *)&from,
-				     from_length);
+			berth_sendto(host->stack, fd, answer, length, MSG_DONTWAIT, (struct sockaddr *)&question.from,
+				     question.from_length);
 	}
 	resolver_wake(resolver);
 }

@@ -13,6 +13,7 @@
 #include "base/list.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct berth_host;
@@ -45,6 +46,10 @@ void resolver_fini(struct resolver *resolver);
 bool resolver_owns_fd(const struct resolver *resolver, int fd);
 /* One of its descriptors became ready. */
 void resolver_wake(struct resolver *resolver);
+struct net_question;
+/* Answer a question that the embedder took (network.h), from where it was asked. */
+void resolver_answer(struct berth_host *host, const struct net_question *question, const uint8_t *answer,
+		     size_t length);
 /* Answer what has come. */
 void resolver_run(struct resolver *resolver);
 

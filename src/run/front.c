@@ -34,6 +34,24 @@
 #define SIGNAL_FORWARD (SIGRTMAX - 2) /* front to supervisor: pass this on */
 #define SIGNAL_ORPHAN (SIGRTMAX - 3)  /* the kernel to the supervisor: front died */
 
+/* --fail-on-leak: say what was denied. Returns the exit code that there is now. */
+static int say_leaks(struct supervisor *supervisor, int code)
+{
+	struct channel_message message = { .type = CHANNEL_DENIED };
+	char *text = calloc(1, CHANNEL_PAYLOAD_MAX + 1), *line, *rest;
+	int r = text ? line_ask(supervisor, &supervisor->lines[LINE_EVENTS], &message, NULL, 0, text,
+				CHANNEL_PAYLOAD_MAX)
+		     : -ENOMEM;
+
+	if (r >= 0 && message.value > 0) {
+		for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+			say("--fail-on-leak: %s", line);
+		code = code ? code : EXIT_BERTH;
+	}
+	free(text);
+	return code;
+}
+
 static int supervisor_main(struct supervisor *supervisor, const struct inherited *inherited)
 {
 	struct channel_message message = { .type = CHANNEL_EXIT };
@@ -52,6 +70,8 @@ static int supervisor_main(struct supervisor *supervisor, const struct inherited
 	}
 	/* As in a container, what the program leaves behind ends with it. */
 	descendants_kill();
+	if (supervisor->options->fail_on_leak && !message.flags)
+		code = say_leaks(supervisor, code);
 	message.value = code;
 	line_tell(supervisor, &supervisor->lines[LINE_EVENTS], &message, NULL, 0, -1);
 	return code;

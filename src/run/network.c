@@ -237,6 +237,21 @@ static int publish(struct supervisor *supervisor)
 	return 0;
 }
 
+static int send_rules(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->options->rule_count; i++) {
+		struct channel_message message = { .type = CHANNEL_RULE };
+		struct iovec payload = { (void *)&supervisor->options->rules[i], sizeof(struct channel_rule) };
+		int r = line_ask(supervisor, &supervisor->lines[LINE_EVENTS], &message, &payload, 1, NULL, 0);
+
+		if (r < 0) {
+			say("the network does not take a rule of --allow or --deny: %s", strerror(-r));
+			return EXIT_BERTH;
+		}
+	}
+	return 0;
+}
+
 /* The other lines of the same host. */
 static int join_lines(struct supervisor *supervisor, struct channel_hello *greeting, uint64_t join_id)
 {
@@ -284,5 +299,6 @@ int network_join(struct supervisor *supervisor)
 	memcpy(supervisor->key, welcome.key, sizeof(supervisor->key));
 	getsockopt(supervisor->lines[LINE_EVENTS].fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) });
 	supervisor->daemon_pid = peer.pid;
-	return publish(supervisor);
+	r = send_rules(supervisor);
+	return r ? r : publish(supervisor);
 }

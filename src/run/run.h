@@ -24,6 +24,9 @@ struct run_options {
 	struct channel_hello hello; /* ip, flags; the rest is filled in by run */
 	const struct channel_publish *publish;
 	size_t publish_count;
+	const struct channel_rule *rules; /* what it may reach outside */
+	size_t rule_count;
+	bool fail_on_leak;
 	char *const *argv; /* the program and its arguments, NULL at the end */
 	/* What it starts with */
 	const char *workdir;	  /* NULL: where we are */

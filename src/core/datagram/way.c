@@ -35,7 +35,7 @@ static int source_of(struct berth_socket *socket, const struct datagram_way *way
 
 	if (ip_is_any(source) && answers_diverted(socket, &way->remote))
 		source = datagram_of(socket)->last_to;
-	else if (!ip_is_any(source) && !ip_is_local(socket->stack, source))
+	else if (!ip_is_any(source) && !ip_is_local(socket->stack, source) && !socket->claim.divert)
 		return -EINVAL;
 	if (ip_is_any(source))
 		source = socket->demux.local.ip;

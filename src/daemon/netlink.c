@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * NETLINK_ROUTE as far as programs look: links, addresses and routes of their
- * host (rtnetlink(7)), as dumps and one by one. Nothing can be changed this way:
- * -EPERM, as for a user without CAP_NET_ADMIN. What else is asked is answered
+ * Netlink: requests and answers, and NETLINK_ROUTE as far as programs look:
+ * links, addresses and routes of their host (rtnetlink(7)), as dumps and one by
+ * one. NETLINK_SOCK_DIAG is diag.c's. Nothing can be changed this way: -EPERM, as for a user without CAP_NET_ADMIN. What else is asked is answered
  * -EOPNOTSUPP, as by a kernel built without it.
  */
+#include "daemon/netlink.h"
+
 #include "core/stack.h"
 #include "daemon/state.h"
 #include "net/network.h"
@@ -18,17 +20,8 @@
 #include <unistd.h>
 
 enum {
-	REPLY_SIZE = 16384, /* what every reader of dumps has room for */
 	REQUEST_MAX = 32768,
 	LINK_UP_STATE = 6, /* IF_OPER_UP. RFC 2863 */
-};
-
-struct reply {
-	struct plug *plug;
-	const struct nlmsghdr *request;
-	uint8_t bytes[REPLY_SIZE];
-	size_t length, message; /* message: where the one being written begins */
-	bool dump;
 };
 
 /* Tell the program; a socket that is not read loses what does not fit, as netlink does. */
@@ -49,7 +42,7 @@ static void reply_flush(struct reply *reply)
 	reply->length = 0;
 }
 
-static void *message_begin(struct reply *reply, uint16_t type, size_t size)
+void *reply_begin(struct reply *reply, uint16_t type, size_t size)
 {
 	if (REPLY_SIZE - reply->length < 1024) /* no message here is longer */
 		reply_flush(reply);
@@ -65,7 +58,7 @@ static void *message_begin(struct reply *reply, uint16_t type, size_t size)
 	return NLMSG_DATA(header);
 }
 
-static void put_attribute(struct reply *reply, uint16_t type, const void *bytes, size_t size)
+void reply_attribute(struct reply *reply, uint16_t type, const void *bytes, size_t size)
 {
 	struct rtattr *attribute = (struct rtattr *)(reply->bytes + reply->length);
 
@@ -78,18 +71,18 @@ static void put_attribute(struct reply *reply, uint16_t type, const void *bytes,
 
 static void put_number(struct reply *reply, uint16_t type, uint32_t value)
 {
-	put_attribute(reply, type, &value, sizeof(value));
+	reply_attribute(reply, type, &value, sizeof(value));
 }
 
 static void put_ip(struct reply *reply, uint16_t type, struct berth_ip ip)
 {
 	if (ip_is4(ip))
-		put_attribute(reply, type, ip.bytes + 12, 4);
+		reply_attribute(reply, type, ip.bytes + 12, 4);
 	else
-		put_attribute(reply, type, ip.bytes, 16);
+		reply_attribute(reply, type, ip.bytes, 16);
 }
 
-static void message_end(struct reply *reply)
+void reply_end(struct reply *reply)
 {
 	struct nlmsghdr *header = (struct nlmsghdr *)(reply->bytes + reply->message);
 
@@ -98,41 +91,41 @@ static void message_end(struct reply *reply)
 
 static void put_error(struct reply *reply, int error)
 {
-	struct nlmsgerr *answer = message_begin(reply, NLMSG_ERROR, sizeof(struct nlmsgerr));
+	struct nlmsgerr *answer = reply_begin(reply, NLMSG_ERROR, sizeof(struct nlmsgerr));
 
 	((struct nlmsghdr *)(reply->bytes + reply->message))->nlmsg_flags = 0;
 	answer->error = error;
 	answer->msg = *reply->request;
-	message_end(reply);
+	reply_end(reply);
 }
 
 static void put_link(struct reply *reply, const struct berth_link *link)
 {
 	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, zero[6];
-	struct ifinfomsg *info = message_begin(reply, RTM_NEWLINK, sizeof(*info));
+	struct ifinfomsg *info = reply_begin(reply, RTM_NEWLINK, sizeof(*info));
 	uint8_t state = link->loopback ? 0 : LINK_UP_STATE, mode = 0, carrier = 1;
 
 	info->ifi_type = link->loopback ? ARPHRD_LOOPBACK : ARPHRD_ETHER;
 	info->ifi_index = (int)link->index;
 	info->ifi_flags =
 		IFF_UP | IFF_RUNNING | IFF_LOWER_UP | (link->loopback ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST);
-	put_attribute(reply, IFLA_IFNAME, link->name, strlen(link->name) + 1);
+	reply_attribute(reply, IFLA_IFNAME, link->name, strlen(link->name) + 1);
 	put_number(reply, IFLA_TXQLEN, 1000);
-	put_attribute(reply, IFLA_OPERSTATE, &state, 1);
-	put_attribute(reply, IFLA_LINKMODE, &mode, 1);
+	reply_attribute(reply, IFLA_OPERSTATE, &state, 1);
+	reply_attribute(reply, IFLA_LINKMODE, &mode, 1);
 	put_number(reply, IFLA_MTU, link->mtu);
 	put_number(reply, IFLA_GROUP, 0);
-	put_attribute(reply, IFLA_CARRIER, &carrier, 1);
-	put_attribute(reply, IFLA_QDISC, "noqueue", 8);
-	put_attribute(reply, IFLA_ADDRESS, link->loopback ? zero : link->mac, 6);
-	put_attribute(reply, IFLA_BROADCAST, link->loopback ? zero : broadcast, 6);
-	message_end(reply);
+	reply_attribute(reply, IFLA_CARRIER, &carrier, 1);
+	reply_attribute(reply, IFLA_QDISC, "noqueue", 8);
+	reply_attribute(reply, IFLA_ADDRESS, link->loopback ? zero : link->mac, 6);
+	reply_attribute(reply, IFLA_BROADCAST, link->loopback ? zero : broadcast, 6);
+	reply_end(reply);
 }
 
 static void put_address(struct reply *reply, const struct berth_link *link, const struct link_address *address)
 {
 	static const struct ifa_cacheinfo forever = { .ifa_prefered = UINT32_MAX, .ifa_valid = UINT32_MAX };
-	struct ifaddrmsg *info = message_begin(reply, RTM_NEWADDR, sizeof(*info));
+	struct ifaddrmsg *info = reply_begin(reply, RTM_NEWADDR, sizeof(*info));
 	bool v4 = ip_is4(address->ip);
 
 	info->ifa_family = v4 ? AF_INET : AF_INET6;
@@ -150,11 +143,11 @@ static void put_address(struct reply *reply, const struct berth_link *link, cons
 		if (!link->loopback)
 			put_ip(reply, IFA_BROADCAST,
 			       ip_from_u32(ip_u32(address->ip) | (0xffffffffu >> address->prefix_length)));
-		put_attribute(reply, IFA_LABEL, link->name, strlen(link->name) + 1);
+		reply_attribute(reply, IFA_LABEL, link->name, strlen(link->name) + 1);
 	}
 	put_number(reply, IFA_FLAGS, info->ifa_flags);
-	put_attribute(reply, IFA_CACHEINFO, &forever, sizeof(forever));
-	message_end(reply);
+	reply_attribute(reply, IFA_CACHEINFO, &forever, sizeof(forever));
+	reply_end(reply);
 }
 
 struct route {
@@ -168,7 +161,7 @@ struct route {
 
 static void put_route(struct reply *reply, const struct route *route)
 {
-	struct rtmsg *info = message_begin(reply, RTM_NEWROUTE, sizeof(*info));
+	struct rtmsg *info = reply_begin(reply, RTM_NEWROUTE, sizeof(*info));
 
 	info->rtm_family = (uint8_t)route->family;
 	info->rtm_dst_len = (uint8_t)route->length;
@@ -183,7 +176,7 @@ static void put_route(struct reply *reply, const struct route *route)
 	put_number(reply, RTA_OIF, route->link->index);
 	if (route->family == AF_INET6)
 		put_number(reply, RTA_PRIORITY, 256);
-	message_end(reply);
+	reply_end(reply);
 }
 
 static void dump_links(struct reply *reply, int family)
@@ -314,8 +307,8 @@ static int answer_query(struct reply *reply)
 		int family = request->nlmsg_len >= NLMSG_LENGTH(1) ? wanted->rtgen_family : 0;
 		reply->dump = true;
 		queries[i].dump(reply, family == AF_INET || family == AF_INET6 ? family : 0);
-		memset(message_begin(reply, NLMSG_DONE, sizeof(int)), 0, sizeof(int));
-		message_end(reply);
+		memset(reply_begin(reply, NLMSG_DONE, sizeof(int)), 0, sizeof(int));
+		reply_end(reply);
 		reply->dump = false;
 		return 0;
 	}
@@ -353,7 +346,7 @@ int32_t netlink_request(struct plug *plug, const uint8_t *bytes, size_t length)
 		reply->request = request;
 		if (request->nlmsg_type < NLMSG_MIN_TYPE || !(request->nlmsg_flags & NLM_F_REQUEST))
 			continue;
-		int r = answer_query(reply);
+		int r = plug->protocol == NETLINK_SOCK_DIAG ? diag_answer(reply) : answer_query(reply);
 		if (r < 0 || (request->nlmsg_flags & NLM_F_ACK && (request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP))
 			put_error(reply, r);
 		reply_flush(reply);

@@ -54,7 +54,9 @@ static int check_kind(struct call *call, int domain, int type, int *protocol)
 	if (domain == AF_NETLINK) {
 		if (type != SOCK_RAW && type != SOCK_DGRAM)
 			return -ESOCKTNOSUPPORT;
-		return *protocol == NETLINK_ROUTE ? 0 : unsupported(call, -EPROTONOSUPPORT);
+		if (*protocol == NETLINK_ROUTE || *protocol == NETLINK_SOCK_DIAG)
+			return 0;
+		return unsupported(call, -EPROTONOSUPPORT);
 	}
 	if (domain == AF_PACKET)
 		return unsupported(call, -EPERM);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An answer to a netlink request while it is made, message by message. */
+#ifndef DAEMON_NETLINK_H
+#define DAEMON_NETLINK_H
+
+#include "daemon/state.h"
+
+#include <linux/netlink.h>
+
+enum { REPLY_SIZE = 16384 }; /* what every reader of dumps has room for */
+
+struct reply {
+	struct plug *plug;
+	const struct nlmsghdr *request;
+	uint8_t bytes[REPLY_SIZE];
+	size_t length, message; /* message: where the one being written begins */
+	bool dump;
+};
+
+/* Begin a message with size bytes after its head, zeroed, which are returned; attributes; and its end. */
+void *reply_begin(struct reply *reply, uint16_t type, size_t size);
+void reply_attribute(struct reply *reply, uint16_t type, const void *bytes, size_t size);
+void reply_end(struct reply *reply);
+
+/* diag.c: NETLINK_SOCK_DIAG. Returns 0 or a negative errno, which is then the answer. */
+int diag_answer(struct reply *reply);
+
+#endif

@@ -91,6 +91,7 @@ struct berth_limits {
 	unsigned send_buffer_max;    /* what SO_SNDBUF may reach, by TCP itself too: 16 MiB */
 	unsigned receive_buffer_max; /* what SO_RCVBUF may reach, by TCP itself too: 16 MiB */
 	unsigned ecn;		     /* BERTH_ECN_*: accept it, don't ask */
+	unsigned hop_limit;	     /* time to live of what no socket has another for, 1 to 255: 64 */
 	unsigned local_datagrams;    /* unread at a local socket, then senders wait: 10. Linux: max_dgram_qlen */
 	unsigned timestamps;	     /* BERTH_TIMESTAMPS_*: on */
 	unsigned syn_cookies;	     /* BERTH_SYN_COOKIES_*: when the queue is full */

@@ -35,6 +35,7 @@ static const struct berth_limits default_limits = {
 	.send_buffer_max = 16u << 20,
 	.receive_buffer_max = 16u << 20,
 	.ecn = BERTH_ECN_ACCEPT,
+	.hop_limit = 64,
 	.local_datagrams = 10,
 	.timestamps = BERTH_TIMESTAMPS_ON,
 	.syn_cookies = BERTH_SYN_COOKIES_WHEN_FULL,
@@ -66,6 +67,8 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(send_buffer_max);
 	LIMIT(receive_buffer_max);
 	LIMIT(ecn);
+	LIMIT(hop_limit);
+	limits->hop_limit = MIN(limits->hop_limit, 255u);
 	LIMIT(local_datagrams);
 	LIMIT(timestamps);
 	LIMIT(syn_cookies);

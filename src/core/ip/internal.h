@@ -7,7 +7,7 @@
 #include "wire/ip4.h"
 #include "wire/ip6.h"
 
-enum { IP_DEFAULT_TTL = 64, IP_TOTAL_MAX = 65535 };
+enum { IP_TOTAL_MAX = 65535 };
 
 /* Path MTUs learnt from routers, pmtu.c. Fixed in size: old ones are overwritten. */
 enum { PMTU_SETS = 128, PMTU_WAYS = 4 };

@@ -93,7 +93,7 @@ static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *
 		/* Unpredictable, so that nobody counts our packets. RFC 6864 §4, RFC 7739. */
 		.id = (uint16_t)random_u64(&stack->random),
 		.dont_fragment = send->dont_fragment,
-		.ttl = send->ttl ? send->ttl : IP_DEFAULT_TTL,
+		.ttl = send->ttl ? send->ttl : (uint8_t)stack->limits.hop_limit,
 		.protocol = send->protocol,
 		.source = send->source,
 		.destination = send->destination,
@@ -102,12 +102,12 @@ static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *
 
 static struct wire_ip6 header6(const struct ip_path *path, const struct ip_send *send)
 {
-	uint8_t standard = path->link->hop_limit ? path->link->hop_limit : IP_DEFAULT_TTL;
+	unsigned standard = path->link->hop_limit ? path->link->hop_limit : path->link->stack->limits.hop_limit;
 
 	return (struct wire_ip6){
 		.traffic_class = send->traffic_class,
 		.next_header = send->protocol,
-		.hop_limit = send->ttl ? send->ttl : standard,
+		.hop_limit = send->ttl ? send->ttl : (uint8_t)standard,
 		.source = send->source,
 		.destination = send->destination,
 	};

@@ -34,7 +34,38 @@ static unsigned common_bits(struct berth_ip a, struct berth_ip b)
 	return 128;
 }
 
-/* Is a the better source for destination? RFC 6724 §5, rules 2, 3 and 8; the others need what is not kept. */
+/* The default policy table's labels: which prefixes go well together. RFC 6724 §2.1 */
+static unsigned label_of(struct berth_ip ip)
+{
+	static const struct {
+		struct berth_ip prefix;
+		uint8_t length, label;
+	} policy[] = {
+		{ { { [15] = 1 } }, 128, 0 },	      /* ::1 */
+		{ { { [10] = 0xff, 0xff } }, 96, 4 }, /* IPv4 */
+		{ { { 0x20, 0x02 } }, 16, 2 },	      /* 6to4 */
+		{ { { 0x20, 0x01 } }, 32, 5 },	      /* Teredo */
+		{ { { 0xfc } }, 7, 13 },	      /* unique local */
+		{ { { 0xfe, 0xc0 } }, 10, 11 },	      /* site local, of old */
+		{ { { 0x3f, 0xfe } }, 16, 12 },	      /* 6bone, of old */
+	};
+
+	for (size_t i = 0; i < COUNT_OF(policy); i++)
+		if (common_bits(ip, policy[i].prefix) >= policy[i].length)
+			return policy[i].label;
+	return 1;
+}
+
+/* Rule 8 counts what may be a network's: the interface's half is chance. */
+static unsigned common_network(struct berth_ip a, struct berth_ip b)
+{
+	return ip_is4(a) ? common_bits(a, b) : MIN(common_bits(a, b), 64u);
+}
+
+/*
+ * Is a the better source for destination? RFC 6724 §5, rules 2, 3, 6 and 8; rule 1 is loopback's, rule 5 the
+ * route's, and of home and temporary addresses there are none.
+ */
 static bool source_better(const struct link_address *a, const struct link_address *b, struct berth_ip destination)
 {
 	unsigned wanted = scope_of(destination), scope_a = scope_of(a->ip), scope_b = scope_of(b->ip);
@@ -45,7 +76,14 @@ static bool source_better(const struct link_address *a, const struct link_addres
 		return scope_b < wanted;
 	if (a->deprecated != b->deprecated)
 		return b->deprecated;
-	return common_bits(a->ip, destination) > common_bits(b->ip, destination);
+	if (!ip_is4(destination)) {
+		bool a_fits = label_of(a->ip) == label_of(destination),
+		     b_fits = label_of(b->ip) == label_of(destination);
+
+		if (a_fits != b_fits)
+			return a_fits;
+	}
+	return common_network(a->ip, destination) > common_network(b->ip, destination);
 }
 
 static const struct link_address *best_source(const struct berth_link *link, struct berth_ip destination,

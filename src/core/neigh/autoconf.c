@@ -282,18 +282,6 @@ void autoconf_advert(struct berth_link *link, const struct wire_ndp *ndp, struct
 	plan(autoconf);
 }
 
-void autoconf_failed(struct berth_link *link, struct berth_ip ip)
-{
-	struct autoconf *autoconf = link->neigh->autoconf;
-	struct thing *thing = autoconf ? thing_find(autoconf, THING_ROUTER, ip, 0) : NULL;
-
-	if (!thing)
-		return;
-	thing_undo(link, thing);
-	if (thing_apply(link, thing) < 0) /* behind the others now */
-		thing_free(autoconf, thing);
-}
-
 int autoconf_init(struct berth_link *link)
 {
 	struct berth_stack *stack = link->stack;

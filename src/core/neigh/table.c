@@ -7,6 +7,7 @@
 #include "core/neigh/table.h"
 
 #include "core/ip/ip.h"
+#include "core/route/route.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"
 
@@ -186,7 +187,7 @@ void neigh_fail(struct neigh *neigh)
 	struct berth_packet *packet;
 
 	ip_redirect_failed(link, neigh->ip);
-	autoconf_failed(link, neigh->ip);
+	route_gateway_failed(link, neigh->ip);
 	neigh_release(neigh); /* first: a transport that is told may send again */
 	while ((packet = packet_queue_pop(&waiting))) {
 		report_undeliverable(link, packet);

@@ -91,8 +91,6 @@ int autoconf_init(struct berth_link *link);
 void autoconf_fini(struct berth_link *link);
 /* A valid advertisement from router. */
 void autoconf_advert(struct berth_link *link, const struct wire_ndp *ndp, struct berth_ip router);
-/* ip does not answer; if it is a router, others go first. RFC 4861 §6.3.6 */
-void autoconf_failed(struct berth_link *link, struct berth_ip ip);
 
 /* Someone else uses an address that is under test here. */
 void dad_fail(struct berth_link *link, const struct link_address *address);

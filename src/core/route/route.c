@@ -285,3 +285,45 @@ void route_remove_link(struct berth_link *link)
 		}
 	}
 }
+
+static bool same_prefix(const struct route *a, const struct route *b)
+{
+	return a->bits == b->bits && ip_equal(a->prefix, b->prefix);
+}
+
+/* Put the route at slot behind all others of its bucket, if one of them is of its prefix. Says if it moved. */
+static bool move_back(struct route **slot)
+{
+	struct route *route = *slot, **end = &route->next;
+	bool others = false;
+
+	while (*end) {
+		others = others || same_prefix(*end, route);
+		end = &(*end)->next;
+	}
+	if (!others)
+		return false;
+	*end = route;
+	*slot = route->next;
+	route->next = NULL;
+	return true;
+}
+
+void route_gateway_failed(struct berth_link *link, struct berth_ip gateway)
+{
+	struct route_table *table = link->stack->routes;
+	bool moved = false;
+
+	for (size_t i = 0; table && i < table->bucket_count; i++) {
+		for (struct route **slot = &table->buckets[i]; *slot; slot = &(*slot)->next) {
+			if ((*slot)->link != link || !ip_equal((*slot)->gateway, gateway))
+				continue;
+			if (!move_back(slot))
+				continue;
+			moved = true;
+			break; /* one bucket has a prefix and gateway once, or the next failure goes on */
+		}
+	}
+	if (moved)
+		route_changed(link->stack);
+}

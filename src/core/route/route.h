@@ -27,6 +27,11 @@ const struct route *route_find(struct berth_stack *stack, struct berth_ip destin
 /* The route that an address brings with it; counted, as two addresses may share one. */
 int route_add_connected(struct berth_link *link, struct berth_ip prefix, unsigned length);
 void route_remove_connected(struct berth_link *link, struct berth_ip prefix, unsigned length);
+/*
+ * gateway, on link, does not answer. Routes of the same prefix by others go
+ * before its own from now on. RFC 1122 §3.3.1.5, RFC 4861 §6.3.6
+ */
+void route_gateway_failed(struct berth_link *link, struct berth_ip gateway);
 /* link goes away. */
 void route_remove_link(struct berth_link *link);
 

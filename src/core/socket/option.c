@@ -373,7 +373,7 @@ static int plain_get(const struct berth_socket *socket, const struct plain_optio
 	if (plain->kind == KIND_BOOL)
 		return *(const bool *)field;
 	if (plain->offset == offsetof(struct socket_options, ttl) && !*field)
-		return 64;
+		return (int)socket->stack->limits.hop_limit;
 	return *field;
 }
 

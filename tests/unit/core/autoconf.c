@@ -256,7 +256,7 @@ TEST(redirect, the_router_in_use_may_redirect)
 	rig_down(&rig);
 }
 
-static void redirect4(uint32_t router, uint32_t gateway, uint32_t source, uint32_t destination)
+static void redirect4_code(uint8_t code, uint32_t router, uint32_t gateway, uint32_t source, uint32_t destination)
 {
 	struct wire_ethernet ethernet = { .destination = { 2, 0, 0, 0, 0, 1 }, .type = ETHERTYPE_IP4 };
 	struct wire_ip4 ip4 = { .ttl = 64,
@@ -269,7 +269,7 @@ static void redirect4(uint32_t router, uint32_t gateway, uint32_t source, uint32
 				  .total_length = 100,
 				  .source = ip_from_u32(source),
 				  .destination = ip_from_u32(destination) };
-	struct wire_icmp icmp = { .type = ICMP4_REDIRECT, .code = 1, .value = gateway };
+	struct wire_icmp icmp = { .type = ICMP4_REDIRECT, .code = code, .value = gateway };
 	uint8_t bytes[14 + 20 + 36] = { 0 };
 
 	memcpy(ethernet.source, router_mac, 6);
@@ -278,6 +278,11 @@ static void redirect4(uint32_t router, uint32_t gateway, uint32_t source, uint32
 	wire_ip4_build(bytes + 42, &inner);
 	wire_icmp_build(bytes + 34, 36, 0, &icmp);
 	rig_inject(&rig, &rig.a, bytes, sizeof(bytes));
+}
+
+static void redirect4(uint32_t router, uint32_t gateway, uint32_t source, uint32_t destination)
+{
+	redirect4_code(1, router, gateway, source, destination);
 }
 
 TEST(redirect, ipv4_asks_for_a_neighbour_and_a_packet_of_ours)
@@ -302,6 +307,22 @@ TEST(redirect, ipv4_asks_for_a_neighbour_and_a_packet_of_ours)
 		rig_wait(&rig, BERTH_SEC);
 	REQUIRE(path_to("8.8.8.8", &path) == 0);
 	CHECK(ip_equal(path.next_hop, rig_ip("10.0.0.9"))); /* nobody was there */
+	rig_down(&rig);
+}
+
+TEST(redirect, ipv4_redirects_of_nets_are_those_of_hosts)
+{
+	struct ip_path path;
+
+	rig_begin(&rig, BERTH_LINK_ETHERNET, BERTH_LINK_NO_DAD | BERTH_LINK_AUTOCONF);
+	CHECK_EQ(berth_route_add(rig.a.stack, ip_from_u32(0), 0, rig_ip("10.0.0.9"), rig.a.link), 0);
+	for (uint8_t code = 0; code < 4; code++) {
+		redirect4_code(code, 0x0a000009, 0x0a000007, 0x0a000001, 0x08080800u + code);
+		REQUIRE(ip_path_find(rig.a.stack, ip_from_u32(0x08080800u + code), ip_any, NULL, &path) == 0);
+		CHECK(ip_equal(path.next_hop, rig_ip("10.0.0.7")));
+	}
+	REQUIRE(path_to("8.8.8.9", &path) == 0); /* of the net's other hosts nothing was said */
+	CHECK(ip_equal(path.next_hop, rig_ip("10.0.0.9")));
 	rig_down(&rig);
 }
 

@@ -171,7 +171,9 @@ static int32_t hello(struct request *request)
 	memcpy(&hello, request->payload, sizeof(hello));
 	hello.name[sizeof(hello.name) - 1] = hello.program[sizeof(hello.program) - 1] = 0;
 	int r = hello.version != CHANNEL_VERSION ? -EPROTONOSUPPORT : 0;
-	if (!r && process_is_run(process_peer_pid(channel->watch.fd)))
+	if (!r)
+		r = process_is_run(process_peer_pid(channel->watch.fd));
+	if (r > 0)
 		r = -EACCES; /* a program of a network's, which may not have hosts of its own */
 	if (!r)
 		r = host_hello(channel, &hello, &host);

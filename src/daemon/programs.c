@@ -7,6 +7,7 @@
 #include "daemon/rules.h"
 #include "daemon/state.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -164,8 +165,9 @@ static json_t *change_published(struct record *record, const json_t *body, bool 
 	if (!record->host)
 		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has ended", record->name);
 	if (open && (port = publish_open(record->host, &wanted)) < 0)
-		return refuse(ret_status, MHD_HTTP_CONFLICT, "can't publish %s port %d: %s",
-			      json_get_text(body, "address", "127.0.0.1"), wanted.real_port, strerror(-port));
+		return refuse(ret_status, MHD_HTTP_CONFLICT, "can't publish %s port %d: %s%s",
+			      json_get_text(body, "address", "127.0.0.1"), wanted.real_port, strerror(-port),
+			      port == -EACCES ? " (see ports in berth doctor)" : "");
 	if (!open && !(publish = publish_find(record->host, &wanted)))
 		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has not published that (berth ps lists what it has)",
 			      record->name);

@@ -142,8 +142,11 @@ static int status_read(pid_t pid, struct status *ret_status)
 int process_is_run(pid_t pid)
 {
 	struct status own, status;
+	int r = status_read(0, &own);
 
-	if (pid <= 0 || status_read(0, &own) < 0 || status_read(pid, &status) < 0)
+	if (r == -EMFILE || r == -ENFILE)
+		return r;
+	if (pid <= 0 || r < 0 || status_read(pid, &status) < 0)
 		return 1;
 	/* A filter is never got rid of; a supervisor, a subreaper, is always above those that it filters. */
 	if (status.filters <= own.filters)

@@ -32,7 +32,8 @@ void process_harden(void);
 #define PROCESS_RUN_NAME "berth-run"
 /*
  * Does the process run below a supervisor, under its filter? Such a one may use
- * the network, but not say how it is to be. Who can't be asked (gone) does.
+ * the network, but not say how it is to be. Who can't be asked (gone) does;
+ * -EMFILE or -ENFILE, where nobody can.
  */
 int process_is_run(pid_t pid);
 /* The process that connected the far end of the Unix socket fd; 0: not known. */

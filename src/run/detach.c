@@ -41,7 +41,7 @@ int detach_begin(struct supervisor *supervisor)
 	pid_t child;
 
 	if (pipe2(ends, O_CLOEXEC) < 0 || (child = fork()) < 0) {
-		say("can't run a program: %s", strerror(errno));
+		say("can't run a program: %s (see processes in berth doctor)", strerror(errno));
 		return EXIT_BERTH;
 	}
 	if (child > 0) {

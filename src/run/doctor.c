@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -264,11 +265,54 @@ static void examine_tun(struct doctor_finding *finding)
 		close(fd);
 }
 
+static void *thread_nothing(void *context)
+{
+	return context;
+}
+
+/* What berth run begins with: processes, of which one has threads. */
+static int try_thread(void)
+{
+	pthread_t thread;
+	int r = pthread_create(&thread, NULL, thread_nothing, NULL);
+
+	if (!r)
+		pthread_join(thread, NULL);
+	return -r;
+}
+
+static void examine_processes(struct doctor_finding *finding)
+{
+	struct rlimit limit = { 0 };
+	int r = in_child(try_thread);
+
+	finding->name = "processes";
+	getrlimit(RLIMIT_NPROC, &limit);
+	if (limit.rlim_cur == RLIM_INFINITY)
+		found(finding, "as many as the machine can, of which berth run adds two for each program");
+	else
+		found(finding, "up to %llu of this user's, of which berth run adds two for each program",
+		      (unsigned long long)limit.rlim_cur);
+	if (r)
+		advise(finding, DOCTOR_BAD, "one more is refused (%s): raise the limit (ulimit -u), or end some",
+		       strerror(-r));
+}
+
+static void examine_ports(struct doctor_finding *finding)
+{
+	long first = number_in("/proc/sys/net/ipv4/ip_unprivileged_port_start", 1024);
+
+	finding->name = "ports";
+	found(finding, "-p can publish ports of this machine from %ld on", geteuid() ? first : 1);
+	advise(finding, DOCTOR_GOOD, "on Berth's networks every program may have any port");
+}
+
 size_t doctor_examine(struct doctor_finding findings[DOCTOR_FINDINGS])
 {
 	static examination *const examinations[] = {
-		examine_kernel,	   examine_filter, examine_descriptors, examine_memory,	    examine_ptrace,
-		examine_directory, examine_limits, examine_buffers,	examine_namespaces, examine_tun,
+		examine_kernel,	    examine_filter,    examine_descriptors, examine_memory,
+		examine_ptrace,	    examine_directory, examine_limits,	    examine_buffers,
+		examine_namespaces, examine_tun,       examine_processes,   examine_ports,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(examinations); i++) {

@@ -21,7 +21,7 @@ struct doctor_finding {
 	char advice[200]; /* what it means or what to do; may be empty */
 };
 
-#define DOCTOR_FINDINGS 12
+#define DOCTOR_FINDINGS 16
 
 /* Examine. Fills in findings and returns how many there are. */
 size_t doctor_examine(struct doctor_finding findings[DOCTOR_FINDINGS]);

@@ -178,7 +178,7 @@ static int run_on_network(struct supervisor *supervisor, const struct inherited 
 		_exit(supervisor_main(supervisor, inherited));
 	lines_close(supervisor);
 	if (pid < 0) {
-		say("can't run a program: %s", strerror(errno));
+		say("can't run a program: %s (see processes in berth doctor)", strerror(errno));
 		return EXIT_BERTH;
 	}
 	detach_self(supervisor, NULL);
@@ -194,7 +194,7 @@ int run_program(const struct run_options *options)
 
 	open_standard();
 	if (reason || !supervisor) {
-		say("%s", reason ? reason : "no memory");
+		say("%s%s", reason ? reason : "no memory", reason ? " (see kernel in berth doctor)" : "");
 		free(supervisor);
 		return EXIT_BERTH;
 	}

@@ -117,7 +117,10 @@ static int first_hello(struct supervisor *supervisor, struct channel_hello *gree
 		} else if (r == -ENOENT || r == -ECONNREFUSED) {
 			r = daemon_start(network);
 			if (r) {
-				say("network '%s' can't be started: %s", network, strerror(-r));
+				say("network '%s' can't be started: %s (see %s in berth doctor)", network, strerror(-r),
+				    r == -EMFILE || r == -ENFILE || r == -ENOMEM ? "open files"
+				    : r == -EAGAIN				 ? "processes"
+										 : "directory");
 				return -ECANCELED;
 			}
 			r = -EPIPE;
@@ -143,11 +146,13 @@ static int prepare_directory(const char *network)
 		return 0;
 	network_root(root, sizeof(root));
 	if (r == -ENAMETOOLONG)
-		say("can't use %s: too long for a socket's path, choose another XDG_RUNTIME_DIR", root);
+		say("can't use %s: too long for a socket's path, choose another XDG_RUNTIME_DIR (see directory in berth doctor)",
+		    root);
 	else if (r == -EPERM)
-		say("can't use %s: it has to be a directory of yours that is closed to others (chmod 700)", root);
+		say("can't use %s: it has to be a directory of yours that is closed to others: chmod 700 (see directory in berth doctor)",
+		    root);
 	else
-		say("can't use %s: %s", root, strerror(-r));
+		say("can't use %s: %s (see directory in berth doctor)", root, strerror(-r));
 	return EXIT_BERTH;
 }
 
@@ -199,10 +204,12 @@ static void say_why(const struct supervisor *supervisor, int error)
 		say("network '%s' has no such address for a host: %s", network, text);
 		break;
 	case -ETIMEDOUT:
-		say("network '%s' can't be started: its daemon does not come up", network);
+		say("network '%s' can't be started: its daemon does not come up (see directory and processes in berth doctor)",
+		    network);
 		break;
 	default:
-		say("can't join network '%s': %s", network, strerror(-error));
+		say("can't join network '%s': %s%s", network, strerror(-error),
+		    error == -EMFILE || error == -ENFILE ? " (see open files in berth doctor)" : "");
 	}
 }
 
@@ -228,7 +235,8 @@ static int publish(struct supervisor *supervisor)
 
 		publish_format(&wanted, r < 0 ? wanted.real_port : (unsigned)message.value, text, sizeof(text));
 		if (r < 0) {
-			say("can't publish %s: %s", text, strerror(-r));
+			say("can't publish %s: %s%s", text, strerror(-r),
+			    r == -EACCES ? " (see ports in berth doctor)" : "");
 			return EXIT_BERTH;
 		}
 		if (!wanted.real_port)

@@ -266,14 +266,16 @@ int program_start(struct supervisor *supervisor, const struct inherited *inherit
 		return EXIT_BERTH;
 	}
 	if (pipe2(reports, O_CLOEXEC) < 0) {
-		say("can't run a program: %s", strerror(errno));
+		say("can't run a program: %s (see %s in berth doctor)", strerror(errno),
+		    errno == EMFILE || errno == ENFILE ? "open files" : "processes");
 		return EXIT_BERTH;
 	}
 	supervisor->child = fork_sharing();
 	if (supervisor->child == 0)
 		become(&start, reports[1], self);
 	if (supervisor->child < 0) {
-		say("can't run a program: %s", strerror(errno));
+		say("can't run a program: %s (see %s in berth doctor)", strerror(errno),
+		    errno == EMFILE || errno == ENFILE ? "open files" : "processes");
 		r = EXIT_BERTH;
 	} else {
 		r = follow(supervisor, reports[0], &reports[1]);

@@ -185,14 +185,14 @@ int supervise(struct supervisor *supervisor)
 	int code;
 
 	if (!supervisor_init(supervisor)) {
-		say("can't run the supervisor: %s", strerror(errno));
+		say("can't run the supervisor: %s (see open files in berth doctor)", strerror(errno));
 		return EXIT_BERTH;
 	}
 	/* The woken side runs where we ran (6.6): a quarter of the cost. Older kernels say EINVAL. */
 	ioctl(supervisor->listener, RUN_NOTIF_SET_FLAGS, RUN_NOTIF_SYNC_WAKE_UP);
 	for (int i = 0; i < RECEIVER_COUNT; i++) {
 		if (pthread_create(&thread, NULL, receiver_run, supervisor)) {
-			say("can't run the supervisor: no more threads");
+			say("can't run the supervisor: no more threads (see processes in berth doctor)");
 			return EXIT_BERTH;
 		}
 		pthread_detach(thread);

@@ -75,6 +75,9 @@ enum {
 /* Pacing of TCP: where SO_MAX_PACING_RATE or the congestion control (bbr) asks for it, or everywhere. */
 enum { BERTH_PACING_ASKED = 1, BERTH_PACING_ALWAYS };
 
+/* Black holes of TCP's path MTU discovery (RFC 4821): look for them after timeouts, or not. Linux: tcp_mtu_probing 1, 0. */
+enum { BERTH_MTU_PROBING_AFTER_TIMEOUTS = 1, BERTH_MTU_PROBING_OFF };
+
 /* Limits, all set at run time. 0 in any field means the default beside it. */
 struct berth_limits {
 	size_t memory;		     /* bytes of packets and buffers: 256 MiB; see berth_stack_memory() */
@@ -98,6 +101,7 @@ struct berth_limits {
 	unsigned fastopen;	     /* BERTH_FASTOPEN_*: client and server */
 	unsigned fastopen_cache;     /* servers whose Fast Open cookies are kept: 1,024 */
 	unsigned notsent_low_water;  /* what TCP_NOTSENT_LOWAT is where it was not set: no limit */
+	unsigned mtu_probing;	     /* BERTH_MTU_PROBING_*: after timeouts */
 	unsigned pacing;	     /* BERTH_PACING_*: where it is asked for */
 };
 

@@ -42,6 +42,7 @@ static const struct berth_limits default_limits = {
 	.fastopen = BERTH_FASTOPEN_CLIENT | BERTH_FASTOPEN_SERVER,
 	.fastopen_cache = 1024,
 	.notsent_low_water = UINT32_MAX,
+	.mtu_probing = BERTH_MTU_PROBING_AFTER_TIMEOUTS,
 	.pacing = BERTH_PACING_ASKED,
 };
 
@@ -75,6 +76,7 @@ static void limits_fill(struct berth_limits *limits)
 	LIMIT(fastopen);
 	LIMIT(fastopen_cache);
 	LIMIT(notsent_low_water);
+	LIMIT(mtu_probing);
 	LIMIT(pacing);
 }
 

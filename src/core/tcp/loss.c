@@ -172,6 +172,7 @@ void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, cons
 	tcp_rack_update(conn, delivery);
 	lost = tcp_rack_detect(conn);
 	sample.lost = conn->board.lost_bytes - lost_before;
+	lost = lost && !tcp_mtu_probe_lost(conn);
 	if (tcp_probe_answered(conn, advanced, duplicate, delivery) && !conn->in_recovery && !conn->in_loss)
 		reduction_begin(conn);
 	if ((duplicate || advanced) && was_for_nothing(conn, segment, advanced))
@@ -196,7 +197,7 @@ void tcp_loss_reorder_timeout(struct tcp_conn *conn)
 
 	if (!tcp_rack_detect(conn))
 		return;
-	if (!conn->in_recovery && !conn->in_loss)
+	if (!tcp_mtu_probe_lost(conn) && !conn->in_recovery && !conn->in_loss)
 		recovery_begin(conn);
 	if (conn->in_recovery)
 		reduce(conn, &nothing, false);

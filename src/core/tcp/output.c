@@ -352,6 +352,19 @@ static bool output_one(struct tcp_conn *conn)
 	return true;
 }
 
+bool tcp_output_large(struct tcp_conn *conn, uint32_t length)
+{
+	uint16_t mss = conn->mss;
+	bool sent;
+
+	conn->mss = (uint16_t)length; /* so that nobody cuts it */
+	sent = send_data(conn, conn->snd_nxt, length, false, NULL);
+	conn->mss = mss;
+	if (sent)
+		conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_max);
+	return sent;
+}
+
 void tcp_output(struct tcp_conn *conn)
 {
 	bool waiting;
@@ -362,7 +375,8 @@ void tcp_output(struct tcp_conn *conn)
 	if (!tcp_flight(conn) && conn->sendq.bytes)
 		tcp_congestion_idle(conn);
 	conn->sending = true;
-	while (!tcp_pace_waits(conn) && output_one(conn))
+	waiting = conn->mtu_search && tcp_synchronized(conn->state) && !tcp_pace_waits(conn) && tcp_mtu_probe(conn);
+	while (!waiting && !tcp_pace_waits(conn) && output_one(conn))
 		;
 	conn->sending = conn->send_new = false;
 	tcp_rate_starved(conn);

@@ -86,6 +86,7 @@ void tcp_drop_queues(struct tcp_conn *conn)
 	receiveq_clear(&conn->receiveq);
 	scoreboard_clear(&conn->board);
 	tcp_rate_drop(conn);
+	tcp_mtu_drop(conn);
 	charge(conn);
 }
 
@@ -190,6 +191,7 @@ void tcp_finish(struct tcp_conn *conn, int error)
 	receiveq_clear_early(&conn->receiveq);
 	scoreboard_clear(&conn->board);
 	tcp_rate_drop(conn);
+	tcp_mtu_drop(conn);
 	demux_remove(socket->stack, &socket->demux);
 	conn->read_shutdown = conn->write_shutdown = true;
 	conn->error = error;

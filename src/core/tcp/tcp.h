@@ -24,6 +24,7 @@
 #include "base/timer.h"
 #include "core/socket/socket.h"
 #include "core/tcp/blocks.h"
+#include "core/tcp/congestion.h"
 #include "core/tcp/fastopen.h"
 #include "core/tcp/receiveq.h"
 #include "core/tcp/rtt.h"
@@ -87,28 +88,6 @@ enum tcp_urgent {
 
 struct tcp_conn;
 
-/* A congestion control. All counts are bytes. */
-struct tcp_congestion {
-	const char *name;
-	bool paced; /* it can't do without */
-	/* It is in charge from now on: at the beginning of a conversation, or in its middle. May be NULL. */
-	void (*on_begin)(struct tcp_conn *conn);
-	/* Data goes out and none is under way. May be NULL: then a pause shrinks the window (RFC 5681 §4.1). */
-	void (*on_start)(struct tcp_conn *conn);
-	/*
-	 * An ACK was taken, in recovery or not. With it cwnd is the control's own, on_ack() is not called, and no
-	 * reduction is made for it; needs SACK, and tcp_newreno acts where that was not agreed on. May be NULL.
-	 */
-	void (*on_sample)(struct tcp_conn *conn, const struct rate_sample *sample);
-	/* New data was acknowledged outside of recovery while cwnd was what limited us. */
-	void (*on_ack)(struct tcp_conn *conn, uint32_t acked);
-	/* What ssthresh shall be, now that something was lost with flight bytes under way. */
-	uint32_t (*on_loss)(struct tcp_conn *conn, uint32_t flight);
-	/* The last loss was none: cwnd and ssthresh are restored. May be NULL. */
-	void (*on_undo)(struct tcp_conn *conn);
-};
-extern const struct tcp_congestion tcp_newreno, tcp_cubic, tcp_bbr;
-
 /* What an application set; survives disconnect. */
 struct tcp_settings {
 	bool no_delay, cork;
@@ -148,51 +127,6 @@ struct tcp_tuning {
 	berth_time since; /* 0: not begun */
 	uint64_t taken;	  /* bytes since then */
 	uint64_t last;	  /* the most in one round trip */
-};
-
-/* HyStart++, RFC 9406; see cubic.c. */
-struct tcp_hystart {
-	bool begun, cautious; /* cautious: CSS */
-	uint8_t samples, rounds_left;
-	uint32_t round_end;
-	berth_time least, last_least, baseline; /* round trip times; BERTH_NEVER: none yet */
-};
-
-/* One curve of CUBIC's: from a reduction to the next. */
-struct tcp_cubic_epoch {
-	bool begun;
-	berth_time began;
-	uint32_t plateau;		       /* W_max; 0: from where it begins */
-	uint32_t k_ms;			       /* K: when the curve reaches the plateau */
-	uint32_t estimate;		       /* W_est: Reno's window */
-	uint64_t cwnd_credit, estimate_credit; /* what division left over */
-};
-
-struct tcp_cubic {
-	struct tcp_cubic_epoch now, previous;
-	uint32_t before_loss;
-	berth_time last_ack;
-	struct tcp_hystart hystart;
-};
-
-/* The most of the last rounds: the best sample, and the best ones after it. */
-struct tcp_bbr_max {
-	uint64_t value[3];
-	uint32_t round[3];
-};
-
-/* BBR; see bbr.c. Rates are bytes a second. */
-struct tcp_bbr {
-	uint8_t mode, was, cycle, full_rounds, aggregate_rounds, aggregate_slot;
-	bool round_start, full, conserving, restarting, probe_round_done, seen_rtt;
-	uint32_t round, prior_cwnd;
-	uint64_t round_end; /* in bytes delivered */
-	struct tcp_bbr_max bandwidth;
-	uint64_t full_bandwidth;
-	berth_time least_rtt, least_at, probe_done_at, cycle_at;
-	berth_time epoch_at; /* ACK aggregation: what came beyond the bandwidth since then */
-	uint64_t epoch_acked;
-	uint32_t aggregated[2];
 };
 
 /* RACK, RFC 8985 §5.3; see rack.c. */
@@ -301,7 +235,8 @@ struct tcp_conn {
 		struct tcp_cubic cubic;
 		struct tcp_bbr bbr;
 	};
-	struct tcp_rate *rate; /* see rate.h; NULL: none yet */
+	struct tcp_rate *rate;		   /* see rate.h; NULL: none yet */
+	struct tcp_mtu_search *mtu_search; /* see mtu.c; NULL: no black hole was met */
 	struct tcp_rtt rtt;
 	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
 	bool timed;
@@ -523,6 +458,14 @@ void tcp_pace_sent(struct tcp_conn *conn, uint32_t bytes);
 void tcp_pace_timeout(struct tcp_conn *conn);
 bool tcp_pace_fills_window(const struct tcp_conn *conn);
 
+/* mtu.c: paths that swallow large packets */
+unsigned tcp_mtu_limit(const struct tcp_conn *conn, unsigned mtu);
+void tcp_mtu_drop(struct tcp_conn *conn);
+void tcp_mtu_timeout(struct tcp_conn *conn);
+bool tcp_mtu_probe(struct tcp_conn *conn);
+void tcp_mtu_acknowledged(struct tcp_conn *conn);
+bool tcp_mtu_probe_lost(struct tcp_conn *conn);
+
 /* congestion.c */
 /* The control that acts, which may not be the one that was chosen; see on_sample. */
 const struct tcp_congestion *tcp_control(const struct tcp_conn *conn);
@@ -538,6 +481,8 @@ void tcp_send_syn(struct tcp_conn *conn);
 void tcp_send_ack(struct tcp_conn *conn);
 void tcp_send_reset(struct tcp_conn *conn);
 void tcp_send_probe(struct tcp_conn *conn, bool urgent);
+/* Send so much new data as one segment, whatever the MSS. False: no memory. */
+bool tcp_output_large(struct tcp_conn *conn, uint32_t length);
 /* Send a tail loss probe. True: of new data. */
 bool tcp_output_probe(struct tcp_conn *conn);
 /* Send what lies at SND.UNA once more, whatever the window. With SACK: what is lost. */
@@ -570,6 +515,8 @@ uint16_t tcp_window_to_offer(struct tcp_conn *conn);
 void tcp_window_opened(struct tcp_conn *conn);
 uint32_t tcp_receive_space(struct tcp_conn *conn);
 uint8_t tcp_scale_for(const struct berth_stack *stack);
+/* Payload of a segment that the path and the peer can take, were mtu the path's. */
+uint16_t tcp_mss_with(struct tcp_conn *conn, unsigned mtu);
 void tcp_update_mss(struct tcp_conn *conn, unsigned mtu);
 uint16_t tcp_mss_of_mtu(unsigned mtu, bool ip6);
 uint32_t tcp_timestamp_now(const struct berth_stack *stack, uint32_t offset);

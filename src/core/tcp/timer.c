@@ -115,6 +115,7 @@ static void retransmit_timeout(struct tcp_conn *conn)
 	else
 		tcp_recovery_timeout(conn);
 	conn->timeouts += conn->timeouts < UINT8_MAX;
+	tcp_mtu_timeout(conn);
 	tcp_rtt_backoff(&conn->rtt); /* RFC 6298 §5.5 */
 	tcp_retransmit(conn);
 	tcp_timer_retransmit(conn);

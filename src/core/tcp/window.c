@@ -31,17 +31,22 @@ uint16_t tcp_mss_of_mtu(unsigned mtu, bool ip6)
 	return (uint16_t)(MIN(MAX(mtu, headers + MSS_MIN), UINT16_MAX) - headers);
 }
 
-void tcp_update_mss(struct tcp_conn *conn, unsigned mtu)
+uint16_t tcp_mss_with(struct tcp_conn *conn, unsigned mtu)
 {
-	unsigned mss;
+	unsigned mss = MIN(conn->peer_mss, tcp_mss_of_mtu(mtu, ip_is6(tcp_socket(conn)->demux.remote.ip)));
 
-	if (conn->mss_mtu == mtu)
-		return;
-	mss = MIN(conn->peer_mss, tcp_mss_of_mtu(mtu, ip_is6(tcp_socket(conn)->demux.remote.ip)));
 	if (conn->settings.max_segment)
 		mss = MIN(mss, conn->settings.max_segment);
 	mss = MAX(mss, MSS_MIN);
-	conn->mss = (uint16_t)(mss - (conn->timestamps ? WIRE_TCP_TIMESTAMPS_SIZE : 0));
+	return (uint16_t)(mss - (conn->timestamps ? WIRE_TCP_TIMESTAMPS_SIZE : 0));
+}
+
+void tcp_update_mss(struct tcp_conn *conn, unsigned mtu)
+{
+	mtu = tcp_mtu_limit(conn, mtu);
+	if (conn->mss_mtu == mtu)
+		return;
+	conn->mss = tcp_mss_with(conn, mtu);
 	conn->mss_mtu = mtu;
 }
 

@@ -39,8 +39,10 @@ struct command {
 };
 
 extern const struct command command_capture;
+extern const struct command command_config;
 extern const struct command command_daemon;
 extern const struct command command_doctor;
+extern const struct command command_down;
 extern const struct command command_events;
 extern const struct command command_exec;
 extern const struct command command_heal;
@@ -56,10 +58,13 @@ extern const struct command command_ps;
 extern const struct command command_publish;
 extern const struct command command_rm;
 extern const struct command command_run;
+extern const struct command command_scenario;
 extern const struct command command_ss;
 extern const struct command command_stop;
+extern const struct command command_test;
 extern const struct command command_trace;
 extern const struct command command_unpublish;
+extern const struct command command_up;
 extern const struct command command_version;
 extern const struct command command_wait;
 extern const struct command command_why;

@@ -8,13 +8,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In the order of help. One a line: people who add one at the same time do not meet. */
+/* clang-format off */
 const struct command *const commands[] = {
-	&command_run,	 &command_exec,	 &command_ps,	     &command_logs,    &command_inspect,   &command_wait,
-	&command_kill,	 &command_stop,	 &command_rm,	     &command_publish, &command_unpublish, &command_ss,
-	&command_net,	 &command_link,	 &command_partition, &command_heal,    &command_capture,   &command_events,
-	&command_trace,	 &command_ports, &command_why,	     &command_doctor,  &command_version,   &command_help,
-	&command_daemon, NULL,
+	/* programs */
+	&command_run,
+	&command_exec,
+	&command_ps,
+	&command_logs,
+	&command_inspect,
+	&command_wait,
+	&command_kill,
+	&command_stop,
+	&command_rm,
+	&command_publish,
+	&command_unpublish,
+	/* networks */
+	&command_net,
+	&command_up,
+	&command_down,
+	&command_config,
+	&command_scenario,
+	&command_test,
+	/* links */
+	&command_link,
+	&command_partition,
+	&command_heal,
+	/* looking */
+	&command_ss,
+	&command_ports,
+	&command_why,
+	&command_events,
+	&command_trace,
+	&command_capture,
+	/* the rest */
+	&command_doctor,
+	&command_version,
+	&command_help,
+	&command_daemon,
+	NULL,
 };
+/* clang-format on */
 
 const struct command *command_find(const char *name)
 {

@@ -11,7 +11,11 @@ static void put_text(FILE *out, const char *text)
 	json_t *value = json_string(text);
 	char *quoted = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
 
-	fputs(quoted ? quoted : "\"?\"", out);
+	for (const char *c = quoted ? quoted : "\"?\""; *c; c++) {
+		fputc(*c, out);
+		if (*c == '$') /* or it would be a variable when it is read again */
+			fputc('$', out);
+	}
 	free(quoted);
 	json_decref(value);
 }

@@ -20,6 +20,7 @@ is "$code" 0 "berth help"
 commands="run exec publish unpublish ps logs inspect wait kill stop rm
 	ss net ports link partition heal
 	capture events trace why
+	up down config scenario test
 	doctor"
 for command in $commands version help; do
 	like "$out" "^  $command " "… lists $command"

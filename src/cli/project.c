@@ -197,6 +197,17 @@ static int apply_links(const struct compose *compose)
 	return CLI_OK;
 }
 
+/* berth rm: one that has ended is still there by its name. */
+static int forget(const struct compose *compose, const struct service *service, bool force)
+{
+	struct self_command words = { .count = 0 };
+
+	self_add(&words, "rm", "--net", compose->name, service->name, NULL);
+	if (force)
+		self_add(&words, "-f", NULL);
+	return self_run(&words, NULL, SELF_QUIET | SELF_SILENT | SELF_NO_INPUT);
+}
+
 static bool start_one(const struct command *command, const struct compose *compose, const struct service *service,
 		      bool quiet)
 {
@@ -209,6 +220,7 @@ static bool start_one(const struct command *command, const struct compose *compo
 		return true;
 	if (!await_dependencies(command, compose, service))
 		return false;
+	forget(compose, service, false);
 	code = start(compose, service);
 	if (code) {
 		fprintf(stderr, "berth %s: %s (line %d) could not be started\n", command->name, service->name,
@@ -230,7 +242,7 @@ int project_up(const struct command *command, const struct compose *compose, boo
 
 static int end_one(const struct compose *compose, const struct service *service)
 {
-	struct self_command stop = { .count = 0 }, forget = { .count = 0 };
+	struct self_command stop = { .count = 0 };
 	char grace[32];
 
 	snprintf(grace, sizeof(grace), "%.0f", service->stop_grace);
@@ -241,8 +253,7 @@ static int end_one(const struct compose *compose, const struct service *service)
 		self_add(&stop, "stop", "--net", compose->name, "-t", grace, service->name, NULL);
 		self_run(&stop, NULL, SELF_QUIET | SELF_SILENT | SELF_NO_INPUT);
 	}
-	self_add(&forget, "rm", "-f", "--net", compose->name, service->name, NULL);
-	return self_run(&forget, NULL, SELF_QUIET | SELF_SILENT | SELF_NO_INPUT);
+	return forget(compose, service, true);
 }
 
 int project_down(const struct command *command, const struct compose *compose, bool quiet)

@@ -96,7 +96,7 @@ static void stop_one(pid_t pid)
 {
 	if (pid <= 0)
 		return;
-	kill(pid, SIGINT);
+	kill(pid, SIGTERM); /* not SIGINT, which a shell without job control has its background ignore */
 	waitpid(pid, NULL, 0);
 }
 

@@ -83,24 +83,33 @@ static void take_complaint(struct yaml *yaml, struct fy_diag *diag)
 		snprintf(yaml->error, sizeof(yaml->error), "%.200s:%d: %.250s", yaml->path, error->line + 1,
 			 error->msg);
 	else
-		yaml_fail(yaml, NULL, "this is no YAML");
+		yaml_fail(yaml, NULL, "it is empty, or no YAML");
 }
 
 bool yaml_open(struct yaml *yaml, const char *path)
 {
 	struct fy_parse_cfg config = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_RESOLVE_DOCUMENT };
 	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	struct fy_diag_cfg complaints;
 
 	*yaml = (struct yaml){ .path = path };
 	if (!file)
 		return yaml_fail(yaml, NULL, "%s", strerror(errno));
-	config.diag = fy_diag_create(NULL);
-	if (config.diag)
-		fy_diag_set_collect_errors(config.diag, true);
+	/* What is wrong is collected, and said by us; some of it libfyaml would write to stderr as well. */
+	fy_diag_cfg_default(&complaints);
+	complaints.fp = fopen("/dev/null", "we");
+	config.diag = complaints.fp ? fy_diag_create(&complaints) : NULL;
+	if (!config.diag) {
+		if (file != stdin)
+			fclose(file);
+		return yaml_fail(yaml, NULL, "no memory");
+	}
+	fy_diag_set_collect_errors(config.diag, true);
 	yaml->document = fy_document_build_from_fp(&config, file);
 	if (!yaml->document)
 		take_complaint(yaml, config.diag);
 	fy_diag_destroy(config.diag);
+	fclose(complaints.fp);
 	if (file != stdin)
 		fclose(file);
 	if (yaml->document && !fy_document_root(yaml->document))

@@ -113,7 +113,7 @@ bad() { # PATTERN SENTENCE; the file on stdin
 	like "$(cat err)" "^berth config: bad\.yaml:$1" "… which says where and what"
 }
 bad "3: service a: unknown key 'comand' \(known: command, " "a slip" <<<$'services:\n  a:\n    comand: x'
-bad " it is empty|1: " "nothing" <<<''
+bad " it is empty" "nothing" <<<''
 bad "[0-9]+: " "no YAML" <<<$'services: [\n  a: b'
 bad "1: the file: names with values" "a list" <<<'[1, 2]'
 bad "1: services: what is to run" "no services" <<<'name: x'

@@ -37,6 +37,17 @@ BERTH_EXPORT void berth_packet_pool_unref(struct berth_packet_pool *pool);
 BERTH_EXPORT struct berth_packet *berth_packet_new(struct berth_packet_pool *pool, size_t headroom, size_t size);
 /* Make a packet that holds a copy of size bytes, with default headroom. */
 BERTH_EXPORT struct berth_packet *berth_packet_copy(struct berth_packet_pool *pool, const void *bytes, size_t size);
+/*
+ * Make a packet of size bytes (at most BERTH_WRAP_MAX) of someone else's
+ * memory, for berth_send_packet(): with no room in front or behind, so it can't
+ * be sent by a link itself. The bytes must stay as they are until release is
+ * called with context: once, when the last reference is gone. That happens
+ * inside of the stack: release may note it, but calls nothing of Berth's. NULL:
+ * no memory, or too large; release (which may be NULL) is not called.
+ */
+#define BERTH_WRAP_MAX (1u << 30)
+BERTH_EXPORT struct berth_packet *berth_packet_wrap(struct berth_packet_pool *pool, const void *bytes, size_t size,
+						    void (*release)(void *context), void *context);
 BERTH_EXPORT struct berth_packet *berth_packet_ref(struct berth_packet *packet);
 BERTH_EXPORT void berth_packet_unref(struct berth_packet *packet);
 

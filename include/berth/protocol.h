@@ -101,6 +101,10 @@ struct berth_protocol {
 	ssize_t (*send)(struct berth_socket *socket, struct berth_message *message);
 	/* MSG_EOR in what comes back ends a MSG_WAITALL early, also for streams. */
 	ssize_t (*receive)(struct berth_socket *socket, struct berth_message *message);
+	/* berth_send_packet(): takes packet, which is not empty, on success. berth_recv_packet(): a packet of the
+	 * caller's. NULL: -EOPNOTSUPP. */
+	ssize_t (*send_packet)(struct berth_socket *socket, struct berth_packet *packet, int flags);
+	ssize_t (*receive_packet)(struct berth_socket *socket, struct berth_packet **ret_packet);
 	/* recvmsg(MSG_ERRQUEUE), which never waits: -EAGAIN when there is nothing. NULL: there never is. */
 	ssize_t (*receive_error)(struct berth_socket *socket, struct berth_message *message);
 	int (*shutdown)(struct berth_socket *socket, int how);

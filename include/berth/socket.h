@@ -57,6 +57,7 @@
 extern "C" {
 #endif
 
+struct berth_packet;
 struct berth_stack;
 
 /* Readiness, with poll(2)'s meanings and values. */
@@ -162,6 +163,24 @@ BERTH_EXPORT ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, 
 BERTH_EXPORT ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags,
 				    struct sockaddr *address, socklen_t *length);
 BERTH_EXPORT ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message, int flags);
+/*
+ * Send and receive without copying through memory of the caller's (TCP).
+ *
+ * send: the packet's data goes behind what was sent before, all of it or
+ * nothing (EAGAIN). On success the packet is the socket's, offsets and all, and
+ * is let go of when the peer has acknowledged its last byte or the conversation
+ * is over; on failure it stays the caller's. A berth_packet_wrap() lends memory
+ * and says when it is free again. Flags and errors: berth_send()'s; EINVAL: it
+ * is empty; EOPNOTSUPP: not TCP.
+ *
+ * recv: takes what came next as the packet that it came in, of at least a byte
+ * and any length: the caller's, to read and berth_packet_unref(). It counts
+ * against the pool's memory until then, no longer against the socket's.
+ * Returns its length; 0 is end of stream. Flags: MSG_DONTWAIT.
+ */
+BERTH_EXPORT ssize_t berth_send_packet(struct berth_stack *stack, int fd, struct berth_packet *packet, int flags);
+BERTH_EXPORT ssize_t berth_recv_packet(struct berth_stack *stack, int fd, struct berth_packet **ret_packet, int flags);
+
 /*
  * 1 when the byte to be read next is the urgent one, or would be if it had not
  * been read already; else 0. Errors: EBADF, ENOTTY (not TCP). POSIX: sockatmark().

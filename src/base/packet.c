@@ -119,6 +119,38 @@ struct berth_packet *berth_packet_copy(struct berth_packet_pool *pool, const voi
 	return packet;
 }
 
+struct packet_wrap {
+	void (*release)(void *context);
+	void *context;
+};
+
+struct berth_packet *berth_packet_wrap(struct berth_packet_pool *pool, const void *bytes, size_t size,
+				       void (*release)(void *context), void *context)
+{
+	struct packet_wrap wrap = { release, context };
+	struct berth_packet *packet;
+
+	if (size > BERTH_WRAP_MAX)
+		return NULL;
+	packet = berth_packet_new(pool, 0, sizeof(wrap));
+	if (!packet)
+		return NULL;
+	memcpy(packet->buffer, &wrap, sizeof(wrap));
+	packet->wrapped = true;
+	packet->data = (uint8_t *)(uintptr_t)bytes;
+	packet->length = (uint32_t)size;
+	return packet;
+}
+
+static void unwrap(struct berth_packet *packet)
+{
+	struct packet_wrap wrap;
+
+	memcpy(&wrap, packet->buffer, sizeof(wrap));
+	if (wrap.release)
+		wrap.release(wrap.context);
+}
+
 struct berth_packet *packet_clone(const struct berth_packet *packet)
 {
 	size_t headroom = packet_headroom(packet);
@@ -155,6 +187,8 @@ void berth_packet_unref(struct berth_packet *packet)
 
 	if (!packet || --packet->refs)
 		return;
+	if (packet->wrapped)
+		unwrap(packet);
 	pool = packet->pool;
 	class = packet->size_class;
 	pool->used -= packet_truesize(packet);

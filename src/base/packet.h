@@ -35,17 +35,18 @@ struct berth_packet {
 	struct berth_ip source, destination;
 	uint16_t source_port;
 	uint8_t ttl, traffic_class;
-	bool looped; /* our own multicast or broadcast, back without having left */
+	bool looped;  /* our own multicast or broadcast, back without having left */
+	bool wrapped; /* data is someone else's memory; buffer holds a struct packet_wrap */
 	_Alignas(16) uint8_t buffer[];
 };
 
 static inline size_t packet_tailroom(const struct berth_packet *packet)
 {
-	return (size_t)(packet->buffer + packet->room - (packet->data + packet->length));
+	return packet->wrapped ? 0 : (size_t)(packet->buffer + packet->room - (packet->data + packet->length));
 }
 static inline size_t packet_headroom(const struct berth_packet *packet)
 {
-	return (size_t)(packet->data - packet->buffer);
+	return packet->wrapped ? 0 : (size_t)(packet->data - packet->buffer);
 }
 /* Bytes of a pool's live packets, and how many there may be (0: any number). */
 size_t packet_pool_used(const struct berth_packet_pool *pool);

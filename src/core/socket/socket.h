@@ -18,6 +18,8 @@
 #include <berth/inspect.h>
 #include <berth/socket.h>
 
+#include <errno.h>
+
 struct socket_options {
 	uint32_t send_buffer;			  /* bytes of payload */
 	uint32_t receive_buffer;		  /* bytes of payload */
@@ -177,6 +179,16 @@ bool socket_opens_by_sending(const struct berth_socket *socket, int flags);
 /* That. 0: connected; -EINPROGRESS; or another negative errno. *ret_taken: bytes of message that are on their way. */
 int socket_open_by_sending(struct berth_socket *socket, const struct msghdr *from, struct berth_message *message,
 			   size_t *ret_taken);
+/* Is there an error to report before data is sent? It is taken. 0 or -errno. */
+int socket_may_send(struct berth_socket *socket);
+/* The public calls' answer: -1 and errno for a negative r. */
+static inline ssize_t socket_answer(ssize_t r)
+{
+	if (r >= 0)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
 /* Take the pending error: a negative errno, or 0. */
 int socket_take_error(struct berth_socket *socket);
 

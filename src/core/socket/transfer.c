@@ -2,7 +2,7 @@
 /*
  * The calls that move data. The protocol's send() and receive() never block
  * and take what they can; the loops that make them blocking, partial sends and
- * MSG_WAITALL are here, once for all protocols.
+ * MSG_WAITALL are here, once for all protocols. Of whole packets: packet.c.
  */
 #include "core/socket/socket.h"
 
@@ -11,21 +11,13 @@
 
 #define PARTS_MAX 1024 /* IOV_MAX */
 
-static ssize_t answer(ssize_t r)
-{
-	if (r >= 0)
-		return r;
-	errno = (int)-r;
-	return -1;
-}
-
 static bool streams(const struct berth_socket *socket)
 {
 	return socket->protocol->type == SOCK_STREAM;
 }
 
 /* Pending data errors come before new ones: POSIX: send(), and Linux's sk_stream_wait_connect(). */
-static int may_send(struct berth_socket *socket)
+int socket_may_send(struct berth_socket *socket)
 {
 	if (!socket->protocol->send)
 		return -EOPNOTSUPP;
@@ -59,7 +51,7 @@ static ssize_t send_some(struct berth_socket *socket, struct berth_message *mess
 		waited = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
 		if (waited < 0)
 			return done ? (ssize_t)0 : waited;
-		waited = may_send(socket);
+		waited = socket_may_send(socket);
 		if (waited < 0)
 			return waited;
 	}
@@ -147,7 +139,7 @@ static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *fro
 	} else if (from->msg_name && from->msg_namelen && socket->state != SOCKET_CONNECTED) {
 		return -EPIPE; /* Linux: only Fast Open gives a stream's address a meaning */
 	}
-	r = may_send(socket);
+	r = socket_may_send(socket);
 	return r < 0 ? r : send_all(socket, &message);
 }
 
@@ -155,7 +147,7 @@ ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *me
 {
 	struct berth_socket *socket = socket_enter(stack, fd);
 
-	return answer(socket ? socket_leave(socket, socket_send(socket, message, flags)) : -EBADF);
+	return socket_answer(socket ? socket_leave(socket, socket_send(socket, message, flags)) : -EBADF);
 }
 
 ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
@@ -261,7 +253,7 @@ ssize_t berth_recvmsg(struct berth_stack *stack, int fd, struct msghdr *message,
 {
 	struct berth_socket *socket = socket_enter(stack, fd);
 
-	return answer(socket ? socket_leave(socket, socket_receive(socket, message, flags)) : -EBADF);
+	return socket_answer(socket ? socket_leave(socket, socket_receive(socket, message, flags)) : -EBADF);
 }
 
 ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags, struct sockaddr *address,
@@ -291,6 +283,6 @@ int berth_sockatmark(struct berth_stack *stack, int fd)
 	struct berth_socket *socket = socket_get(stack, fd);
 
 	if (!socket)
-		return (int)answer(-EBADF);
-	return (int)answer(socket->protocol->at_mark ? socket->protocol->at_mark(socket) : -ENOTTY);
+		return (int)socket_answer(-EBADF);
+	return (int)socket_answer(socket->protocol->at_mark ? socket->protocol->at_mark(socket) : -ENOTTY);
 }

@@ -107,26 +107,53 @@ static size_t memory_room(struct tcp_conn *conn)
 	return budget_room(tcp_stack_of(conn), tcp_memory(conn), conn->sendq.memory);
 }
 
-ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
+/* How many bytes may be queued now: more than 0, or -errno. With -EAGAIN tcp_writeable() says when. */
+static ssize_t room_to_send(struct tcp_conn *conn)
 {
-	struct tcp_conn *conn = tcp_conn_of(socket);
-	size_t total = message_size(message), taken, space;
+	uint32_t buffer = tcp_socket(conn)->options.send_buffer;
+	size_t room;
 
 	if (conn->write_shutdown || conn->state == TCP_CLOSED || conn->state == TCP_LISTEN)
 		return -EPIPE;
 	if (!tcp_may_send(conn))
 		return -EAGAIN;
+	if (conn->sendq.bytes >= buffer || tcp_unsent(conn) >= low_water(conn))
+		return -EAGAIN;
+	room = MIN(buffer - conn->sendq.bytes, memory_room(conn));
+	return room ? (ssize_t)room : -EAGAIN;
+}
+
+ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket);
+	size_t total = message_size(message), taken;
+	ssize_t room = room_to_send(conn);
+
+	if (room < 0 && (room != -EAGAIN || total || !tcp_may_send(conn)))
+		return room;
 	if (!total)
 		return 0;
-	if (conn->sendq.bytes >= socket->options.send_buffer || tcp_unsent(conn) >= low_water(conn))
-		return -EAGAIN;
-	space = MIN(socket->options.send_buffer - conn->sendq.bytes, memory_room(conn));
-	if (!space)
-		return -EAGAIN; /* tcp_writeable() says when */
 	tcp_enter(conn);
-	taken = take_and_send(conn, message, MIN(total, space));
+	taken = take_and_send(conn, message, MIN(total, (size_t)room));
 	tcp_leave(conn);
 	return taken ? (ssize_t)taken : -ENOBUFS;
+}
+
+ssize_t tcp_send_packet(struct berth_socket *socket, struct berth_packet *packet, int flags)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket);
+	ssize_t room = room_to_send(conn), length = (ssize_t)packet->length;
+
+	if (room < 0)
+		return room;
+	tcp_enter(conn);
+	sendq_push(&conn->sendq, packet);
+	conn->more = flags & MSG_MORE;
+	if (flags & MSG_OOB)
+		tcp_urgent_begin(conn);
+	tcp_output(conn);
+	tcp_leave(conn);
+	return length;
 }
 
 static bool at_end(const struct tcp_conn *conn)
@@ -175,6 +202,33 @@ ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 	if (taken < wanted && tcp_urgent_at_mark(conn))
 		message->flags = MSG_EOR; /* MSG_WAITALL waits no further */
 	return taken || !skip ? (ssize_t)taken : nothing_to_read(conn, wanted);
+}
+
+ssize_t tcp_receive_packet(struct berth_socket *socket, struct berth_packet **ret_packet)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket);
+	struct berth_packet *packet;
+	size_t skip = 0, most = conn->receiveq.bytes;
+
+	if (conn->state == TCP_LISTEN)
+		return -ENOTCONN;
+	if (most && conn->urgent_in != TCP_URGENT_NONE)
+		most = tcp_urgent_readable(conn, most, &skip);
+	if (skip)
+		take_bytes(conn, skip);
+	if (!most)
+		return nothing_to_read(conn, 1);
+	if (most < conn->receiveq.ready->length) { /* up to the mark: that much is copied */
+		packet = berth_packet_copy(socket->stack->packets, conn->receiveq.ready->data, most);
+		if (!packet)
+			return -ENOBUFS;
+		take_bytes(conn, most);
+	} else {
+		packet = berth_packet_ref(conn->receiveq.ready);
+		take_bytes(conn, packet->length);
+	}
+	*ret_packet = packet;
+	return (ssize_t)packet->length;
 }
 
 int tcp_at_mark(struct berth_socket *socket)

@@ -70,6 +70,8 @@ const struct berth_protocol tcp_protocol = {
 	.getsockopt = tcp_getsockopt,
 	.readiness = tcp_readiness,
 	.at_mark = tcp_at_mark,
+	.send_packet = tcp_send_packet,
+	.receive_packet = tcp_receive_packet,
 	.input = tcp_input,
 	.error = tcp_error,
 };

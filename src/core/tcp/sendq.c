@@ -49,7 +49,7 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 		struct berth_packet *chunk = queue->head ? queue->last : NULL;
 		size_t piece;
 
-		if (!chunk || !packet_tailroom(chunk))
+		if (!chunk || !packet_tailroom(chunk) || chunk->refs > 1)
 			chunk = chunk_new(queue, pool, length - taken);
 		if (!chunk)
 			break;
@@ -59,6 +59,12 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 		taken += piece;
 	}
 	return taken;
+}
+
+void sendq_push(struct sendq *queue, struct berth_packet *packet)
+{
+	push(queue, packet);
+	queue->bytes += packet->length;
 }
 
 static void cursor_move(struct sendq *queue, size_t offset)

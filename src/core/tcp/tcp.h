@@ -576,6 +576,8 @@ int tcp_shutdown(struct berth_socket *socket, int how);
 void tcp_release(struct berth_socket *socket, bool abort);
 unsigned tcp_readiness(struct berth_socket *socket);
 int tcp_at_mark(struct berth_socket *socket);
+ssize_t tcp_send_packet(struct berth_socket *socket, struct berth_packet *packet, int flags);
+ssize_t tcp_receive_packet(struct berth_socket *socket, struct berth_packet **ret_packet);
 bool tcp_writeable(struct tcp_conn *conn);
 uint32_t tcp_unsent(const struct tcp_conn *conn);
 bool tcp_readable(struct tcp_conn *conn);

@@ -74,12 +74,12 @@ static void max_update(struct tcp_bbr_max *max, uint32_t round, uint64_t value)
 
 static uint64_t bandwidth_of(const struct tcp_conn *conn)
 {
-	return conn->bbr.bandwidth.value[0];
+	return conn->own->bbr.bandwidth.value[0];
 }
 
 static void count_round(struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	bbr->round_start = false;
 	if (!sample->valid || sample->prior_delivered < bbr->round_end)
@@ -94,7 +94,7 @@ static void update_bandwidth(struct tcp_conn *conn, const struct rate_sample *sa
 {
 	count_round(conn, sample);
 	if (sample->valid && (!sample->limited || sample->rate >= bandwidth_of(conn)))
-		max_update(&conn->bbr.bandwidth, conn->bbr.round, sample->rate);
+		max_update(&conn->own->bbr.bandwidth, conn->own->bbr.round, sample->rate);
 }
 
 /* Bytes that fill the path gain times. */
@@ -102,16 +102,16 @@ static uint32_t product(const struct tcp_conn *conn, double gain)
 {
 	double bytes;
 
-	if (!conn->bbr.least_rtt)
+	if (!conn->own->bbr.least_rtt)
 		return tcp_initial_window(conn->mss);
-	bytes = (double)bandwidth_of(conn) * (double)conn->bbr.least_rtt / BERTH_SEC * gain;
+	bytes = (double)bandwidth_of(conn) * (double)conn->own->bbr.least_rtt / BERTH_SEC * gain;
 	return bytes < TCP_CWND_MAX ? (uint32_t)bytes : TCP_CWND_MAX;
 }
 
 /* What must be under way for that, when bursts are on the way and ACKs come late. */
 static uint32_t inflight(const struct tcp_conn *conn, double gain)
 {
-	const struct tcp_bbr *bbr = &conn->bbr;
+	const struct tcp_bbr *bbr = &conn->own->bbr;
 	uint32_t bytes = product(conn, gain) + 3 * tcp_pace_burst(conn);
 
 	if (bbr->mode == PROBE_BW && bbr->cycle == 0)
@@ -123,7 +123,7 @@ static uint32_t inflight(const struct tcp_conn *conn, double gain)
 
 static void update_aggregation(struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 	uint64_t expected, extra;
 	berth_time now = conn->rate->delivered_at;
 
@@ -146,7 +146,7 @@ static void update_aggregation(struct tcp_conn *conn, const struct rate_sample *
 
 static uint32_t aggregation_room(const struct tcp_conn *conn)
 {
-	const struct tcp_bbr *bbr = &conn->bbr;
+	const struct tcp_bbr *bbr = &conn->own->bbr;
 	uint64_t most = (uint64_t)((double)bandwidth_of(conn) * AGGREGATE_TIME / BERTH_SEC);
 
 	return bbr->full ? (uint32_t)MIN(MAX(bbr->aggregated[0], bbr->aggregated[1]), most) : 0;
@@ -171,15 +171,15 @@ static void probe_bandwidth(struct tcp_conn *conn)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
 
-	conn->bbr.mode = PROBE_BW;
+	conn->own->bbr.mode = PROBE_BW;
 	/* Any phase but the slow one, which makes no sense without the fast one before. */
-	conn->bbr.cycle = (uint8_t)((CYCLES - random_below(&stack->random, CYCLES - 1)) % CYCLES);
-	conn->bbr.cycle_at = stack->now;
+	conn->own->bbr.cycle = (uint8_t)((CYCLES - random_below(&stack->random, CYCLES - 1)) % CYCLES);
+	conn->own->bbr.cycle_at = stack->now;
 }
 
 static bool phase_over(const struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	const struct tcp_bbr *bbr = &conn->bbr;
+	const struct tcp_bbr *bbr = &conn->own->bbr;
 	bool whole = tcp_stack_of((struct tcp_conn *)conn)->now - bbr->cycle_at > bbr->least_rtt;
 	double gain = cycle_gain[bbr->cycle];
 
@@ -192,7 +192,7 @@ static bool phase_over(const struct tcp_conn *conn, const struct rate_sample *sa
 
 static void update_cycle(struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	if (bbr->mode != PROBE_BW || !phase_over(conn, sample))
 		return;
@@ -203,7 +203,7 @@ static void update_cycle(struct tcp_conn *conn, const struct rate_sample *sample
 /* Three rounds without a quarter more: this is what the path can do. */
 static void check_full(struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	if (bbr->full || !bbr->round_start || sample->limited)
 		return;
@@ -217,7 +217,7 @@ static void check_full(struct tcp_conn *conn, const struct rate_sample *sample)
 
 static void check_drain(struct tcp_conn *conn)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	if (bbr->mode == STARTUP && bbr->full) {
 		bbr->mode = DRAIN;
@@ -229,7 +229,7 @@ static void check_drain(struct tcp_conn *conn)
 
 static void save_window(struct tcp_conn *conn)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	if (bbr->was == OPEN && bbr->mode != PROBE_RTT)
 		bbr->prior_cwnd = conn->cwnd;
@@ -239,7 +239,7 @@ static void save_window(struct tcp_conn *conn)
 
 static void probe_rtt_end(struct tcp_conn *conn)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 	berth_time now = tcp_stack_of(conn)->now;
 
 	if (!bbr->probe_done_at || now <= bbr->probe_done_at)
@@ -254,7 +254,7 @@ static void probe_rtt_end(struct tcp_conn *conn)
 
 static void probe_rtt_step(struct tcp_conn *conn)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	/* Samples of now are low because we hold back. */
 	conn->rate->limited_until = conn->rate->delivered + conn->board.pipe + 1;
@@ -273,7 +273,7 @@ static void probe_rtt_step(struct tcp_conn *conn)
 
 static void update_least_rtt(struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 	berth_time now = tcp_stack_of(conn)->now;
 	bool expired = now > bbr->least_at + LEAST_RTT_LIFE;
 
@@ -303,18 +303,18 @@ static void set_pace(struct tcp_conn *conn, double gain)
 {
 	double rate = (double)bandwidth_of(conn) * gain * margin;
 
-	if (!conn->bbr.seen_rtt && conn->rtt.mean) { /* the first: from the window that we began with */
-		conn->bbr.seen_rtt = true;
+	if (!conn->own->bbr.seen_rtt && conn->rtt.mean) { /* the first: from the window that we began with */
+		conn->own->bbr.seen_rtt = true;
 		rate = high_gain * tcp_initial_window(conn->mss) * BERTH_SEC / (double)conn->rtt.mean;
 	}
-	if (rate >= 1 && (conn->bbr.full || rate > (double)conn->rate->pacing_rate))
+	if (rate >= 1 && (conn->own->bbr.full || rate > (double)conn->rate->pacing_rate))
 		conn->rate->pacing_rate = rounded(rate);
 }
 
 /* After a loss: at first only what was delivered goes out; at the end the window is what it was. */
 static bool recover_or_restore(struct tcp_conn *conn, const struct rate_sample *sample, uint32_t *cwnd)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 	uint8_t is = conn->in_loss ? LOSS : conn->in_recovery ? RECOVERY : OPEN, was = bbr->was;
 
 	bbr->was = is;
@@ -338,7 +338,7 @@ static bool recover_or_restore(struct tcp_conn *conn, const struct rate_sample *
 
 static void set_window(struct tcp_conn *conn, const struct rate_sample *sample)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 	uint32_t cwnd = conn->cwnd, least = WINDOW_LEAST * (uint32_t)conn->mss, target;
 
 	if (sample->bytes && !recover_or_restore(conn, sample, &cwnd)) {
@@ -361,7 +361,7 @@ static void set_window(struct tcp_conn *conn, const struct rate_sample *sample)
 
 static void on_begin(struct tcp_conn *conn)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 	berth_time now = tcp_stack_of(conn)->now, rtt = conn->rtt.mean ? conn->rtt.mean : UNSEEN_RTT;
 
 	*bbr = (struct tcp_bbr){ .least_rtt = conn->rtt.smallest, .least_at = now, .epoch_at = now };
@@ -376,7 +376,7 @@ static void on_begin(struct tcp_conn *conn)
 
 static void on_start(struct tcp_conn *conn)
 {
-	struct tcp_bbr *bbr = &conn->bbr;
+	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	if (!conn->rate || !conn->rate->limited_until)
 		return;
@@ -401,7 +401,7 @@ static void on_sample(struct tcp_conn *conn, const struct rate_sample *sample)
 	check_full(conn, sample);
 	check_drain(conn);
 	update_least_rtt(conn, sample);
-	set_pace(conn, pacing_gain(&conn->bbr));
+	set_pace(conn, pacing_gain(&conn->own->bbr));
 	set_window(conn, sample);
 }
 
@@ -414,8 +414,8 @@ static uint32_t on_loss(struct tcp_conn *conn, uint32_t flight)
 
 static void on_undo(struct tcp_conn *conn)
 {
-	conn->bbr.full_bandwidth = 0;
-	conn->bbr.full_rounds = 0;
+	conn->own->bbr.full_bandwidth = 0;
+	conn->own->bbr.full_rounds = 0;
 }
 
 /* Never called: on_sample does it. */

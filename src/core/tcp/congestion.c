@@ -16,15 +16,30 @@ const struct tcp_congestion *tcp_control(const struct tcp_conn *conn)
 {
 	const struct tcp_congestion *chosen = conn->settings.congestion;
 
-	return chosen->on_sample && !conn->sack ? &tcp_newreno : chosen;
+	return chosen->on_sample && (!conn->sack || !conn->own) ? &tcp_newreno : chosen;
+}
+
+bool tcp_own_need(struct tcp_conn *conn)
+{
+	if (!conn->own)
+		conn->own = stack_alloc(tcp_stack_of(conn), sizeof(*conn->own));
+	return conn->own;
+}
+
+void tcp_own_drop(struct tcp_conn *conn)
+{
+	stack_free(tcp_stack_of(conn), conn->own, sizeof(*conn->own));
+	conn->own = NULL;
 }
 
 void tcp_congestion_begin(struct tcp_conn *conn)
 {
-	const struct tcp_congestion *control = tcp_control(conn);
+	const struct tcp_congestion *control;
 
-	conn->bbr = (struct tcp_bbr){ 0 };
-	conn->cubic = (struct tcp_cubic){ .before_loss = 0 };
+	tcp_own_drop(conn);
+	if (conn->settings.congestion->on_begin)
+		(void)tcp_own_need(conn); /* without, NewReno does it */
+	control = tcp_control(conn);
 	tcp_pace_check(conn);
 	if (control->on_begin)
 		control->on_begin(conn);

@@ -41,7 +41,7 @@ static void grow_by(struct tcp_conn *conn, uint64_t bytes)
 
 static void round_begin(struct tcp_conn *conn)
 {
-	struct tcp_hystart *hystart = &conn->cubic.hystart;
+	struct tcp_hystart *hystart = &conn->own->cubic.hystart;
 
 	hystart->round_end = conn->snd_max;
 	hystart->last_least = hystart->least;
@@ -54,7 +54,7 @@ static void round_begin(struct tcp_conn *conn)
 /* Does the round trip time of this round, against the last one's, say that a queue builds up? */
 static void hystart_sample(struct tcp_conn *conn)
 {
-	struct tcp_hystart *hystart = &conn->cubic.hystart;
+	struct tcp_hystart *hystart = &conn->own->cubic.hystart;
 	berth_time rise;
 
 	hystart->least = MIN(hystart->least, conn->rtt.latest);
@@ -72,10 +72,10 @@ static void hystart_sample(struct tcp_conn *conn)
 
 static void slow_start(struct tcp_conn *conn, uint32_t acked)
 {
-	struct tcp_hystart *hystart = &conn->cubic.hystart;
+	struct tcp_hystart *hystart = &conn->own->cubic.hystart;
 
 	if (conn->ssthresh != UINT32_MAX) { /* after a timeout or a pause, RFC 9438 §4.8: a new curve from there */
-		conn->cubic.now.plateau = 0;
+		conn->own->cubic.now.plateau = 0;
 		grow_by(conn, MIN(acked, conn->ssthresh - conn->cwnd));
 		return;
 	}
@@ -94,7 +94,7 @@ static void slow_start(struct tcp_conn *conn, uint32_t acked)
 /* RFC 9438 §4.2, equation 2. */
 static void epoch_begin(struct tcp_conn *conn, berth_time now)
 {
-	struct tcp_cubic_epoch *epoch = &conn->cubic.now;
+	struct tcp_cubic_epoch *epoch = &conn->own->cubic.now;
 
 	epoch->begun = true;
 	epoch->began = now;
@@ -111,7 +111,7 @@ static void epoch_begin(struct tcp_conn *conn, berth_time now)
 /* Where the curve is at a time after the epoch's beginning, bytes. */
 static uint64_t curve(const struct tcp_conn *conn, berth_time after)
 {
-	const struct tcp_cubic_epoch *epoch = &conn->cubic.now;
+	const struct tcp_cubic_epoch *epoch = &conn->own->cubic.now;
 	int64_t from_k = MIN(after / BERTH_MSEC, 2 * CURVE_MAX_MS) - epoch->k_ms;
 	uint64_t distance = (uint64_t)MIN(from_k < 0 ? -from_k : from_k, CURVE_MAX_MS);
 	uint64_t rise = distance * distance * distance / 2500 * conn->mss / 1000000; /* C is 0.4 segments/s³ */
@@ -124,8 +124,8 @@ static uint64_t curve(const struct tcp_conn *conn, berth_time after)
 /* §4.3: what Reno would have, from where the epoch began. Alpha is 3(1-β)/(1+β), 9/17, until it has caught up. */
 static void estimate_grow(struct tcp_conn *conn, uint32_t acked)
 {
-	struct tcp_cubic_epoch *epoch = &conn->cubic.now;
-	bool behind = epoch->estimate < conn->cubic.before_loss;
+	struct tcp_cubic_epoch *epoch = &conn->own->cubic.now;
+	bool behind = epoch->estimate < conn->own->cubic.before_loss;
 
 	epoch->estimate_credit += (uint64_t)acked * conn->mss * (behind ? 9 : 17);
 	epoch->estimate += (uint32_t)(epoch->estimate_credit / (17 * (uint64_t)conn->cwnd));
@@ -135,7 +135,7 @@ static void estimate_grow(struct tcp_conn *conn, uint32_t acked)
 
 static void avoid_congestion(struct tcp_conn *conn, uint32_t acked)
 {
-	struct tcp_cubic *cubic = &conn->cubic;
+	struct tcp_cubic *cubic = &conn->own->cubic;
 	struct tcp_cubic_epoch *epoch = &cubic->now;
 	berth_time now = tcp_stack_of(conn)->now, pause = now - cubic->last_ack;
 	uint64_t target;
@@ -161,6 +161,10 @@ static void avoid_congestion(struct tcp_conn *conn, uint32_t acked)
 
 static void on_ack(struct tcp_conn *conn, uint32_t acked)
 {
+	if (!tcp_own_need(conn)) {
+		tcp_newreno.on_ack(conn, acked);
+		return;
+	}
 	acked = MIN(acked, conn->cwnd);
 	if (conn->cwnd < conn->ssthresh)
 		slow_start(conn, acked);
@@ -171,21 +175,26 @@ static void on_ack(struct tcp_conn *conn, uint32_t acked)
 /* §4.6, §4.7 */
 static uint32_t on_loss(struct tcp_conn *conn, uint32_t flight)
 {
-	struct tcp_cubic *cubic = &conn->cubic;
+	uint32_t reduced = MAX(flight / 10 * 7, 2u * conn->mss);
+	struct tcp_cubic *cubic;
 
+	if (!tcp_own_need(conn))
+		return reduced;
+	cubic = &conn->own->cubic;
 	cubic->previous = cubic->now;
 	cubic->now = (struct tcp_cubic_epoch){
 		/* Fast convergence: below the last plateau, another flow wants room. */
 		.plateau = flight < cubic->now.plateau ? flight / 20 * 17 : flight,
 	};
 	cubic->before_loss = flight;
-	return MAX(flight / 10 * 7, 2u * conn->mss);
+	return reduced;
 }
 
 /* §4.9 */
 static void on_undo(struct tcp_conn *conn)
 {
-	conn->cubic.now = conn->cubic.previous;
+	if (conn->own)
+		conn->own->cubic.now = conn->own->cubic.previous;
 }
 
 const struct tcp_congestion tcp_cubic = {

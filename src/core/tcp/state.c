@@ -88,6 +88,7 @@ void tcp_drop_queues(struct tcp_conn *conn)
 	tcp_rate_drop(conn);
 	tcp_mtu_drop(conn);
 	charge(conn);
+	tcp_own_drop(conn);
 }
 
 /* Everything but the settings as new; the socket may be used again after a failed connect(). */

@@ -118,8 +118,8 @@ struct tcp_listener {
 
 struct tcp_counters {
 	uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
-	uint64_t segments_out, segments_in, data_out, data_in;
-	uint32_t retransmits;
+	uint64_t data_out;
+	uint32_t segments_out, segments_in, data_in, retransmits; /* as wide as TCP_INFO has them */
 };
 
 /* How fast the application reads; see tune.c. */
@@ -159,6 +159,11 @@ struct tcp_undo {
 	uint32_t from, cwnd, ssthresh;
 	uint32_t bytes; /* sent again and not reported as duplicates */
 	uint32_t stamp; /* timestamp of the first of them */
+};
+
+union tcp_own {
+	struct tcp_cubic cubic;
+	struct tcp_bbr bbr;
 };
 
 struct tcp_conn {
@@ -231,10 +236,7 @@ struct tcp_conn {
 	struct tcp_probe probe;
 	struct tcp_reduction reduction;
 	struct tcp_undo undo;
-	union { /* the congestion control's own */
-		struct tcp_cubic cubic;
-		struct tcp_bbr bbr;
-	};
+	union tcp_own *own;		   /* the congestion control's; NULL: none yet, or no memory for it */
 	struct tcp_rate *rate;		   /* see rate.h; NULL: none yet */
 	struct tcp_mtu_search *mtu_search; /* see mtu.c; NULL: no black hole was met */
 	struct tcp_rtt rtt;
@@ -473,6 +475,9 @@ void tcp_congestion_begin(struct tcp_conn *conn);
 void tcp_congestion_init(struct tcp_conn *conn);
 void tcp_congestion_idle(struct tcp_conn *conn);
 const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length);
+/* conn->own, made now if there is none. False: no memory. */
+bool tcp_own_need(struct tcp_conn *conn);
+void tcp_own_drop(struct tcp_conn *conn);
 uint32_t tcp_initial_window(uint32_t mss);
 
 /* output.c */

@@ -82,9 +82,9 @@ TEST(tcp_cubic, fast_convergence_leaves_room_for_others)
 
 	tcp_cubic.on_loss(conn, 100000);
 	tcp_cubic.on_loss(conn, 80000);
-	CHECK_EQ(conn->cubic.now.plateau, 68000);
+	CHECK_EQ(conn->own->cubic.now.plateau, 68000);
 	tcp_cubic.on_undo(conn);
-	CHECK_EQ(conn->cubic.now.plateau, 100000);
+	CHECK_EQ(conn->own->cubic.now.plateau, 100000);
 	berth_stack_free(stack);
 }
 

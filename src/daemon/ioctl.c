@@ -6,10 +6,12 @@
 #include "core/stack.h"
 #include "daemon/state.h"
 
+#include <berth/inspect.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <sys/ioctl.h>
 
 static struct berth_link *link_named(struct berth_stack *stack, const char *name)
 {
@@ -146,6 +148,26 @@ static bool changes_something(unsigned long what)
 	}
 }
 
+/* Linux: tcp_ioctl(). What the program has written is in its socket, with us, or in the stack. */
+static int32_t get_queue(struct request *request, bool unsent)
+{
+	struct plug *plug = request->plug;
+	struct berth_socket_info info = { .send_queue = 0 };
+	int waiting = 0;
+
+	if (plug && plug->role == &role_listener)
+		return -EINVAL;
+	if (plug && plug->fd >= 0 && plug->role == &role_stream) {
+		berth_socket_inspect(plug->host->stack, plug->fd, &info);
+		if (plug->end >= 0)
+			ioctl(plug->end, FIONREAD, &waiting);
+		waiting += (int)(plug->to_core.length + info.send_queue - (unsent ? info.in_flight : 0));
+	}
+	memcpy(request->reply_payload, &waiting, sizeof(waiting));
+	request->reply.payload_length = sizeof(waiting);
+	return 0;
+}
+
 int32_t ioctl_run(struct request *request)
 {
 	unsigned long what = (uint32_t)request->message->option;
@@ -154,6 +176,8 @@ int32_t ioctl_run(struct request *request)
 
 	if (what == SIOCGIFCONF)
 		return get_list(request);
+	if (what == SIOCOUTQ || what == SIOCOUTQNSD)
+		return get_queue(request, what == SIOCOUTQNSD);
 	if (changes_something(what))
 		return -EPERM;
 	memcpy(&entry, request->payload, MIN(request->payload_length, sizeof(entry)));

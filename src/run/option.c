@@ -9,6 +9,7 @@
 #include "run/kernel.h"
 
 #include <asm/socket.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -271,6 +272,20 @@ static int64_t ioctl_configuration(struct call *call, struct channel_message *me
 	return memory_write(call, call->args[2], &configuration, sizeof(configuration));
 }
 
+/* Bytes that the peer has not acknowledged, or that have not even been sent: the daemon counts them all. */
+static int64_t ioctl_queue(struct call *call, uint32_t request)
+{
+	struct channel_message message;
+	int waiting = 0, r;
+
+	if (!call->descriptor.ours || call->descriptor.type != SOCK_STREAM)
+		return request == SIOCOUTQ ? CALL_CONTINUE : -ENOTTY;
+	call_message(call, &message, CHANNEL_IOCTL);
+	message.option = (int32_t)request;
+	r = call_ask(call, &message, NULL, 0, &waiting, sizeof(waiting));
+	return r < 0 ? r : memory_write(call, call->args[2], &waiting, sizeof(waiting));
+}
+
 /* Requests on interfaces that a struct ifreq holds; others are not supported here. */
 #define IOCTL_FIRST 0x8910
 #define IOCTL_LAST 0x895f
@@ -282,6 +297,8 @@ int64_t handle_ioctl(struct call *call)
 	struct ifreq interface;
 	int r;
 
+	if (request == SIOCOUTQ || request == SIOCOUTQNSD)
+		return ioctl_queue(call, request);
 	if (!call->descriptor.ours) {
 		if (!is_unix(call->descriptor.fd))
 			return CALL_CONTINUE;

@@ -147,8 +147,7 @@ static int64_t linger(struct call *call)
 	struct pollfd ready = { .fd = call->descriptor.fd, .events = POLLIN };
 	int64_t value = CALL_PENDING;
 
-	if (call->descriptor.type == SOCK_STREAM || call->wait_events != EPOLLIN ||
-	    __atomic_exchange_n(&call->supervisor->lingering, 1, __ATOMIC_ACQUIRE))
+	if (call->wait_events != EPOLLIN || __atomic_exchange_n(&call->supervisor->lingering, 1, __ATOMIC_ACQUIRE))
 		return value;
 	if (poll(&ready, 1, TICK_MS) == 1)
 		value = call_valid(call) ? call->attempt(call) : CALL_ANSWERED;

@@ -31,6 +31,9 @@ static uint32_t decide(const struct seccomp_data *data)
 		case BPF_JMP | BPF_JGT | BPF_K:
 			i += a > code[i].k ? code[i].jt : code[i].jf;
 			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			i += a & code[i].k ? code[i].jt : code[i].jf;
+			break;
 		case BPF_RET | BPF_K:
 			return code[i].k;
 		default:
@@ -120,6 +123,8 @@ TEST(filter, options_go_where_they_are_known)
 
 TEST(filter, interfaces_and_rings_do_not_leak)
 {
+	CHECK_EQ(verdict(SYS_ioctl, 3, 0x5411, 0, 0), NOTIFY); /* SIOCOUTQ */
+	CHECK_EQ(verdict(SYS_ioctl, 3, 0x541b, 0, 0), ALLOW);  /* FIONREAD */
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x890f, 0, 0), ALLOW);
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x8910, 0, 0), NOTIFY);
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x8946, 0, 0), NOTIFY);

@@ -18,7 +18,7 @@ _berth() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+		words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z-]*\)  .*/\1/p')
 	elif [ "$previous" = --net ]; then
 		words=$(_berth_networks)
 	elif [ "$command" = run ]; then
@@ -40,7 +40,7 @@ _berth() {
 		*:-*) words=$(_berth_options "$command") ;;
 		rm:* | wait:* | logs:* | inspect:*) words=$(_berth_hosts "$(_berth_net)" -a) ;;
 		ss:* | ports:* | events:* | trace:* | why:* | publish:* | unpublish:* | kill:* | stop:* | exec:*) words=$(_berth_hosts "$(_berth_net)") ;;
-		help:*) words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p') ;;
+		help:*) words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z-]*\)  .*/\1/p') ;;
 		net:*) if [ "$previous" = inspect ]; then words=$(_berth_networks); else words="ls inspect"; fi ;;
 		esac
 	fi

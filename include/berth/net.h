@@ -52,6 +52,12 @@ BERTH_EXPORT struct berth_host *berth_net_find_host(struct berth_net *net, const
 /* Hosts in the order they came; NULL begins, NULL ends. */
 BERTH_EXPORT struct berth_host *berth_net_next_host(struct berth_net *net, struct berth_host *after);
 
+/*
+ * Have name, a DNS label, found as host, too. Several hosts may share one: all their addresses are the answer. A
+ * host's own name goes before. Returns 0, -EINVAL (no label), -EEXIST (a host's own name) or -ENOMEM.
+ */
+BERTH_EXPORT int berth_host_add_name(struct berth_host *host, const char *name);
+
 BERTH_EXPORT struct berth_stack *berth_host_stack(struct berth_host *host);
 BERTH_EXPORT const char *berth_host_name(const struct berth_host *host);
 BERTH_EXPORT struct berth_ip berth_host_ip4(const struct berth_host *host);

@@ -45,6 +45,7 @@ extern const struct command command_doctor;
 extern const struct command command_down;
 extern const struct command command_events;
 extern const struct command command_exec;
+extern const struct command command_flap;
 extern const struct command command_heal;
 extern const struct command command_help;
 extern const struct command command_inspect;
@@ -53,9 +54,12 @@ extern const struct command command_link;
 extern const struct command command_logs;
 extern const struct command command_net;
 extern const struct command command_partition;
+extern const struct command command_pause;
 extern const struct command command_ports;
 extern const struct command command_ps;
 extern const struct command command_publish;
+extern const struct command command_reset_conn;
+extern const struct command command_resume;
 extern const struct command command_rm;
 extern const struct command command_run;
 extern const struct command command_scenario;
@@ -134,6 +138,9 @@ const char *api_string(const json_t *object, const char *key);
 long long api_number(const json_t *object, const char *key);
 /* Print value for --json: indented, keys in the daemon's order. */
 void api_print(const json_t *value);
+
+/* PUT body (which this takes) for verb at the program of host name. As api_put(), without the answer. */
+int program_put(const struct command *command, const char *network, const char *name, const char *verb, json_t *body);
 
 /* A table whose columns are as wide as they need to be. */
 struct table;

@@ -18,6 +18,13 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
+static const char *state_text(const json_t *program)
+{
+	if (!strcmp(api_string(program, "state"), "paused"))
+		return "paused";
+	return json_get_flag(program, "detached", 0) ? "running, detached" : "running";
+}
+
 static void line(const char *what, const char *text)
 {
 	printf("%-10s %s\n", what, text);
@@ -56,7 +63,7 @@ static void program_print(const json_t *program, const char *network)
 	line("name", api_string(program, "name"));
 	line("network", network);
 	snprintf(text, sizeof(text), "ended, exit code %lld", api_number(program, "exit_code"));
-	line("state", ended ? text : json_get_flag(program, "detached", 0) ? "running, detached" : "running");
+	line("state", ended ? text : state_text(program));
 	snprintf(text, sizeof(text), "%s, %s", api_string(program, "ip4"), api_string(program, "ip6"));
 	line("address", text);
 	line("program", api_string(program, "program"));

@@ -34,6 +34,10 @@ const struct command *const commands[] = {
 	&command_link,
 	&command_partition,
 	&command_heal,
+	&command_flap,
+	&command_reset_conn,
+	&command_pause,
+	&command_resume,
 	/* looking */
 	&command_ss,
 	&command_ports,

@@ -155,6 +155,16 @@ static int take_host(const struct command *command, struct outside *outside)
 	return rule_add(command, outside, &rule);
 }
 
+static int take_alias(const struct command *command, struct outside *outside)
+{
+	struct channel_rule rule = { .kind = RULE_ALIAS };
+
+	if (strlen(optarg) >= sizeof(rule.name) || !name_is_host(optarg))
+		return usage_error(command, "--alias '%s': that is no host's name", optarg);
+	strcpy(rule.name, optarg);
+	return rule_add(command, outside, &rule);
+}
+
 int outside_option(const struct command *command, int letter, struct outside *outside)
 {
 	struct channel_rule all = { .kind = RULE_ALL };
@@ -171,6 +181,8 @@ int outside_option(const struct command *command, int letter, struct outside *ou
 		return CLI_OK;
 	case OPTION_DNS:
 		return take_dns(command, outside);
+	case OPTION_ALIAS:
+		return take_alias(command, outside);
 	default: /* OPTION_ADD_HOST */
 		return take_host(command, outside);
 	}

@@ -8,7 +8,7 @@
 
 enum { RULES_MAX = 256 };
 
-enum { OPTION_ALLOW = 768, OPTION_DENY, OPTION_OUTBOUND, OPTION_OFFLINE, OPTION_DNS, OPTION_ADD_HOST };
+enum { OPTION_ALLOW = 768, OPTION_DENY, OPTION_OUTBOUND, OPTION_OFFLINE, OPTION_DNS, OPTION_ALIAS, OPTION_ADD_HOST };
 
 /* In a table of options: those that outside_option() takes. */
 #define OUTSIDE_OPTIONS \
@@ -17,6 +17,7 @@ enum { OPTION_ALLOW = 768, OPTION_DENY, OPTION_OUTBOUND, OPTION_OFFLINE, OPTION_
 		{ OPTION_OUTBOUND, "outbound", NULL, "let it reach everything outside" }, \
 		{ OPTION_OFFLINE, "offline", NULL, "nothing outside (the default)" }, \
 		{ OPTION_DNS, "dns", "ADDRESS", "ask allowed names there (default: this machine's servers)" }, \
+		{ OPTION_ALIAS, "alias", "NAME", "one more name for this host; several hosts may share one" }, \
 	{ \
 		OPTION_ADD_HOST, "add-host", "NAME:ADDRESS", "a name for this program alone" \
 	}

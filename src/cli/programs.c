@@ -60,19 +60,24 @@ static int seconds_parse(const char *text, long *ret_seconds)
 	return isdigit((unsigned char)*text) && !*end && *ret_seconds <= 1000000 ? 0 : -1;
 }
 
-/* Ask for verb on name. Takes body. */
-static int change(const struct ending *ending, const char *name, const char *verb, json_t *body)
+int program_put(const struct command *command, const char *network, const char *name, const char *verb, json_t *body)
 {
 	json_t *answer;
 	char path[160];
-	int r = program_path(ending->command, name, verb, path, sizeof(path));
+	int r = program_path(command, name, verb, path, sizeof(path));
 
 	if (!r)
-		r = api_put(ending->command, ending->network, path, body, &answer);
+		r = api_put(command, network, path, body, &answer);
 	json_decref(body);
 	if (!r)
 		json_decref(answer);
 	return r;
+}
+
+/* Ask for verb on name. Takes body. */
+static int change(const struct ending *ending, const char *name, const char *verb, json_t *body)
+{
+	return program_put(ending->command, ending->network, name, verb, body);
 }
 
 static int send_signal(const struct ending *ending, const char *name, int number)

@@ -47,7 +47,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 3
+#define CHANNEL_VERSION 4
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -97,6 +97,7 @@ enum channel_type {
 			   daemon then closes its end with that byte unread, which the program sees
 			   as ECONNRESET */
 	CHANNEL_SIGNAL,		/* value: send this signal to the program */
+	CHANNEL_PAUSE,		/* value 1: stop every process of the program; 0: let them go on */
 	CHANNEL_TELL,		/* payload: text for the user, a line, to print on stderr after "berth: " */
 };
 
@@ -171,6 +172,7 @@ enum {
 	RULE_ALL,	 /* allow everything */
 	RULE_NAMESERVER, /* ask names at ip */
 	RULE_HOST,	 /* name is ip, for this host */
+	RULE_ALIAS,	 /* this host is found as name, too, by everybody */
 };
 
 struct channel_rule {

@@ -10,6 +10,7 @@
 #include "daemon/programs.h"
 #include "daemon/record.h"
 #include "daemon/report.h"
+#include "daemon/reset.h"
 #include "daemon/state.h"
 #include "os/process.h"
 
@@ -31,7 +32,8 @@ static const struct resource {
 	{ "/v1/network", report_network, NULL, NULL },	   { "/v1/hosts", report_hosts, NULL, NULL },
 	{ "/v1/sockets", report_sockets, NULL, NULL },	   { "/v1/counters", report_counters, NULL, NULL },
 	{ "/v1/links", report_links, links_change, NULL }, { "/v1/capture", NULL, NULL, capture_start },
-	{ "/v1/events", NULL, NULL, journal_stream },	   { "/v1/programs", report_programs, NULL, NULL },
+	{ "/v1/events", NULL, NULL, journal_stream },	   { "/v1/reset", NULL, reset_conversations, NULL },
+	{ "/v1/programs", report_programs, NULL, NULL },
 };
 
 /* A request's body while it comes in. */

@@ -526,6 +526,7 @@ static int32_t call_rule(struct request *request)
 	if (request->payload_length < sizeof(rule))
 		return -EINVAL;
 	memcpy(&rule, request->payload, sizeof(rule));
+	rule.name[sizeof(rule.name) - 1] = 0;
 	return rules_add(request->host, &rule);
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/programs.h"
 
 #include "control/json.h"
+#include "daemon/journal.h"
 #include "daemon/record.h"
 #include "daemon/report.h"
 #include "daemon/rules.h"
@@ -53,7 +54,7 @@ static json_t *describe(const struct record *record)
 
 	if (record->host) {
 		program = report_host(record->host);
-		json_object_set_new(program, "state", json_string("running"));
+		json_object_set_new(program, "state", json_string(record->paused ? "paused" : "running"));
 		json_object_set_new(program, "exit_code", json_null());
 		json_object_set_new(program, "ended", json_null());
 	} else {
@@ -115,6 +116,20 @@ static json_t *send_signal(struct record *record, int number, unsigned *ret_stat
 		return refuse(ret_status, MHD_HTTP_BAD_REQUEST, "signal: a number from 1 to %d is needed", NSIG - 1);
 	if (!channel)
 		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has ended", record->name);
+	channel_send(channel, &message, NULL, 0);
+	return describe(record);
+}
+
+static json_t *pause_program(struct record *record, bool paused, unsigned *ret_status)
+{
+	struct channel_message message = { .type = CHANNEL_PAUSE, .value = paused };
+	struct channel *channel = record->host ? channel_of(record->host, record->host->session) : NULL;
+
+	if (!channel)
+		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has ended", record->name);
+	if (record->paused != paused)
+		journal_note(record->host, JOURNAL_HOST, paused ? "paused" : "resumed", "%s", record->program);
+	record->paused = paused;
 	channel_send(channel, &message, NULL, 0);
 	return describe(record);
 }
@@ -185,6 +200,8 @@ json_t *program_change(struct daemon *daemon, const char *rest, const json_t *bo
 		return refuse_unknown(rest, ret_status);
 	if (!strcmp(verb, "signal"))
 		return send_signal(record, (int)json_get_number(body, "signal", 0), ret_status);
+	if (!strcmp(verb, "pause"))
+		return pause_program(record, json_get_flag(body, "paused", 1), ret_status);
 	if (!strcmp(verb, "remove"))
 		return remove_record(record, json_get_flag(body, "force", 0), ret_status);
 	if (!strcmp(verb, "publish") || !strcmp(verb, "unpublish"))

@@ -48,7 +48,7 @@ struct record {
 	char name[64], program[64];
 	struct berth_ip ip4, ip6;
 	int32_t pid;
-	bool detached;
+	bool detached, paused;
 	bool keep; /* also when it has ended */
 	int exit_code;
 	int64_t started, ended; /* s since 1970 */

@@ -61,6 +61,8 @@ int rules_add(struct host *host, const struct channel_rule *wanted)
 
 	if (!rules)
 		return -ENOMEM;
+	if (wanted->kind == RULE_ALIAS)
+		return berth_host_add_name(host->host, wanted->name);
 	if (wanted->kind == RULE_ALL) {
 		rules->all = true;
 		return 0;

@@ -81,7 +81,7 @@ struct host {
 	int32_t pid, carrier; /* carrier: the supervisor that connected to us last */
 	bool express, gateway;
 	unsigned express_turn; /* whose is the next connection, of several listeners */
-	bool leaving; /* its program is gone; what it said last is still under way */
+	bool leaving;	       /* its program is gone; what it said last is still under way */
 	berth_time started;
 	int64_t started_wall;
 	struct list channels, plugs, published;
@@ -248,6 +248,8 @@ void stream_accept(struct loop_watch *watch, uint32_t events);
 /* plug has both its sockets: begin. */
 void stream_begin(struct plug *plug);
 void stream_reset_answered(struct plug *plug);
+/* As if the peer had sent a RST: the program sees ECONNRESET, the peer gets one. May end plug. */
+void stream_reset(struct plug *plug);
 void held_free(struct held *held);
 int listener_admit(void *context, int fd);
 

@@ -142,6 +142,12 @@ static void stream_fail(struct plug *plug, int error)
 	channel_send(channel, &message, NULL, 0);
 }
 
+void stream_reset(struct plug *plug)
+{
+	if (plug->fd >= 0)
+		stream_fail(plug, ECONNRESET);
+}
+
 enum pumped {
 	PUMPED_ALL,  /* until it would block */
 	PUMPED_SOME, /* there is more to do at once */

@@ -178,6 +178,7 @@ static struct berth_host *host_new(struct berth_net *net, const char *name, cons
 	if (!host)
 		return NULL;
 	list_init(&host->node);
+	list_init(&host->names);
 	list_init(&host->port.node);
 	host->net = net;
 	wires_init(host);
@@ -230,9 +231,29 @@ void berth_net_remove_host(struct berth_host *host)
 	berth_stack_free(host->stack);
 	wires_fini(host); /* the stack may have had last words */
 	list_remove(&host->node);
+	LIST_EACH_SAFE(&host->names, node)
+		memory_free(net->allocator, LIST_ITEM(node, struct host_name, node), sizeof(struct host_name));
 	if (number_of(net, host->ip4, &number) >= 0)
 		net->lowest_free = MIN(net->lowest_free, number);
 	memory_free(net->allocator, host, sizeof(*host));
+}
+
+int berth_host_add_name(struct berth_host *host, const char *name)
+{
+	struct berth_net *net = host->net;
+	struct host_name *entry;
+
+	if (!host_name_valid(name))
+		return -EINVAL;
+	if (berth_net_find_host(net, name))
+		return -EEXIST;
+	entry = memory_new(net->allocator, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	for (size_t i = 0; name[i]; i++)
+		entry->name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 32 : name[i]);
+	list_append(&host->names, &entry->node);
+	return 0;
 }
 
 struct berth_host *berth_net_find_host(struct berth_net *net, const char *name)

@@ -6,10 +6,11 @@
 #include "wire/dns.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 enum {
 	TTL_SECONDS = 0, /* hosts come and go: nobody should remember. RFC 1035 §3.2.1 */
-	ANSWERS_MAX = 4,
+	ANSWERS_MAX = 16,
 };
 
 struct answers {
@@ -23,7 +24,7 @@ static void add_address(struct answers *answers, const struct dns_query *query, 
 	uint16_t type = ip_is4(ip) ? DNS_TYPE_A : DNS_TYPE_AAAA;
 	struct dns_record *record = &answers->records[answers->count];
 
-	if (query->type != type && query->type != DNS_TYPE_ANY)
+	if ((query->type != type && query->type != DNS_TYPE_ANY) || answers->count == ANSWERS_MAX)
 		return;
 	record->type = type;
 	record->ttl = TTL_SECONDS;
@@ -56,9 +57,10 @@ static size_t before_suffix(const char *text, const char *suffix)
 	return length > tail && !strcmp(text + length - tail, suffix) ? length - tail : 0;
 }
 
-static struct berth_host *host_of_name(struct berth_net *net, const char *name)
+/* name without the network's suffixes, as a label. Returns false when it can't be one. */
+static bool label_of_name(struct berth_net *net, const char *name, char label[HOST_NAME_MAX_LENGTH + 1])
 {
-	char suffix[sizeof(net->name) + 8], label[HOST_NAME_MAX_LENGTH + 1];
+	char suffix[sizeof(net->name) + 8];
 
 	snprintf(suffix, sizeof(suffix), ".%s.berth", net->name);
 	size_t length = before_suffix(name, suffix);
@@ -66,11 +68,31 @@ static struct berth_host *host_of_name(struct berth_net *net, const char *name)
 		length = before_suffix(name, ".berth");
 	if (!length)
 		length = strlen(name);
-	if (!length || length >= sizeof(label))
-		return NULL;
+	if (!length || length > HOST_NAME_MAX_LENGTH)
+		return false;
 	memcpy(label, name, length);
 	label[length] = 0;
-	return berth_net_find_host(net, label);
+	return true;
+}
+
+static void add_host(struct answers *answers, const struct dns_query *query, const struct berth_host *host)
+{
+	answers->exists = true;
+	add_address(answers, query, host->ip4);
+	add_address(answers, query, host->ip6);
+}
+
+/* Every host that has this name as one more. */
+static void add_by_other_name(struct berth_net *net, const struct dns_query *query, const char *label,
+			      struct answers *answers)
+{
+	LIST_EACH(&net->hosts, node) {
+		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
+
+		LIST_EACH(&host->names, inner)
+			if (!strcasecmp(LIST_ITEM(inner, struct host_name, node)->name, label))
+				add_host(answers, query, host);
+	}
 }
 
 static int hex_digit(char c)
@@ -152,12 +174,14 @@ static void look_up(struct berth_net *net, const struct dns_query *query, struct
 		add_address(answers, query, loopback6);
 		return;
 	}
-	struct berth_host *host = host_of_name(net, name);
-	if (host) {
-		answers->exists = true;
-		add_address(answers, query, host->ip4);
-		add_address(answers, query, host->ip6);
-	}
+	char label[HOST_NAME_MAX_LENGTH + 1];
+	if (!label_of_name(net, name, label))
+		return;
+	struct berth_host *host = berth_net_find_host(net, label);
+	if (host)
+		add_host(answers, query, host);
+	else
+		add_by_other_name(net, query, label, answers);
 }
 
 size_t names_answer(struct berth_net *net, const uint8_t *bytes, size_t length, uint8_t *answer, size_t size,

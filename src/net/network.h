@@ -42,8 +42,15 @@ struct pair {
 	struct wire wire;
 };
 
+/* One more name of a host. */
+struct host_name {
+	struct list node; /* in host->names */
+	char name[HOST_NAME_MAX_LENGTH + 1];
+};
+
 struct berth_host {
-	struct list node; /* in net->hosts */
+	struct list node;  /* in net->hosts */
+	struct list names; /* struct host_name */
 	struct berth_net *net;
 	char name[HOST_NAME_MAX_LENGTH + 1]; /* lower case */
 	struct berth_ip ip4, ip6;

@@ -253,7 +253,11 @@ static int send_rules(struct supervisor *supervisor)
 		int r = line_ask(supervisor, &supervisor->lines[LINE_EVENTS], &message, &payload, 1, NULL, 0);
 
 		if (r < 0) {
-			say("the network does not take a rule of --allow or --deny: %s", strerror(-r));
+			if (supervisor->options->rules[i].kind == RULE_ALIAS)
+				say("alias '%s': %s", supervisor->options->rules[i].name,
+				    r == -EEXIST ? "there is a host of that name" : strerror(-r));
+			else
+				say("the network does not take a rule of --allow or --deny: %s", strerror(-r));
 			return EXIT_BERTH;
 		}
 	}

@@ -142,6 +142,7 @@ struct supervisor {
 	const struct run_options *options;
 	int listener;
 	pid_t front, child;
+	bool paused; /* berth pause: stopped, and the shell is not to know */
 	pid_t daemon_pid;
 	uid_t uid;
 	char name[64], key[NAME_KEY_LENGTH + 1];

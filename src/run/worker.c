@@ -235,6 +235,24 @@ static void signal_program(struct supervisor *supervisor, int number)
 		kill(supervisor->front, SIGCONT);
 }
 
+/* Every process below us, again and again, for new ones may be made meanwhile. The shell is not told of it. */
+static void pause_program(struct supervisor *supervisor, bool paused)
+{
+	int before = -1, count = 0;
+
+	supervisor->paused = paused;
+	for (int round = 0; round < 100 && count != before; round++) {
+		pid_t *pids = NULL;
+
+		before = count;
+		count = descendants_list(getpid(), &pids);
+		for (int i = 0; i < count; i++)
+			kill(pids[i], paused ? SIGSTOP : SIGCONT);
+		if (count >= 0)
+			free(pids);
+	}
+}
+
 static void take_notes(struct supervisor *supervisor)
 {
 	for (;;) {
@@ -253,6 +271,8 @@ static void take_notes(struct supervisor *supervisor)
 			reset(supervisor, &note->message);
 		else if (note->message.type == CHANNEL_SIGNAL)
 			signal_program(supervisor, note->message.value);
+		else if (note->message.type == CHANNEL_PAUSE)
+			pause_program(supervisor, note->message.value);
 		else if (note->message.type == CHANNEL_TELL)
 			say("%s", note->payload);
 		free(note);
@@ -272,7 +292,7 @@ static int reap(struct supervisor *supervisor)
 			return WEXITSTATUS(status);
 		if (WIFSIGNALED(status))
 			return 128 + WTERMSIG(status);
-		if (WIFSTOPPED(status) && !supervisor->options->detach)
+		if (WIFSTOPPED(status) && !supervisor->options->detach && !supervisor->paused)
 			sigqueue(supervisor->front, SIGRTMAX - 1, (union sigval){ .sival_int = WSTOPSIG(status) });
 	}
 	return -1;

@@ -18,7 +18,7 @@ like "$code $out" "^0 berth [0-9]+\.[0-9]+" "berth --version"
 try help
 is "$code" 0 "berth help"
 commands="run exec publish unpublish ps logs inspect wait kill stop rm
-	ss net ports link partition heal
+	ss net ports link partition heal flap reset-conn pause resume
 	capture events trace why
 	up down config scenario test
 	doctor"

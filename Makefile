@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint fuzz
+	tools tools-test tools-lint tools-programs test-programs fuzz
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -27,6 +27,9 @@ tools: ## install what the build needs, where it is missing
 tools-test:
 	@tools/setup build test
 
+tools-programs:
+	@tools/setup build test programs
+
 tools-lint:
 	@tools/setup build lint
 
@@ -42,6 +45,9 @@ test-asan: tools-test build-asan/build.ninja ## every test under AddressSanitize
 	@tools/run-tests --sanitized build-asan
 
 asan: test-asan
+
+test-programs: tools-programs build ## thirty real programs and CPython's network tests, by wire and by express (half an hour)
+	@tools/test-programs --results build/programs.json && tools/compatibility-page build/programs.json
 
 build-release/build.ninja: | tools
 	@meson setup build-release --buildtype release

@@ -125,11 +125,15 @@ need() { # TOOL…: skip everything where one is not installed
 	done
 }
 
+# By express, where BERTH_CARRIER says so (tools/test-programs does).
+CARRIER=()
+[ "${BERTH_CARRIER:-wire}" != express ] || CARRIER=(--express)
+
 # berth run on the test's own network, with a limit; a host called NAME.
 on() { # NAME PROGRAM…
 	local name=$1
 	shift
-	timeout -k 5 $((30 * slow)) "$BERTH" run --net "$NET" --name "$name" -- "$@"
+	timeout -k 5 $((30 * slow)) "$BERTH" run --net "$NET" --name "$name" ${CARRIER[@]+"${CARRIER[@]}"} -- "$@"
 }
 
 # The same in the background: $! and the list of what to end. Output in $WORK/NAME.log.
@@ -138,7 +142,7 @@ OPTIONS=()
 start() { # NAME PROGRAM…
 	local name=$1
 	shift
-	"$BERTH" run --net "$NET" --name "$name" ${OPTIONS[@]+"${OPTIONS[@]}"} -- "$@" >"$WORK/$name.log" 2>&1 </dev/null &
+	"$BERTH" run --net "$NET" --name "$name" ${CARRIER[@]+"${CARRIER[@]}"} ${OPTIONS[@]+"${OPTIONS[@]}"} -- "$@" >"$WORK/$name.log" 2>&1 </dev/null &
 	started+=("$!")
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Program: busybox
 # Needs: busybox
-# Packages: busybox-static
+# Packages: busybox-static busybox
 # Shows: its httpd, wget, nc and nslookup: a program without libc's resolver
 # CI: yes
 . "$(dirname "$0")/lib.sh"

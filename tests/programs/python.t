@@ -3,7 +3,7 @@
 # Program: Python
 # Needs: python3
 # Packages: python3
-# Shows: asyncio (TCP, UDP, TLS-free streams by 100), http.server, socketserver, multiprocessing over TCP, selectors
+# Shows: asyncio (100 connections at once, UDP), http.server, socketserver, multiprocessing over TCP, selectors
 # CI: yes
 . "$(dirname "$0")/lib.sh"
 

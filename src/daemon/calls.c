@@ -293,6 +293,9 @@ static int32_t get_name(struct request *request, bool remote)
 		reply_address(request, &nl, sizeof(nl));
 		return 0;
 	}
+	/* A peer that has reset the connection before this was asked is gone, though its frame is still under way. */
+	if (remote && plug->role == &role_stream)
+		daemon_settle(request->daemon);
 	int r = remote ? berth_getpeername(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length)
 		       : berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length);
 	if (r < 0)

@@ -82,6 +82,8 @@ enum {
 	 * service's stub listens so.
 	 * Answers come from the address that was asked: of a TCP connection, or of
 	 * the datagram that was last received from where one is sent to.
+	 * A datagram may be sent from any address (IP_PKTINFO), for answers that
+	 * come later.
 	 */
 	BERTH_DIVERT = 1,
 	/*

@@ -25,20 +25,21 @@ static int exec_run(const struct command *command, int argc, char **argv)
 		else if (!(r = network_check(command, optarg)))
 			launch.options.network = optarg;
 		if (r)
-			return r;
+			return launch_end(&launch, r);
 	}
 	if (result != OPTIONS_END)
-		return options_exit(result);
+		return launch_end(&launch, options_exit(result));
 	if (optind >= argc)
-		return usage_error(command, "no host given");
+		return launch_end(&launch, usage_error(command, "no host given"));
 	launch.options.name = argv[optind++];
 	if (optind < argc && argv[optind][0] == '-' && argv[optind][1] == '-' && !argv[optind][2])
 		optind++;
 	if (optind >= argc)
-		return usage_error(command, "no program given");
+		return launch_end(&launch, usage_error(command, "no program given"));
 	if (!name_is_host(launch.options.name))
-		return usage_error(command, "'%s': a host's name is 1 to 63 letters, digits and inner '-'",
-				   launch.options.name);
+		return launch_end(&launch,
+				  usage_error(command, "'%s': a host's name is 1 to 63 letters, digits and inner '-'",
+					      launch.options.name));
 	return launch_run(command, &launch, argv + optind);
 }
 

@@ -110,16 +110,18 @@ int launch_option(const struct command *command, int letter, struct launch *laun
 	}
 }
 
+int launch_end(struct launch *launch, int code)
+{
+	variables_free(&launch->from_files);
+	variables_free(&launch->from_options);
+	return code;
+}
+
 int launch_run(const struct command *command, struct launch *launch, char **argv)
 {
-	int code;
-
 	for (size_t i = 0; i < launch->from_options.count; i++)
 		variables_add(&launch->from_files, launch->from_options.list[i]);
 	launch->options.environment = launch->from_files.list;
 	launch->options.argv = argv;
-	code = run_program(&launch->options);
-	variables_free(&launch->from_files);
-	variables_free(&launch->from_options);
-	return code;
+	return launch_end(launch, run_program(&launch->options));
 }

@@ -31,6 +31,8 @@ struct launch {
 
 /* One of LAUNCH_OPTIONS, its argument in optarg. Returns CLI_OK or CLI_USAGE. */
 int launch_option(const struct command *command, int letter, struct launch *launch);
+/* Free what launch_option() made; returns code. For those who do not come to launch_run(). */
+int launch_end(struct launch *launch, int code);
 /* Run argv as launch says, and return the exit code. */
 int launch_run(const struct command *command, struct launch *launch, char **argv);
 

@@ -127,13 +127,13 @@ static int run_run(const struct command *command, int argc, char **argv)
 
 	while ((result = options_next(command, argc, argv)) > 0)
 		if (take_option(command, result, &line))
-			return CLI_USAGE;
+			return launch_end(&line.launch, CLI_USAGE);
 	if (result != OPTIONS_END)
-		return options_exit(result);
+		return launch_end(&line.launch, options_exit(result));
 	if (optind >= argc)
-		return usage_error(command, "no program given");
+		return launch_end(&line.launch, usage_error(command, "no program given"));
 	if (outside_check(command, &line.outside))
-		return CLI_USAGE;
+		return launch_end(&line.launch, CLI_USAGE);
 	line.launch.options.rules = line.outside.rules;
 	line.launch.options.rule_count = line.outside.count;
 	line.launch.options.publish = line.publish;

@@ -396,7 +396,7 @@ void outbound_program_ended(struct plug *program)
 {
 	struct host *gateway = program->host->daemon->gateway;
 
-	if (!gateway)
+	if (!gateway || program->host == gateway) /* a flow itself is ending */
 		return;
 	LIST_EACH_SAFE(&gateway->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);

@@ -87,6 +87,9 @@ json_t *program_report(struct daemon *daemon, const char *rest, unsigned *ret_st
 
 	if (!record)
 		return refuse_unknown(rest, ret_status);
+	if (!strcmp(verb, "logs"))
+		return refuse(ret_status, MHD_HTTP_CONFLICT,
+			      "'%s' is not detached: what it says is where it was started", record->name);
 	if (*verb)
 		return refuse(ret_status, MHD_HTTP_NOT_FOUND, "there is no such path");
 	return describe(record);
@@ -100,7 +103,7 @@ bool program_stream(struct daemon *daemon, struct MHD_Connection *connection, co
 
 	if (record && !strcmp(verb, "wait"))
 		*ret_result = record_wait(record, connection);
-	else if (record && !strcmp(verb, "logs"))
+	else if (record && record->detached && !strcmp(verb, "logs"))
 		*ret_result = record_read(record, connection, tail ? labs(strtol(tail, NULL, 10)) : -1, follow != NULL);
 	else
 		return false;

@@ -103,6 +103,7 @@ ok $? "nothing is left after the last one"
 start front sleep 1000
 up() { berth ps 2>/dev/null | grep -q "^$1 "; }
 until_true 10 up front
+like "$(berth logs front 2>&1)" "'front' is not detached" "logs of one in the foreground"
 berth exec front sleep 1000 2>exec.err &
 started+=($!)
 two() { [ "$(pgrep -u "$(id -u)" -fc "berth exec --net $NET")" -ge 2 ]; }

@@ -87,6 +87,20 @@ options=(--outbound)
 is "$(try 'echo("192.0.2.7")' 'echo("2001:db8::7")')" "hello from 192.0.2.7 7|hello from 2001:db8::7 7|" "--outbound: TCP over IPv4 and IPv6; getpeername() says whom"
 is "$(try 'udp("192.0.2.7")' 'udp("192.0.2.8", True)' 'udp("2001:db8::7")')" "hello from 192.0.2.7 7|hello from 192.0.2.8|hello from 2001:db8::7 7|" \
 	"UDP, connected and not"
+cat >many.py <<'EOF2'
+import socket
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(20)
+for port in range(1000, 2200): u.sendto(b"to nobody", ("192.0.2.7", port))
+u.sendto(b"still", ("192.0.2.7", 7)); print(u.recvfrom(99)[0].decode())
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.settimeout(20)
+for i in range(100):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as w: w.sendto(b"x", ("192.0.2.7", 7)); w.sendto(b"x", ("192.0.2.8", 7))
+v.sendto(b"here", ("192.0.2.8", 7)); print(v.recvfrom(99)[0].decode())
+many = [socket.create_connection(("192.0.2.7", 7)) for i in range(300)]
+for s in many: s.sendall(b"x")
+print(all(s.recv(1) == b"x" for s in many))
+EOF2
+is "$(run --outbound -- "$PYTHON" many.py | tr '\n' '|')" "still|here|True|" "1,200 UDP destinations from a socket, 100 sockets, 300 connections at once"
 is "$(try 'big("192.0.2.7")')" "$("$PYTHON" -c 'import hashlib; print(hashlib.sha256(bytes(range(256)) * 12000).hexdigest()[:16])')|" "3 MB come as they are"
 is "$(try 'reset("192.0.2.7")' 'echo("192.0.2.7", 9)' 'nonblocking("192.0.2.7", 9)' 'nonblocking("192.0.2.7", 7)')" \
 	"ECONNRESET|ECONNREFUSED|ECONNREFUSED|connected|" "resets and refusals are the real ones"
@@ -120,6 +134,7 @@ like "$out" "python3.* to 192\.0\.2\.7:7/tcp, 2 times" "… with program and des
 like "$out" "to 198\.51\.100\.9:7/udp, 1 times" "… UDP"
 like "$out" "to other\.example \(name\)" "… and names"
 like "$("$BERTH" ps -a --net "$NET")" "^curious +exit 0 .* 4 +- " "ps counts them"
+like "$("$BERTH" events --net "$NET" 2>&1)" "curious .*denied.*python3.* to 192\.0\.2\.7:7/tcp" "berth events has them in their order"
 is "$("$BERTH" inspect --net "$NET" --json curious | "$PYTHON" -c 'import json, sys; print([(d["destination"], d["count"]) for d in json.load(sys.stdin)[0]["denied"]][0])')" \
 	"('192.0.2.7:7/tcp', 2)" "so does the JSON"
 "$BERTH" rm --net "$NET" curious >/dev/null

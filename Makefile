@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs test-programs fuzz
+	tools tools-test tools-lint tools-programs test-programs fuzz test-kernel
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -48,6 +48,9 @@ asan: test-asan
 
 test-programs: tools-programs build ## thirty real programs and CPython's network tests, by wire and by express (half an hour)
 	@tools/test-programs --results build/programs.json && tools/compatibility-page build/programs.json
+
+test-kernel: tools-test build ## our TCP and Linux's with every option on and off, all cases (root; 3 minutes)
+	@BUILD="$(CURDIR)/build" MATRIX=full tests/e2e/kernel_options.t
 
 build-release/build.ninja: | tools
 	@meson setup build-release --buildtype release

@@ -55,6 +55,10 @@ enum { BERTH_ECN_ACCEPT = 1, BERTH_ECN_ASK, BERTH_ECN_OFF };
 /* Timestamps of TCP (RFC 7323 §3): offered and accepted, or not. Linux: tcp_timestamps 1, 0. */
 enum { BERTH_TIMESTAMPS_ON = 1, BERTH_TIMESTAMPS_OFF };
 
+/* Selective acknowledgements (RFC 2018), window scaling (RFC 7323 §2). Linux: tcp_sack, tcp_window_scaling 1, 0. */
+enum { BERTH_SACK_ON = 1, BERTH_SACK_OFF };
+enum { BERTH_WINDOW_SCALING_ON = 1, BERTH_WINDOW_SCALING_OFF };
+
 /* SYN cookies (RFC 4987 §3.6): when the SYN queue is full, for every SYN, never. Linux: tcp_syncookies 1, 2, 0. */
 enum { BERTH_SYN_COOKIES_WHEN_FULL = 1, BERTH_SYN_COOKIES_ALWAYS, BERTH_SYN_COOKIES_OFF };
 
@@ -97,6 +101,8 @@ struct berth_limits {
 	unsigned hop_limit;	     /* time to live of what no socket has another for, 1 to 255: 64 */
 	unsigned local_datagrams;    /* unread at a local socket, then senders wait: 10. Linux: max_dgram_qlen */
 	unsigned timestamps;	     /* BERTH_TIMESTAMPS_*: on */
+	unsigned sack;		     /* BERTH_SACK_*: on */
+	unsigned window_scaling;     /* BERTH_WINDOW_SCALING_*: on */
 	unsigned syn_cookies;	     /* BERTH_SYN_COOKIES_*: when the queue is full */
 	unsigned fastopen;	     /* BERTH_FASTOPEN_*: client and server */
 	unsigned fastopen_cache;     /* servers whose Fast Open cookies are kept: 1,024 */

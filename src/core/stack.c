@@ -38,6 +38,8 @@ static const struct berth_limits default_limits = {
 	.hop_limit = 64,
 	.local_datagrams = 10,
 	.timestamps = BERTH_TIMESTAMPS_ON,
+	.sack = BERTH_SACK_ON,
+	.window_scaling = BERTH_WINDOW_SCALING_ON,
 	.syn_cookies = BERTH_SYN_COOKIES_WHEN_FULL,
 	.fastopen = BERTH_FASTOPEN_CLIENT | BERTH_FASTOPEN_SERVER,
 	.fastopen_cache = 1024,
@@ -72,6 +74,8 @@ static void limits_fill(struct berth_limits *limits)
 	limits->hop_limit = MIN(limits->hop_limit, 255u);
 	LIMIT(local_datagrams);
 	LIMIT(timestamps);
+	LIMIT(sack);
+	LIMIT(window_scaling);
 	LIMIT(syn_cookies);
 	LIMIT(fastopen);
 	LIMIT(fastopen_cache);

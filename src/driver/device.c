@@ -207,7 +207,7 @@ berth_time berth_device_deadline(const struct berth_device *device)
 /* Nanoseconds to sleep, as ppoll() wants them. */
 static struct timespec pause_until(berth_time due)
 {
-	berth_time left = MAX(due - clock_now(), 0);
+	berth_time now = clock_now(), left = due > now ? due - now : 0;
 
 	left = MIN(left, 3600 * BERTH_SEC);
 	return (struct timespec){ left / BERTH_SEC, left % BERTH_SEC };

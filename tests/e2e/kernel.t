@@ -34,7 +34,7 @@ if role == "server":
         c.sendall(data)
     print("end of file", flush=True)
 else:
-    blob = os.urandom(int(sys.argv[4]) << 20)
+    blob = os.urandom(int(sys.argv[4]) << 10)
     end = time.monotonic() + 15
     while True:
         try:
@@ -56,28 +56,29 @@ else:
     print("%.0f Mbit/s each way" % (len(blob) * 8 / 1e6 / (time.monotonic() - began)), file=sys.stderr)
 END
 
-mib=$((64 / slow))
+mib=$((32 / slow))
 dialogue() { # KIND DEVICE KERNEL-ADDRESS OUR-ADDRESS LENGTH SENTENCE
 	local kind=$1 device=$2 theirs=$3 ours=$4 length=$5 out
-	timeout 100 "$peer" "$kind" "$device" "$ours" "$length" listen 7 >ours.log 2>&1 &
+	rm -f ours.log theirs.log # what the one before said must not count
+	timeout 100 "$peer" "$kind:$device" "$ours" "$length" listen 7 >ours.log 2>&1 &
 	started+=("$!")
-	until_true 30 grep -q listening ours.log || show "kernel_peer" "$(cat ours.log)"
+	until_true 30 grep -qs listening ours.log || show "kernel_peer" "$(cat ours.log)"
 	[ "$kind" != tap ] || prepare_tap "$device"
-	out=$(timeout 100 "$PYTHON" kernel.py client "$ours" 7 "$mib" 2>rate)
+	out=$(timeout 100 "$PYTHON" kernel.py client "$ours" 7 $((mib << 10)) 2>rate)
 	is "$out" right "$6: the kernel connects to us, $mib MiB there and back"
 	note "$(cat rate)"
 	note "ours: $(grep twice ours.log)"
 	wait "${started[-1]}"
-	is "$?/$(tail -n 1 ours.log)" "0/echoed $((mib << 20)) bytes" "… and our end saw all of it, and its end"
+	is "$?/$(tail -n 1 ours.log | sed 's/,.*//')" "0/echoed $((mib << 20)) bytes" "… and our end saw all of it, and its end"
 
 	[ "$kind" != tap ] || { ip link del "$device" 2>/dev/null; ip tuntap add "$device" mode tap && prepare_tap "$device"; }
 	timeout 100 "$PYTHON" -u kernel.py server "$theirs" 7 >theirs.log 2>&1 &
 	started+=("$!")
-	until_true 30 grep -q listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
-	out=$(timeout 100 "$peer" "$kind" "$device" "$ours" "$length" connect "$theirs" 7 "$mib" 2>notes)
-	is "$out" "$((mib << 20)) bytes came back right" "$6: we connect to the kernel, $mib MiB there and back"
-	note "ours: $(cat notes)"
-	until_true 5 grep -q "end of file" theirs.log
+	until_true 30 grep -qs listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
+	out=$(timeout 100 "$peer" "$kind:$device" "$ours" "$length" connect "$theirs" 7 $((mib << 10)) 2>notes)
+	is "${out%,*}" "$((mib << 20)) bytes came back right" "$6: we connect to the kernel, $mib MiB there and back"
+	note "ours: $(grep twice notes)"
+	until_true 5 grep -qs "end of file" theirs.log
 	ok $? "… and the kernel saw our end"
 	stop "${started[-1]}"
 }

@@ -3,58 +3,52 @@
  * The other end of kernel.t: our stack on a real device, TAP or AF_PACKET, with
  * the kernel's TCP opposite. Two parts to play:
  *
- *	kernel_peer tap|packet DEVICE ADDRESS LENGTH listen PORT
- *	kernel_peer tap|packet DEVICE ADDRESS LENGTH connect PEER PORT MIB
+ *	kernel_peer [OPTION…] tap:NAME|packet:NAME ADDRESS LENGTH listen PORT
+ *	kernel_peer [OPTION…] tap:NAME|packet:NAME ADDRESS LENGTH connect PEER PORT KIB
  *
  * listen takes one connection and sends back what it gets, to its end. connect
- * sends MIB mebibytes of a pattern and checks that the peer sends them back.
+ * sends KIB kibibytes of a pattern and checks that the peer sends them back.
+ * Both say the hash of what came. Options: -c CONDITIONS (of both directions,
+ * as berth link has them), -w CAPTURE, and -o timestamps=off, sack=off,
+ * scaling=off, ecn=off or ecn=ask.
  *
  * Also a small example of blocking calls: the wait hook is the whole engine.
  */
 #include <berth/berth.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #define CHUNK 65536
-#define FRAMES 64 /* read at once */
+#define WORDS_MAX 32
 
 struct peer {
 	struct berth_stack *stack;
-	struct berth_tap *tap;
-	struct berth_afpacket *packet;
+	struct berth_device *device;
 	struct berth_ip address;
+	struct berth_conditions conditions;
+	const char *capture;
+	uint64_t hash; /* FNV-1a of all that was received */
 };
 
 static berth_time now_of(void *context)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * BERTH_SEC + now.tv_nsec;
+	return berth_clock();
 }
 
-/* The wait hook: sleep until a frame arrives or a timer is due, then let the stack go on. */
+/* The wait hook. */
 static int world_turn(void *context, berth_time deadline)
 {
-	struct peer *peer = context;
-	struct pollfd poll_fd = { .fd = peer->tap ? berth_tap_fd(peer->tap) : berth_afpacket_fd(peer->packet),
-				  .events = POLLIN };
-	berth_time now = now_of(NULL), due = berth_stack_deadline(peer->stack);
-	int r, timeout;
+	return berth_device_turn(((struct peer *)context)->device, deadline, NULL, 0);
+}
 
-	due = due < deadline ? due : deadline;
-	timeout = due <= now ? 0 : due - now > BERTH_SEC ? 1000 : (int)((due - now) / BERTH_MSEC + 1);
-	if (poll(&poll_fd, 1, timeout) < 0 && errno != EINTR)
-		return -errno;
-	now = now_of(NULL);
-	r = peer->tap ? berth_tap_read(peer->tap, FRAMES, now) : berth_afpacket_read(peer->packet, FRAMES, now);
-	berth_stack_advance(peer->stack, now);
-	return r < 0 ? r : 0;
+static void hash_add(struct peer *peer, const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		peer->hash = (peer->hash ^ bytes[i]) * UINT64_C(0x100000001b3);
 }
 
 static void die(const char *what)
@@ -73,20 +67,18 @@ static struct berth_ip ip_of(const char *text)
 	return ip;
 }
 
-static void open_device(struct peer *peer, const char *kind, const char *device, const char *address, int length)
+static void open_device(struct peer *peer, const char *device, const char *address, int length)
 {
 	static const uint8_t mac[6] = { 0x02, 0xbe, 0x27, 0x48, 0x00, 0x01 };
-	struct berth_link *link;
-	int r;
+	int r = berth_device_open(peer->stack, device, mac, 1500, &peer->device);
 
-	if (!strcmp(kind, "tap"))
-		r = berth_tap_open(peer->stack, device, mac, 1500, &peer->tap);
-	else
-		r = berth_afpacket_open(peer->stack, device, mac, 1500, &peer->packet);
+	if (!r && peer->capture)
+		r = berth_device_capture(peer->device, peer->capture);
+	if (!r)
+		r = berth_device_set_conditions(peer->device, BERTH_BOTH, &peer->conditions);
 	if (!r) {
-		link = peer->tap ? berth_tap_link(peer->tap) : berth_afpacket_link(peer->packet);
 		peer->address = ip_of(address);
-		r = berth_link_add_address(link, peer->address, (unsigned)length);
+		r = berth_link_add_address(berth_device_link(peer->device), peer->address, (unsigned)length);
 	}
 	errno = -r;
 	if (r)
@@ -128,14 +120,18 @@ static void await_address(struct peer *peer, const char *address)
 	berth_close(peer->stack, fd);
 }
 
-/* What went twice, and what the stack would not have: on a cable that loses nothing, nothing. */
+/* What went twice (on a cable that loses nothing, nothing), and what the two agreed on. */
 static void tell_retransmits(struct peer *peer, int fd)
 {
 	struct tcp_info info;
 	socklen_t length = sizeof(info);
 
-	if (berth_getsockopt(peer->stack, fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
-		fprintf(stderr, "%u segments sent twice\n", info.tcpi_total_retrans);
+	if (berth_getsockopt(peer->stack, fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+		return;
+	fprintf(stderr, "%u segments sent twice\n", info.tcpi_total_retrans);
+	fprintf(stderr, "agreed:%s%s%s%s\n", info.tcpi_options & TCPI_OPT_TIMESTAMPS ? " timestamps" : "",
+		info.tcpi_options & TCPI_OPT_SACK ? " sack" : "", info.tcpi_options & TCPI_OPT_WSCALE ? " scaling" : "",
+		info.tcpi_options & TCPI_OPT_ECN ? " ecn" : "");
 }
 
 static void send_all(struct berth_stack *stack, int fd, const uint8_t *bytes, size_t length)
@@ -153,7 +149,7 @@ static void send_all(struct berth_stack *stack, int fd, const uint8_t *bytes, si
 /* Close, and stay until the last acknowledgement is through: the stack has no other home than us. */
 static void part(struct peer *peer, int fd)
 {
-	berth_time end = now_of(NULL) + BERTH_SEC;
+	berth_time end = now_of(NULL) + (peer->conditions.loss ? 2 : 1) * BERTH_SEC / 2;
 
 	berth_close(peer->stack, fd);
 	while (now_of(NULL) < end)
@@ -177,13 +173,14 @@ static void play_listener(struct peer *peer, const char *address, const char *po
 	if (fd < 0)
 		die("accept");
 	while ((n = berth_recv(peer->stack, fd, bytes, sizeof(bytes), 0)) > 0) {
+		hash_add(peer, bytes, (size_t)n);
 		send_all(peer->stack, fd, bytes, (size_t)n);
 		total += (size_t)n;
 	}
 	if (n < 0)
 		die("recv");
 	tell_retransmits(peer, fd);
-	printf("echoed %zu bytes\n", total);
+	printf("echoed %zu bytes, hash %016llx\n", total, (unsigned long long)peer->hash);
 	part(peer, fd);
 }
 
@@ -208,10 +205,10 @@ static void receive_exactly(struct berth_stack *stack, int fd, uint8_t *bytes, s
 	}
 }
 
-static void play_client(struct peer *peer, const char *address, const char *port, const char *mib)
+static void play_client(struct peer *peer, const char *address, const char *port, const char *kib)
 {
 	static uint8_t sent[CHUNK], received[CHUNK];
-	uint64_t total = strtoull(mib, NULL, 10) << 20;
+	uint64_t total = strtoull(kib, NULL, 10) << 10;
 	struct sockaddr_storage remote;
 	socklen_t length = sockaddr_of(address, port, &remote);
 	int fd = berth_socket(peer->stack, remote.ss_family, SOCK_STREAM, 0);
@@ -219,47 +216,100 @@ static void play_client(struct peer *peer, const char *address, const char *port
 	if (berth_connect(peer->stack, fd, (struct sockaddr *)&remote, length))
 		die("connect");
 	for (uint64_t position = 0; position < total; position += CHUNK) {
-		pattern_fill(sent, CHUNK, position);
-		send_all(peer->stack, fd, sent, CHUNK);
-		receive_exactly(peer->stack, fd, received, CHUNK);
+		size_t size = total - position < CHUNK ? (size_t)(total - position) : CHUNK;
+
+		pattern_fill(sent, size, position);
+		send_all(peer->stack, fd, sent, size);
+		receive_exactly(peer->stack, fd, received, size);
+		hash_add(peer, received, size);
 		errno = EILSEQ;
-		if (memcmp(sent, received, CHUNK))
+		if (memcmp(sent, received, size))
 			die("what came back is not what was sent");
 	}
 	tell_retransmits(peer, fd);
-	printf("%llu bytes came back right\n", (unsigned long long)total);
+	printf("%llu bytes came back right, hash %016llx\n", (unsigned long long)total, (unsigned long long)peer->hash);
 	part(peer, fd);
+}
+
+/* -o NAME=VALUE */
+static void set_option(struct berth_limits *limits, const char *text)
+{
+	static const struct {
+		const char *text;
+		size_t field;
+		unsigned value;
+	} options[] = {
+		{ "timestamps=off", offsetof(struct berth_limits, timestamps), BERTH_TIMESTAMPS_OFF },
+		{ "sack=off", offsetof(struct berth_limits, sack), BERTH_SACK_OFF },
+		{ "scaling=off", offsetof(struct berth_limits, window_scaling), BERTH_WINDOW_SCALING_OFF },
+		{ "ecn=off", offsetof(struct berth_limits, ecn), BERTH_ECN_OFF },
+		{ "ecn=ask", offsetof(struct berth_limits, ecn), BERTH_ECN_ASK },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		if (strcmp(text, options[i].text))
+			continue;
+		memcpy((char *)limits + options[i].field, &options[i].value, sizeof(unsigned));
+		return;
+	}
+	errno = EINVAL;
+	die(text);
+}
+
+static void set_conditions(struct peer *peer, char *text)
+{
+	char *words[WORDS_MAX], error[200];
+	size_t count = 0;
+
+	for (char *word = strtok(text, " "); word && count < WORDS_MAX; word = strtok(NULL, " "))
+		words[count++] = word;
+	if (berth_conditions_parse(&peer->conditions, words, count, error, sizeof(error)) == 0)
+		return;
+	fprintf(stderr, "kernel_peer: %s\n", error);
+	exit(EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
 {
-	struct peer peer = { 0 };
+	struct peer peer = { .hash = UINT64_C(0xcbf29ce484222325) };
 	struct berth_stack_config config = {
 		.seed = (uint64_t)now_of(NULL),
 		.now = now_of(NULL),
 		.hooks = { .context = &peer, .wait = world_turn, .now = now_of },
 	};
-	bool listens = argc == 7 && !strcmp(argv[5], "listen");
+	bool listens;
+	int option;
 
-	if (!listens && !(argc == 9 && !strcmp(argv[5], "connect"))) {
+	while ((option = getopt(argc, argv, "c:o:w:")) != -1) {
+		if (option == 'c')
+			set_conditions(&peer, optarg);
+		else if (option == 'o')
+			set_option(&config.limits, optarg);
+		else if (option == 'w')
+			peer.capture = optarg;
+		else
+			return 2;
+	}
+	argc -= optind;
+	argv += optind;
+	listens = argc == 5 && !strcmp(argv[3], "listen");
+	if (!listens && !(argc == 7 && !strcmp(argv[3], "connect"))) {
 		fprintf(stderr,
-			"usage: kernel_peer tap|packet DEVICE ADDRESS LENGTH listen PORT | connect PEER PORT MIB\n");
+			"usage: kernel_peer [-c CONDITIONS] [-o OPTION=VALUE] [-w CAPTURE] tap:NAME|packet:NAME "
+			"ADDRESS LENGTH listen PORT | connect PEER PORT KIB\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	peer.stack = berth_stack_new(&config);
 	if (!peer.stack)
 		die("stack");
-	open_device(&peer, argv[1], argv[2], argv[3], atoi(argv[4]));
-	await_address(&peer, argv[3]);
+	open_device(&peer, argv[0], argv[1], atoi(argv[2]));
+	await_address(&peer, argv[1]);
 	if (listens)
-		play_listener(&peer, argv[3], argv[6]);
+		play_listener(&peer, argv[1], argv[4]);
 	else
-		play_client(&peer, argv[6], argv[7], argv[8]);
-	if (peer.tap)
-		berth_tap_close(peer.tap);
-	if (peer.packet)
-		berth_afpacket_close(peer.packet);
+		play_client(&peer, argv[4], argv[5], argv[6]);
+	berth_device_close(peer.device);
 	berth_stack_free(peer.stack);
 	return 0;
 }

@@ -47,9 +47,9 @@ int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote
 	conn->snd_una = conn->snd_small_end = conn->iss;
 	conn->snd_nxt = conn->snd_max = conn->iss + 1;
 	conn->timestamps = stack->limits.timestamps == BERTH_TIMESTAMPS_ON;
-	conn->scaling = true;
+	conn->scaling = stack->limits.window_scaling == BERTH_WINDOW_SCALING_ON;
 	conn->timestamp_offset = tcp_timestamp_offset(stack, &socket->demux.local, &socket->demux.remote);
-	conn->receive_scale = tcp_scale_for(stack);
+	conn->receive_scale = conn->scaling ? tcp_scale_for(stack) : 0;
 	tcp_set_state(conn, TCP_SYN_SENT);
 	r = -EINPROGRESS;
 	if (conn->fastopen && conn->fastopen->deferred) {

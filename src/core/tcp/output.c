@@ -125,7 +125,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	header.mss = tcp_mss_of_mtu(mtu, ip_is6(socket->demux.remote.ip));
 	if (conn->settings.max_segment)
 		header.mss = MIN(header.mss, conn->settings.max_segment);
-	header.has_sack_permitted = !answer || conn->sack;
+	header.has_sack_permitted = answer ? conn->sack : socket->stack->limits.sack == BERTH_SACK_ON;
 	header.has_scale = conn->scaling;
 	header.scale = conn->receive_scale;
 	/* The window of a SYN is never scaled, RFC 7323 §2.2. */

@@ -117,7 +117,7 @@ static int fit(const struct port_claim *claim, const struct berth_endpoint *loca
 	if (claim->divert)
 		return link && link->loopback ? 1 : 0;
 	score += ip_is_any(claim->ip) ? 0 : 4;
-	score += claim->families == family ? 2 : 0;
+	score += claim->families == family || !ip_is_any(claim->ip) ? 2 : 0;
 	score += claim->link_index ? 8 : 0;
 	return score + 1;
 }

@@ -185,6 +185,13 @@ uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip)
 	return socket->options.ipv6_only ? CLAIM_IP6 : CLAIM_IP4 | CLAIM_IP6;
 }
 
+uint8_t connection_families(const struct berth_socket *socket, struct berth_ip bound_ip, struct berth_ip ip)
+{
+	if (ip_is6(ip) && ip_is_any(bound_ip))
+		return claim_families(socket, bound_ip);
+	return claim_families(socket, ip);
+}
+
 int socket_claim(struct berth_socket *socket, struct berth_endpoint local)
 {
 	struct port_claim *claim = &socket->claim;

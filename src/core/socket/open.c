@@ -323,7 +323,7 @@ static int name_for_connect(struct berth_socket *socket, const struct berth_endp
 		return 0;
 	}
 	claim->ip = source;
-	claim->families = claim_families(socket, source);
+	claim->families = connection_families(socket, socket->bound_ip, source);
 	if (!claim->port) {
 		if (socket->protocol->type == SOCK_DGRAM)
 			r = port_claim(socket->stack, claim);

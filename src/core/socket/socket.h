@@ -215,6 +215,9 @@ int socket_enter_scope(struct berth_socket *socket, const struct sockaddr *addre
 /* SO_BINDTODEVICE; link NULL: any again. */
 void socket_bind_link(struct berth_socket *socket, struct berth_link *link);
 uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip);
+/* The same for a connection that a socket bound to bound_ip has: one of a dual-stack wildcard keeps IPv4's
+ * wildcard away even at an IPv6 address. Linux: inet_rcv_saddr_equal(), for only bind() sets sk_ipv6only. */
+uint8_t connection_families(const struct berth_socket *socket, struct berth_ip bound_ip, struct berth_ip ip);
 
 /* Name socket and port as a call needs it: bind(), or the first send. */
 int socket_claim(struct berth_socket *socket, struct berth_endpoint local);

@@ -189,7 +189,7 @@ int berth_socket_spawn(struct berth_socket *listener, const struct berth_endpoin
 	socket->claim.socket = socket;
 	socket->claim.listening = false;
 	socket->claim.ip = local->ip;
-	socket->claim.families = claim_families(socket, local->ip);
+	socket->claim.families = connection_families(socket, listener->bound_ip, local->ip);
 	r = port_claim_share(stack, &socket->claim);
 	if (r >= 0)
 		r = demux_add(stack, &socket->demux);

@@ -21,13 +21,13 @@
 #include <errno.h>
 
 struct socket_options {
-	uint32_t send_buffer;			  /* bytes of payload */
-	uint32_t receive_buffer;		  /* bytes of payload */
-	int32_t linger_seconds;			  /* -1: off */
-	berth_time receive_timeout, send_timeout; /* 0: none */
+	uint32_t send_buffer;	 /* bytes of payload */
+	uint32_t receive_buffer; /* bytes of payload */
+	int32_t linger_seconds;	 /* -1: off */
 	uint32_t receive_low_water;
-	uint64_t max_pacing_rate; /* bytes a second; UINT64_MAX: none */
-	uint8_t ttl;		  /* 0: default. Unicast, both versions */
+	berth_time receive_timeout, send_timeout; /* 0: none */
+	uint64_t max_pacing_rate;		  /* bytes a second; UINT64_MAX: none */
+	uint8_t ttl;				  /* 0: default. Unicast, both versions */
 	uint8_t traffic_class;
 	bool send_buffer_set, receive_buffer_set; /* by SO_SNDBUF, SO_RCVBUF: TCP leaves them as they are */
 	bool reuse_address, reuse_port, broadcast, keepalive, ipv6_only, oob_inline, dont_route;

@@ -220,7 +220,6 @@ struct tcp_conn {
 	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
 	uint32_t confirmed;	/* the second in which the neighbour was last said to be reachable */
 	struct receiveq receiveq;
-	uint32_t charged; /* what the stack's budget counts for both queues */
 	struct tcp_tuning tuning;
 	struct sack_blocks blocks;
 
@@ -230,6 +229,7 @@ struct tcp_conn {
 
 	/* Congestion and time */
 	uint32_t cwnd, ssthresh, recover, cwnd_acked;
+	uint32_t charged;	 /* what the stack's budget counts for both queues */
 	uint32_t ecn_until;	 /* no other reduction for a mark before SND.UNA is there */
 	struct scoreboard board; /* with SACK */
 	struct tcp_rack rack;

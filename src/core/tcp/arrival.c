@@ -96,8 +96,8 @@ static bool check_sequence(struct tcp_conn *conn, struct tcp_segment *segment)
 	}
 	if (!acceptable(conn, segment)) {
 		if (conn->sack && segment->length && seq_lt(segment->seq, conn->rcv_nxt))
-			sack_blocks_duplicate(&conn->blocks, segment->seq,
-					      seq_min(segment->seq + segment->length, conn->rcv_nxt));
+			tcp_blocks_duplicate(conn, segment->seq,
+					     seq_min(segment->seq + segment->length, conn->rcv_nxt));
 		answer_unacceptable(conn, segment);
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_OUT_OF_WINDOW);
 		return false;

@@ -286,7 +286,7 @@ static void end_conversation(struct tcp_conn *conn, bool abort)
 		return;
 	}
 	receiveq_clear_early(&conn->receiveq);
-	conn->blocks.count = 0;
+	tcp_blocks_drop(conn);
 	close_sending(conn);
 	if (conn->state == TCP_FIN_WAIT_2)
 		tcp_orphan_wait(conn);

@@ -35,13 +35,16 @@ static struct wire_tcp header_for(struct tcp_conn *conn, uint8_t flags, uint32_t
  */
 static bool tell_blocks(struct tcp_conn *conn, struct wire_tcp *header, uint32_t length)
 {
-	uint32_t blocks = MIN(conn->blocks.count + conn->blocks.has_duplicate, WIRE_TCP_SACK_MAX);
+	uint32_t blocks;
 
-	if (!blocks || (header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST)))
+	if (!conn->blocks || (header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST)))
+		return true;
+	blocks = MIN(conn->blocks->count + conn->blocks->has_duplicate, WIRE_TCP_SACK_MAX);
+	if (!blocks)
 		return true;
 	if (length && length + 4 + 8 * blocks > conn->mss)
 		return false;
-	sack_blocks_tell(&conn->blocks, header);
+	sack_blocks_tell(conn->blocks, header);
 	return true;
 }
 

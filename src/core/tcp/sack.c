@@ -5,6 +5,35 @@
  */
 #include "core/tcp/tcp.h"
 
+static bool need_blocks(struct tcp_conn *conn)
+{
+	if (!conn->blocks)
+		conn->blocks = stack_alloc(tcp_stack_of(conn), sizeof(*conn->blocks));
+	return conn->blocks;
+}
+
+void tcp_blocks_duplicate(struct tcp_conn *conn, uint32_t begin, uint32_t end)
+{
+	if (need_blocks(conn))
+		sack_blocks_duplicate(conn->blocks, begin, end);
+}
+
+/* A duplicate is told first, and then the block that it is in. */
+void tcp_blocks_early(struct tcp_conn *conn, uint32_t begin, uint32_t end)
+{
+	if (!need_blocks(conn))
+		return;
+	if (sack_blocks_cover(conn->blocks, begin, end))
+		sack_blocks_duplicate(conn->blocks, begin, end);
+	sack_blocks_add(conn->blocks, begin, end);
+}
+
+void tcp_blocks_drop(struct tcp_conn *conn)
+{
+	stack_free(tcp_stack_of(conn), conn->blocks, sizeof(*conn->blocks));
+	conn->blocks = NULL;
+}
+
 /* RFC 2883 §4: the first block lies below the ACK, or within the second. */
 static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_segment *segment)
 {

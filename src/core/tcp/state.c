@@ -89,6 +89,7 @@ void tcp_drop_queues(struct tcp_conn *conn)
 	tcp_mtu_drop(conn);
 	charge(conn);
 	tcp_own_drop(conn);
+	tcp_blocks_drop(conn);
 }
 
 /* Everything but the settings as new; the socket may be used again after a failed connect(). */

@@ -221,7 +221,7 @@ struct tcp_conn {
 	uint32_t confirmed;	/* the second in which the neighbour was last said to be reachable */
 	struct receiveq receiveq;
 	struct tcp_tuning tuning;
-	struct sack_blocks blocks;
+	struct sack_blocks *blocks; /* NULL: nothing came out of order, or there was no memory to say so */
 
 	/* Timestamps. RFC 7323 */
 	uint32_t timestamp_offset, ts_recent;
@@ -412,6 +412,10 @@ void tcp_urgent_begin(struct tcp_conn *conn);
 void tcp_urgent_mark(struct tcp_conn *conn, struct wire_tcp *header);
 
 /* sack.c, loss.c, rack.c: ACKs and losses with SACK */
+/* [begin, end) came again: our next ACK says so. It came behind a gap. Nothing lies behind a gap any more. */
+void tcp_blocks_duplicate(struct tcp_conn *conn, uint32_t begin, uint32_t end);
+void tcp_blocks_early(struct tcp_conn *conn, uint32_t begin, uint32_t end);
+void tcp_blocks_drop(struct tcp_conn *conn);
 void tcp_sack_begin(struct tcp_conn *conn);
 void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment);
 void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct delivery *delivery,

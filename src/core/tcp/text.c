@@ -20,7 +20,7 @@ static void trim(struct tcp_conn *conn, struct tcp_segment *segment)
 		uint32_t old = MIN(conn->rcv_nxt - segment->seq, segment->length);
 
 		if (conn->sack && old)
-			sack_blocks_duplicate(&conn->blocks, segment->seq, segment->seq + old);
+			tcp_blocks_duplicate(conn, segment->seq, segment->seq + old);
 		berth_packet_pull(segment->packet, old);
 		segment->seq += old;
 		segment->length -= old;
@@ -63,14 +63,6 @@ static void plan_ack(struct tcp_conn *conn, uint32_t received)
 		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + TCP_DELAYED_ACK);
 }
 
-/* What our ACKs say of data behind gaps. A duplicate is told first, and then the block that it is in. */
-static void note_early(struct tcp_conn *conn, uint32_t begin, uint32_t end)
-{
-	if (sack_blocks_cover(&conn->blocks, begin, end))
-		sack_blocks_duplicate(&conn->blocks, begin, end);
-	sack_blocks_add(&conn->blocks, begin, end);
-}
-
 /*
  * Is there memory for packet? Data behind a gap goes first: the peer has it
  * still, for SACK is no promise (RFC 2018 §8). Linux: tcp_prune_queue()
@@ -84,7 +76,7 @@ static bool make_room(struct tcp_conn *conn, const struct berth_packet *packet, 
 		return true;
 	if (!early && conn->receiveq.early) {
 		receiveq_clear_early(&conn->receiveq);
-		conn->blocks.count = 0;
+		tcp_blocks_drop(conn);
 		tcp_event(conn, BERTH_EVENT_TCP_PRUNED);
 	}
 	return !early && budget_takes(stack, tcp_memory(conn), conn->receiveq.memory, more);
@@ -109,10 +101,10 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (!receiveq_put(&conn->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
 		tcp_event(conn, BERTH_EVENT_TCP_DROP_BUFFER_FULL);
 	else if (conn->sack && seq_gt(segment->seq, conn->rcv_nxt))
-		note_early(conn, segment->seq, segment->seq + segment->length);
+		tcp_blocks_early(conn, segment->seq, segment->seq + segment->length);
 	received = conn->rcv_nxt - before;
-	if (received && conn->blocks.count)
-		sack_blocks_advance(&conn->blocks, conn->rcv_nxt);
+	if (received && conn->blocks)
+		sack_blocks_advance(conn->blocks, conn->rcv_nxt);
 	conn->counters.bytes_received += received;
 	if (gap)
 		conn->ack_now = true; /* a duplicate ACK, or word that the gap is filled */
@@ -131,7 +123,7 @@ bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (length && seq_le(segment->seq + length, conn->rcv_nxt)) {
 		conn->ack_now = true; /* all old: our ACK was lost, perhaps */
 		if (conn->sack && segment->length)
-			sack_blocks_duplicate(&conn->blocks, segment->seq, segment->seq + segment->length);
+			tcp_blocks_duplicate(conn, segment->seq, segment->seq + segment->length);
 	}
 	if (!segment->length)
 		return true;
@@ -164,7 +156,7 @@ static void fin_taken(struct tcp_conn *conn)
 	conn->ack_now = true;
 	conn->wake = true;
 	receiveq_clear_early(&conn->receiveq); /* nothing lies behind a FIN */
-	conn->blocks.count = 0;
+	tcp_blocks_drop(conn);
 	if (conn->state == TCP_ESTABLISHED)
 		tcp_set_state(conn, TCP_CLOSE_WAIT);
 	else if (conn->state == TCP_FIN_WAIT_1)

@@ -55,7 +55,7 @@ is "$("$PYTHON" -c "
 import json
 n = json.load(open('network.json')); print(n['name'], n['subnet4'], sorted(h['name'] for h in n['hosts']), n['pid'] > 1)")" \
 	"$NET 10.77.0.0/16 ['client', 'web'] True" "net inspect"
-like "$("$BERTH" ps --net "$NET")" "^web +10\.77\.[0-9.]+ +fd77::[0-9a-f:]+ +[0-9]+ +[0-9]+ s +wire +- +python3" "ps"
+like "$("$BERTH" ps --net "$NET")" "^web +10\.77\.[0-9.]+ +fd77::[0-9a-f:]+ +[0-9]+ +[0-9]+ s +wire +0 +- +python3" "ps"
 like "$("$BERTH" net ls)" "^$NET +running +10\.77\.0\.0/16 +fd77::/64 +2 +[0-9]+ " "net ls"
 
 stop "${started[1]}"

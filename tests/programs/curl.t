@@ -4,7 +4,7 @@
 # Needs: curl
 # Packages: curl
 # Shows: download and upload by hash, 20 at a time, IPv6, a refused port, an unknown name
-# CI: yes
+# CI: yes, with sanitizers
 . "$(dirname "$0")/lib.sh"
 
 start_web

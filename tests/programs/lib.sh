@@ -8,7 +8,7 @@
 #	# Needs: tools without which it is skipped
 #	# Packages: Debian's, which bring them
 #	# Shows: what is looked at
-#	# CI: yes, when `make test` runs it, too: short, and worth it
+#	# CI: yes, when `make test` runs it, too: short, and worth it ("yes, with sanitizers": twice)
 #
 # BERTH_CARRIER=express runs everything by express.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"

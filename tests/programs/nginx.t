@@ -4,7 +4,7 @@
 # Needs: nginx curl
 # Packages: nginx-light curl
 # Shows: two workers, reloaded twice under requests; sendfile; a proxy before another
-# CI: yes
+# CI: yes, with sanitizers
 . "$(dirname "$0")/lib.sh"
 
 mkdir files && echo "from the server" >files/index.html && head -c 2000000 /dev/urandom >files/big

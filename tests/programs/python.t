@@ -4,7 +4,7 @@
 # Needs: python3
 # Packages: python3
 # Shows: asyncio (100 connections at once, UDP), http.server, socketserver, multiprocessing over TCP, selectors
-# CI: yes
+# CI: yes, with sanitizers
 . "$(dirname "$0")/lib.sh"
 
 cat >all.py <<'END'

@@ -3,7 +3,7 @@
 # Program: traceroute
 # Needs: traceroute
 # Packages: traceroute
-# Shows: one hop to a host, with -I; by UDP it waits for POLLERR and an error queue, which are not there
+# Shows: one hop to a host, with -I; by UDP it waits for POLLERR, which is not there
 . "$(dirname "$0")/lib.sh"
 
 start_web

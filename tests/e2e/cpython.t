@@ -5,8 +5,8 @@
 
 [ -z "${BERTH_SANITIZED:-}" ] || skip_all "run without sanitizers"
 "$PYTHON" -c 'import test.test_socket' 2>/dev/null || skip_all "libpython3.11-testsuite is not installed"
-"$PYTHON" "$PROGRAMS/cpython.py" --berth "$BERTH" --carrier wire --module test_epoll --module test_select --module test_smtpd \
-	--module test_asyncio.test_sock_lowlevel --module test_asyncio.test_streams --module test_httplib >said 2>&1
+"$PYTHON" "$PROGRAMS/cpython.py" --berth "$BERTH" --carrier wire --module test_epoll --module test_select \
+	--module test_smtpd --module test_asyncio.test_sock_lowlevel --module test_asyncio.test_streams --module test_httplib >said 2>&1
 status=$?
 sed 's/^/# /' said
 [ $status -eq 0 ]

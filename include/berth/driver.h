@@ -24,9 +24,11 @@ struct berth_tap;
  */
 BERTH_EXPORT int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t mac[6], unsigned mtu,
 				struct berth_tap **ret_tap);
+/* Remove the link and close the device. NULL is fine. Before berth_stack_free(). */
 BERTH_EXPORT void berth_tap_close(struct berth_tap *tap);
 /* The kernel's descriptor, for poll(2): readable when frames wait. */
 BERTH_EXPORT int berth_tap_fd(const struct berth_tap *tap);
+/* The link, the device's, for addresses and routes. */
 BERTH_EXPORT struct berth_link *berth_tap_link(struct berth_tap *tap);
 /* Read up to max waiting frames into the stack. Returns how many, or a negative errno. */
 BERTH_EXPORT int berth_tap_read(struct berth_tap *tap, int max, berth_time now);

@@ -77,6 +77,7 @@ BERTH_EXPORT int berth_link_add_address(struct berth_link *link, struct berth_ip
 /* Returns 0 or -EADDRNOTAVAIL. */
 BERTH_EXPORT int berth_link_remove_address(struct berth_link *link, struct berth_ip address);
 
+/* As it was given when the link was made; the link's. */
 BERTH_EXPORT const char *berth_link_name(const struct berth_link *link);
 BERTH_EXPORT unsigned berth_link_index(const struct berth_link *link); /* 1 is loopback */
 /* Change the MTU, in bytes, while running. Returns 0 or -EINVAL. */

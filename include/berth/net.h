@@ -58,6 +58,7 @@ BERTH_EXPORT struct berth_host *berth_net_next_host(struct berth_net *net, struc
  */
 BERTH_EXPORT int berth_host_add_name(struct berth_host *host, const char *name);
 
+/* What a host is made of: its stack (the host's, gone with it), name, and addresses. */
 BERTH_EXPORT struct berth_stack *berth_host_stack(struct berth_host *host);
 BERTH_EXPORT const char *berth_host_name(const struct berth_host *host);
 BERTH_EXPORT struct berth_ip berth_host_ip4(const struct berth_host *host);

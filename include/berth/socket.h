@@ -199,6 +199,11 @@ BERTH_EXPORT int berth_close(struct berth_stack *stack, int fd);
 /* End a connection with a RST (RFC 9293 §3.10.5) and give the descriptor back. */
 BERTH_EXPORT int berth_abort(struct berth_stack *stack, int fd);
 
+/*
+ * The name of this end, or of the other. length: in, the room at address; out,
+ * what the name takes, which may be more. Errors: EBADF, EFAULT, ENOTCONN (no
+ * peer). POSIX: getsockname(), getpeername().
+ */
 BERTH_EXPORT int berth_getsockname(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length);
 BERTH_EXPORT int berth_getpeername(struct berth_stack *stack, int fd, struct sockaddr *address, socklen_t *length);
 /* Errors: EBADF, ENOPROTOOPT, EINVAL, EDOM. An option that is not there fails; none is ignored. */

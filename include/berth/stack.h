@@ -148,6 +148,7 @@ BERTH_EXPORT int berth_stack_set_fastopen_key(struct berth_stack *stack, const v
 /* When berth_stack_advance() must next be called; BERTH_NEVER when nothing is planned. */
 BERTH_EXPORT berth_time berth_stack_deadline(const struct berth_stack *stack);
 
+/* The last time that the stack was told, in nanoseconds. */
 BERTH_EXPORT berth_time berth_stack_now(const struct berth_stack *stack);
 
 /*

@@ -18,7 +18,8 @@ int datagram_check_options(const uint8_t *options, size_t length, struct datagra
 
 	if (length > WIRE_IP4_OPTIONS_MAX)
 		return -EINVAL;
-	memcpy(header + WIRE_IP4_LENGTH, options, length);
+	if (length) /* else options may be NULL */
+		memcpy(header + WIRE_IP4_LENGTH, options, length);
 	r = wire_ip4_check_options(header, WIRE_IP4_LENGTH + length);
 	if (r < 0)
 		return r == -EACCES ? -EPERM : -EINVAL;

@@ -49,7 +49,7 @@ TEST(memory, the_window_closes_before_data_must_be_dropped)
 	int fd = given_little_memory();
 	uint32_t next = 1;
 
-	while (held() < 20 << 10) {
+	while (held() < 16 << 10) {
 		arrives_at(next, 1000);
 		next += 1000;
 	}

@@ -14,11 +14,13 @@
  * flags: mtu, superframe, rcvbuf, rcvbufmax, sndbuf, notsent (bytes), remote
  * (seconds that netdev_receive() waits), ecn, timestamps, syncookies, fastopen
  * (the fields of struct berth_limits), each name=number, with commas between;
- * and fastopen_key.
+ * and fastopen_key. sysctl=1: tcp_fastopen, tcp_timestamps, tcp_ecn and
+ * tcp_notsent_lowat are those of the host, and may change on the way.
  */
 #include "tests/conformance/packetdrill_plugin.h"
 
 #include "base/ip.h"
+#include "core/stack.h"
 #include "base/packet.h"
 
 #include <berth/berth.h>
@@ -138,8 +140,44 @@ int socket_of(int fd)
 	return ours(fd) ? plugin.sockets[fd] - 1 : -1;
 }
 
+/* With flag sysctl: what a script set on the host since. -1: it says nothing. */
+static long sysctl_value(const char *name)
+{
+	char path[100];
+	FILE *file;
+	long value = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%li", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+static void read_sysctls(void)
+{
+	static const unsigned ecn[] = { BERTH_ECN_OFF, BERTH_ECN_ASK, BERTH_ECN_ACCEPT };
+	struct berth_limits *limits = &plugin.stack->limits;
+	long value;
+
+	if (!plugin.sysctls)
+		return;
+	if ((value = sysctl_value("tcp_fastopen")) >= 0)
+		limits->fastopen = value ? (unsigned)value : BERTH_FASTOPEN_OFF;
+	if ((value = sysctl_value("tcp_timestamps")) >= 0)
+		limits->timestamps = value ? BERTH_TIMESTAMPS_ON : BERTH_TIMESTAMPS_OFF;
+	if ((value = sysctl_value("tcp_ecn")) >= 0)
+		limits->ecn = ecn[MIN(value, 2)];
+	if ((value = sysctl_value("tcp_notsent_lowat")) >= 0)
+		limits->notsent_low_water = (unsigned)value;
+}
+
 static int do_socket(void *self, int domain, int type, int protocol)
 {
+	read_sysctls();
 	CALL(int, host_fd(berth_socket(plugin.stack, domain, type, protocol)));
 }
 
@@ -160,6 +198,7 @@ static int do_accept(void *self, int fd, struct sockaddr *address, socklen_t *le
 
 static int do_connect(void *self, int fd, const struct sockaddr *address, socklen_t length)
 {
+	read_sysctls();
 	CALL(int, berth_connect(plugin.stack, socket_of(fd), address, length));
 }
 
@@ -217,6 +256,7 @@ static ssize_t do_write(void *self, int fd, const void *bytes, size_t size)
 static ssize_t do_sendto(void *self, int fd, const void *bytes, size_t size, int flags, const struct sockaddr *address,
 			 socklen_t length)
 {
+	read_sysctls();
 	CALL(ssize_t, berth_sendto(plugin.stack, socket_of(fd), bytes, size, flags, address, length));
 }
 
@@ -361,6 +401,7 @@ static int do_getsockopt(void *self, int fd, int level, int option, void *value,
 
 static int do_setsockopt(void *self, int fd, int level, int option, const void *value, socklen_t length)
 {
+	read_sysctls();
 	CALL(int, berth_setsockopt(plugin.stack, socket_of(fd), level, option, value, length));
 }
 
@@ -371,6 +412,7 @@ static int do_netdev_send(void *self, const void *bytes, size_t count)
 	struct berth_packet *packet;
 
 	pthread_mutex_lock(&plugin.lock);
+	read_sysctls();
 	packet = berth_packet_copy(berth_stack_packets(plugin.stack), bytes, count);
 	if (packet)
 		berth_stack_input(plugin.stack, plugin.link, packet, plugin.now);
@@ -516,6 +558,7 @@ __attribute__((visibility("default"))) void packetdrill_interface_init(const cha
 								       struct packetdrill_interface *interface)
 {
 	plugin = (struct plugin){ .now = 1000000 * BERTH_SEC, .main = pthread_self() };
+	plugin.sysctls = flag(flags, "sysctl=", 0);
 	plugin.patience = (berth_time)flag(flags, "remote=", 4) * BERTH_SEC;
 	pthread_mutex_init(&plugin.lock, NULL);
 	pthread_cond_init(&plugin.changed, NULL);

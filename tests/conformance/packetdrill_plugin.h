@@ -30,6 +30,7 @@ struct plugin {
 	struct berth_link *link;
 	struct packet_queue sent;
 	berth_time now, patience;
+	bool sysctls;		      /* the host's are ours */
 	unsigned waiting, rechecking; /* blocked calls; those that have not looked since the last change */
 	int sockets[FDS_MAX];	      /* host's descriptor to the stack's, plus 1 */
 	struct watch watches[WATCHES_MAX];

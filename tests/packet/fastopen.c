@@ -246,6 +246,20 @@ TEST(fastopen_client, what_the_syn_ack_does_not_acknowledge_goes_again)
 	dialogue_end();
 }
 
+TEST(fastopen_client, more_goes_behind_what_goes_again)
+{
+	given_cookie(NULL);
+	CHECK_EQ(open_with(new_socket(), 5000, 0), 1360);
+	sends("S 0:1360(1360)");
+	arrives("S. 0:0(0) ack 1 win 14600 <mss 1400>");
+	sends(". 1:1361(1360) ack 1");
+	CHECK_EQ(write_bytes(dialogue.fd, 3640, 0), 3640);
+	sends(". 1361:2761(1400) ack 1");
+	sends(". 2761:4161(1400) ack 1");
+	sends(". 4161:5001(840) ack 1"); /* Nagle does not wait for what went again */
+	dialogue_end();
+}
+
 TEST(fastopen_client, a_syn_that_is_sent_again_goes_without)
 {
 	given_cookie(NULL);

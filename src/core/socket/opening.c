@@ -10,7 +10,9 @@
 
 bool socket_opens_by_sending(const struct berth_socket *socket, int flags)
 {
-	return socket->protocol == &tcp_protocol && ((flags & MSG_FASTOPEN) || tcp_fastopen_deferred(socket));
+	if (socket->protocol != &tcp_protocol)
+		return false;
+	return tcp_fastopen_deferred(socket) || (flags & MSG_FASTOPEN && !tcp_fastopen_opened(socket));
 }
 
 static int send_now(struct berth_socket *socket)

@@ -125,6 +125,7 @@ extern const struct berth_protocol tcp_protocol, udp_protocol, udplite_protocol;
 int tcp_fastopen_begin(struct berth_socket *socket, struct berth_message *message);
 void tcp_fastopen_go(struct berth_socket *socket);
 size_t tcp_fastopen_taken(struct berth_socket *socket);
+bool tcp_fastopen_opened(const struct berth_socket *socket);
 bool tcp_fastopen_deferred(const struct berth_socket *socket);
 /* SO_KEEPALIVE was set or cleared on a socket of tcp_protocol. */
 void tcp_keepalive_changed(struct berth_socket *socket);

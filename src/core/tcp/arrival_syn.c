@@ -46,16 +46,19 @@ static void take_syn(struct tcp_conn *conn, const struct tcp_segment *segment)
 	conn->snd_wl2 = segment->ack;
 }
 
-/* Linux: TCP_DEFER_ACCEPT at a client says that data follows, which saves an ACK. */
-static bool answer_may_wait(const struct tcp_conn *conn)
+/* Linux: TCP_DEFER_ACCEPT at a client, or a write that waits, says that data follows, which saves an ACK. */
+static bool answer_may_wait(struct tcp_conn *conn)
 {
-	return conn->settings.defer_accept;
+	if (fastopen_client_has_more(conn))
+		conn->interactive = true;
+	return conn->settings.defer_accept || fastopen_client_has_more(conn);
 }
 
 static void connected(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	bool delay;
 
+	delay = answer_may_wait(conn);
 	conn->snd_una = conn->iss + 1;
 	fastopen_client_answered(conn, segment);
 	if (conn->timed) {
@@ -63,7 +66,6 @@ static void connected(struct tcp_conn *conn, struct tcp_segment *segment)
 		conn->timed = false;
 	}
 	tcp_become_established(conn);
-	delay = answer_may_wait(conn);
 	conn->ack_now = !delay;
 	segment->seq++; /* the SYN is done with; data and FIN may follow (sixth step) */
 	segment->flags &= (uint8_t)~WIRE_TCP_SYN;
@@ -74,6 +76,8 @@ static void connected(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (delay && !conn->ack_now)
 		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + ANSWER_DELAY);
 	tcp_output(conn);
+	if (conn->syn_data && !conn->syn_data_acked)
+		conn->snd_small_end = conn->snd_una; /* what went again is not what Nagle waits for */
 	if (conn->ack_now && conn->state != TCP_CLOSED)
 		tcp_send_ack(conn);
 }

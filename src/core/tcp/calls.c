@@ -2,8 +2,6 @@
 /* What the socket layer asks of a conversation: RFC 9293 §3.10.1-5, with Linux's errors. */
 #include "core/tcp/tcp.h"
 
-#define LOW_WATER_PIECE 16384u
-
 static void send_first_syn(struct tcp_conn *conn)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
@@ -84,13 +82,24 @@ static uint32_t low_water(const struct tcp_conn *conn)
 	return conn->settings.notsent_low_water ? conn->settings.notsent_low_water : stack->limits.notsent_low_water;
 }
 
+/* What may go at once, or a run of half of the window. Linux: tcp_xmit_size_goal() */
+static size_t piece_size(const struct tcp_conn *conn)
+{
+	uint32_t flight = tcp_flight(conn) + tcp_unsent(conn), room = MIN(conn->cwnd, conn->snd_wnd);
+	uint32_t mss = MAX(conn->mss, 1);
+
+	return room > flight ? room - flight : MAX(conn->max_window / 2 / mss, 1) * (size_t)mss;
+}
+
 /* TCP_NOTSENT_LOWAT: no more than a piece beyond the mark waits to be sent. Linux: tcp_stream_memory_free() */
 static size_t take_and_send(struct tcp_conn *conn, struct berth_message *message, size_t wanted)
 {
 	uint32_t mark = low_water(conn);
-	size_t most = mark == UINT32_MAX ? wanted : LOW_WATER_PIECE, taken = 0, piece;
+	size_t most = mark == UINT32_MAX ? wanted : piece_size(conn), taken = 0, piece;
 
 	do {
+		if (taken) /* what could go at once is gone */
+			most = MAX(conn->max_window / 2 / MAX(conn->mss, 1), 1) * (size_t)conn->mss;
 		piece = sendq_append(&conn->sendq, tcp_stack_of(conn)->packets, message, taken,
 				     MIN(wanted - taken, most));
 		taken += piece;

@@ -95,6 +95,9 @@ struct berth_packet *fastopen_client_syn(struct tcp_conn *conn, struct wire_tcp 
 /* The SYN is acknowledged: what of its data is, and what shall be remembered. SND.UNA moves. */
 void fastopen_client_answered(struct tcp_conn *conn, const struct tcp_segment *segment);
 
+/* Does the call that opens wait to send more than the SYN had room for? */
+bool fastopen_client_has_more(const struct tcp_conn *conn);
+
 /* The handshake is over, well or not. */
 void fastopen_end(struct tcp_conn *conn);
 

@@ -88,6 +88,14 @@ size_t tcp_fastopen_taken(struct berth_socket *socket)
 	return conn->syn_taken;
 }
 
+/* Linux: a further MSG_FASTOPEN finds the connection made, and sends as any other. */
+bool tcp_fastopen_opened(const struct berth_socket *socket)
+{
+	const struct tcp_conn *conn = (const struct tcp_conn *)socket->protocol_state;
+
+	return conn->syn_data && tcp_synchronized(conn->state);
+}
+
 bool tcp_fastopen_deferred(const struct berth_socket *socket)
 {
 	const struct tcp_conn *conn = (const struct tcp_conn *)socket->protocol_state;
@@ -154,6 +162,11 @@ struct berth_packet *fastopen_client_syn(struct tcp_conn *conn, struct wire_tcp 
 	return data ? take_data(conn, fastopen, room(conn, peer)) : NULL;
 }
 
+bool fastopen_client_has_more(const struct tcp_conn *conn)
+{
+	return conn->fastopen && conn->fastopen->message && message_size(conn->fastopen->message) > conn->syn_taken;
+}
+
 /* Linux: tcp_fastopen_cache_set() */
 static void remember(struct tcp_conn *conn, const struct tcp_segment *segment, bool lost, uint8_t try_experimental)
 {
@@ -200,10 +213,10 @@ void fastopen_client_answered(struct tcp_conn *conn, const struct tcp_segment *s
 	uint8_t try_experimental = 0;
 	bool lost = false;
 
-	if (fastopen && fastopen->asked && syn) {
+	if (fastopen && syn && (fastopen->asked || conn->syn_data)) {
 		if (conn->timeouts)
 			lost = !told && conn->syn_data && segment->ack == conn->iss + 1;
-		else if (!told && !conn->syn_data)
+		else if (fastopen->asked && !told && !conn->syn_data)
 			try_experimental = fastopen->cookie.experimental ? 2 : 1;
 		remember(conn, segment, lost, try_experimental);
 	}

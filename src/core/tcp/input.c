@@ -77,6 +77,10 @@ static void path_too_small(struct tcp_conn *conn)
 	struct ip_path *path;
 	uint16_t before = conn->mss;
 
+	if (conn->state == TCP_SYN_SENT && conn->syn_data) {
+		tcp_send_syn(conn); /* without data. Linux: tcp_simple_retransmit() */
+		return;
+	}
 	if (!tcp_synchronized(conn->state) || socket_path(tcp_socket(conn), &path) < 0)
 		return;
 	tcp_update_mss(conn, path->mtu);
@@ -125,7 +129,7 @@ void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, co
 	} else if (node->kind == DEMUX_REQUEST) {
 		struct tcp_request *request = CONTAINER_OF(node, struct tcp_request, demux);
 
-		if (error->hard && seq == request->iss)
+		if (error->error != EMSGSIZE && seq == request->iss) /* Linux: tcp_req_err() */
 			tcp_request_free(request);
 	}
 }

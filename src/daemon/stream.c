@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -254,7 +255,8 @@ static enum pumped write_core(struct plug *plug, const uint8_t *bytes, size_t le
 	ssize_t n = berth_send(plug->host->stack, plug->fd, bytes, length,
 			       MSG_DONTWAIT | (plug->urgent_to_core ? MSG_OOB : 0));
 
-	if (n < 0 && errno != EAGAIN) {
+	/* In progress: a SYN that waited for data has gone, without. */
+	if (n < 0 && errno != EAGAIN && errno != EINPROGRESS) {
 		stream_fail(plug, errno);
 		return PUMPED_END;
 	}
@@ -467,6 +469,10 @@ int32_t stream_connect(struct request *request, const struct sockaddr *address, 
 	plug->express = plug->express && !wire;
 	if (r != -EAGAIN)
 		return r;
+	if (request->message->flags & CHANNEL_FASTOPEN &&
+	    berth_setsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){ 1 }, sizeof(int)) <
+		    0)
+		return -errno;
 	if (!berth_connect(plug->host->stack, plug->fd, address, length)) {
 		connect_begun(request);
 		plug->connecting = false;

@@ -318,27 +318,53 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 		return connect_stream(call, message, true);
 	}
 	/* Linux: even a connection made at once is in progress to who does not wait. */
-	return r || !nonblocking ? r : -EINPROGRESS;
+	return r || !nonblocking || message->flags & CHANNEL_FASTOPEN ? r : -EINPROGRESS;
 }
 
-int64_t handle_connect(struct call *call)
+static int64_t connect_to(struct call *call, uint64_t at, int length, uint32_t flags)
 {
 	struct sockaddr_storage address;
 	struct channel_message message;
-	int64_t r = memory_read_address(call, call->args[1], (int64_t)call->args[2], &address);
+	int64_t r = memory_read_address(call, at, length, &address);
 
 	if (r)
 		return r;
-	if ((int)call->args[2] < (int)sizeof(address.ss_family))
+	if (length < (int)sizeof(address.ss_family))
 		return -EINVAL;
+	if (address.ss_family == AF_UNSPEC && flags)
+		return -EOPNOTSUPP;
 	call_message(call, &message, CHANNEL_CONNECT);
-	message.address_length = (uint16_t)MIN((int)call->args[2], CHANNEL_ADDRESS_MAX);
+	message.flags |= flags;
+	message.address_length = (uint16_t)MIN(length, CHANNEL_ADDRESS_MAX);
 	memcpy(message.address, &address, message.address_length);
 	if (call->descriptor.type != SOCK_STREAM)
 		return call_ask(call, &message, NULL, 0, NULL, 0);
 	if (address.ss_family == AF_UNSPEC)
 		return disconnect(call, &message);
 	return connect_stream(call, &message, false);
+}
+
+int64_t handle_connect(struct call *call)
+{
+	return connect_to(call, call->args[1], (int)call->args[2], 0);
+}
+
+/*
+ * MSG_FASTOPEN. When the daemon knows a cookie it says yes before there is a
+ * SYN, which then waits for what is written. Differs from Linux: a blocking
+ * send with a cookie does not wait for the handshake's end; how that went is
+ * what later calls say.
+ */
+int64_t connect_and_send(struct call *call, uint64_t at, int length, int64_t (*then)(struct call *call))
+{
+	int64_t r;
+
+	call->then = then;
+	r = connect_to(call, at, length, CHANNEL_FASTOPEN);
+	if (r == CALL_PENDING)
+		return r;
+	call->then = NULL;
+	return r && r != -EISCONN ? r : then(call);
 }
 
 static struct call *waiter_find(struct supervisor *supervisor, uint64_t id)
@@ -402,7 +428,12 @@ void connect_arrived(struct supervisor *supervisor, const struct channel_message
 	if (fd >= 0)
 		close(fd);
 	while (waiter) {
-		worker_finish(waiter, r);
+		if (waiter->then && !r) { /* from the next tick on */
+			waiter->attempt = waiter->then;
+			waiter->connect_id = 0;
+		} else {
+			worker_finish(waiter, r);
+		}
 		waiter = waiter_find(supervisor, entry->id);
 	}
 	connecting_free(supervisor, entry);

@@ -12,6 +12,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,8 @@ static void limit_buffer(struct call *call, const uint8_t *value, size_t length)
 	int size = 0;
 
 	memcpy(&size, value, MIN(length, sizeof(size)));
+	if (size <= 0 && (int)call->args[2] == TCP_NOTSENT_LOWAT)
+		return; /* no mark */
 	if (call->descriptor.type == SOCK_STREAM)
 		descriptor_limit_buffer(call->descriptor.fd, size);
 }
@@ -132,7 +135,8 @@ int64_t handle_setsockopt(struct call *call)
 	r = call_ask(call, &message, value, (size_t)length, NULL, 0);
 	if (!r)
 		note_wants(call, level, option, value, (size_t)length);
-	if (!r && level == SOL_SOCKET && option == SO_SNDBUF)
+	if (!r &&
+	    ((level == SOL_SOCKET && option == SO_SNDBUF) || (level == IPPROTO_TCP && option == TCP_NOTSENT_LOWAT)))
 		limit_buffer(call, value, (size_t)length);
 	return say_option(call, "setsockopt", r);
 }

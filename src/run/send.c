@@ -161,7 +161,8 @@ static int64_t send_datagram_message(struct call *call, const struct msghdr *hea
 /* A stream's bytes, sent by us because of what came with them. */
 static int64_t send_stream_bytes(struct call *call, size_t length, int flags)
 {
-	ssize_t sent = send(call->descriptor.fd, call->scratch, length, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent =
+		send(call->descriptor.fd, call->scratch, length, (flags & ~MSG_FASTOPEN) | MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (sent >= 0)
 		return sent;
@@ -203,12 +204,17 @@ static void prepare(struct call *call, int64_t (*attempt)(struct call *call))
 	call->timeout_result = -EAGAIN;
 }
 
-int64_t handle_sendto(struct call *call)
+static int64_t begin_sendto(struct call *call)
 {
-	if ((int)call->args[3] & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
 	prepare(call, attempt_sendto);
 	return attempt_sendto(call);
+}
+
+int64_t handle_sendto(struct call *call)
+{
+	if ((int)call->args[3] & MSG_FASTOPEN && call->descriptor.type == SOCK_STREAM)
+		return connect_and_send(call, call->args[4], (int)call->args[5], begin_sendto);
+	return begin_sendto(call);
 }
 
 /* On a stream: is there anything that AF_UNIX would take otherwise? Then send it here. */
@@ -239,12 +245,26 @@ static int64_t attempt_sendmsg(struct call *call)
 	return may_wait(call, send_datagram_message(call, &header), flags);
 }
 
-int64_t handle_sendmsg(struct call *call)
+static int64_t begin_sendmsg(struct call *call)
 {
-	if ((int)call->args[2] & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
 	prepare(call, attempt_sendmsg);
 	return attempt_sendmsg(call);
+}
+
+int64_t handle_sendmsg(struct call *call)
+{
+	struct msghdr header;
+	int r;
+
+	if ((int)call->args[2] & MSG_FASTOPEN && call->descriptor.type == SOCK_STREAM) {
+		r = message_read(call, call->args[1], &header);
+		if (r)
+			return r;
+		if (header.msg_name)
+			return connect_and_send(call, (uintptr_t)header.msg_name, (int)header.msg_namelen,
+						begin_sendmsg);
+	}
+	return begin_sendmsg(call);
 }
 
 static int64_t attempt_sendmmsg(struct call *call)

@@ -87,6 +87,7 @@ struct call {
 	uint32_t done;	      /* recvmmsg(): so many have come, which counts more than a signal or a timeout */
 	int64_t batch_end_ns; /* its own timeout */
 	uint64_t connect_id;  /* waits for this socket's CONNECTED */
+	int64_t (*then)(struct call *call); /* attempt, once it is connected */
 };
 
 /* Not results, but what to do. Far from any errno. */
@@ -299,6 +300,8 @@ socklen_t accepted_address(const struct name *name, struct sockaddr_storage *ret
 void connect_arrived(struct supervisor *supervisor, const struct channel_message *message, const void *payload);
 /* A blocking connect() is interrupted: go on in the background. */
 void connect_interrupted(struct call *call);
+/* MSG_FASTOPEN: connect to the address at at, and then the rest of the call. */
+int64_t connect_and_send(struct call *call, uint64_t at, int length, int64_t (*then)(struct call *call));
 /* Nobody waits any longer. */
 void connect_abandoned(struct call *call);
 unsigned connect_measure_filler(void);

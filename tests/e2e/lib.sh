@@ -279,7 +279,7 @@ start_nginx() { # NAME PORT DIRECTORY
 			default_type text/plain;
 			sendfile on;
 			keepalive_requests 100000;
-			server { listen $2 backlog=1024; listen [::]:$2 backlog=1024; root $3; }
+			server { listen $2 backlog=1024 ${OPTION-}; listen [::]:$2 backlog=1024 ${OPTION-}; root $3; }
 		}
 	END
 	start "$1" nginx -e stderr -p "$base" -c "$base/nginx.conf"

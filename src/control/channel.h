@@ -106,7 +106,7 @@ enum {
 	CHANNEL_UNSTARTED = 1, /* EXIT: it never ran, and was said why: there is nothing to keep */
 	CHANNEL_QUIET = 4,     /* SENDTO: one-way; an error is the socket's */
 	CHANNEL_WIRE = 2,      /* CONNECT: not by express; its listener's queue was full */
-	CHANNEL_FASTOPEN = 4,  /* CONNECT: the SYN may wait for data, as with TCP_FASTOPEN_CONNECT */
+	CHANNEL_FASTOPEN = 8,  /* CONNECT: the SYN may wait for data, as with TCP_FASTOPEN_CONNECT */
 };
 
 struct channel_message {

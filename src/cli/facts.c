@@ -14,7 +14,7 @@ int facts_fetch(const struct command *command, const char *network, struct facts
 	if (api_get(command, network, "/v1/hosts", &facts->hosts) ||
 	    api_get(command, network, "/v1/sockets", &facts->sockets) ||
 	    api_get(command, network, "/v1/links", &facts->links) ||
-	    api_lines(command, network, "/v1/events?kinds=host,call,drop,policy", &facts->events)) {
+	    api_lines(command, network, "/v1/events?kinds=host,call,drop,event,policy", &facts->events)) {
 		facts_free(facts);
 		return CLI_FAILED;
 	}

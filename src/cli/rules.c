@@ -403,6 +403,21 @@ bool rules_failure(const struct facts *facts, const json_t *event, struct findin
 	return advise(finding, "berth ports %s shows who listens there", to);
 }
 
+/* Asked for a name that is nobody's. Programs ask for addresses' names only to tell their users. */
+static bool no_such_name(const struct facts *facts, const json_t *event, struct finding *finding)
+{
+	const char *name = json_get_text(event, "text", ""), *dot = strchr(name, '.');
+	char label[64];
+
+	if (dot && !strcmp(strrchr(name, '.'), ".arpa"))
+		return false;
+	snprintf(label, sizeof(label), "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+	if (facts_host(facts, label))
+		return found(finding, FINE, "listens-now", "no host was called %.100s then; there is one by now", name);
+	found(finding, REFUSED, "no-such-name", "it asked for the name %.100s, which no host has", name);
+	return advise(finding, "berth ps lists who is there; a host is called as berth run --name says");
+}
+
 bool rules_event(const struct facts *facts, const json_t *event, struct finding *finding)
 {
 	const char *kind = api_string(event, "kind"), *what = api_string(event, "what");
@@ -411,6 +426,8 @@ bool rules_event(const struct facts *facts, const json_t *event, struct finding 
 
 	if (!strcmp(kind, "policy"))
 		return found(finding, REFUSED, "policy", "%.40s: %.200s", what, json_get_text(event, "text", ""));
+	if (!strcmp(what, "NO_SUCH_NAME"))
+		return no_such_name(facts, event, finding);
 	if (strcmp(kind, "drop") || !end_split(json_get_text(event, "local", ""), address, &number))
 		return false;
 	port_text("udp", number, NULL, port);

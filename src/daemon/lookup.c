@@ -7,6 +7,7 @@
  * allowed is answered as unknown, and remembered as denied.
  */
 #include "base/ip.h"
+#include "daemon/journal.h"
 #include "daemon/rules.h"
 #include "daemon/state.h"
 #include "net/network.h"
@@ -256,8 +257,12 @@ bool lookup_ask(void *context, struct berth_host *berth_host, const struct net_q
 		return false;
 	if (answer_own(host, question, &query))
 		return true;
-	if (question->known || !is_foreign(query.name))
+	if (question->known)
 		return false;
+	if (!is_foreign(query.name)) {
+		journal_note(host, JOURNAL_EVENT, "NO_SUCH_NAME", "%s", query.name);
+		return false;
+	}
 	if (rules_allow_name(host, query.name))
 		return lookup_begin(host, rules_of(host), question, query.name);
 	snprintf(text, sizeof(text), "%s (name)", query.name);

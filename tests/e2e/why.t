@@ -59,6 +59,10 @@ start udp "$PYTHON" -c 'import socket, time; s = socket.socket(socket.AF_INET, s
 because no-socket "a datagram for a port that nobody has" server 99
 start lost "$PYTHON" -c 'import socket; socket.socket().connect(("10.77.99.99", 80))'
 because no-such-host "an address that no host has" lost
+on asker "$PYTHON" -c 'import socket; socket.create_connection(("databse", 80))' 2>/dev/null
+because no-such-name "a name that no host has" asker
+like "$("$BERTH" why --net "$NET" asker)" "it asked for the name databse, which no host has" "… which one"
+like "$("$BERTH" events --net "$NET" --kinds event asker)" "NO_SUCH_NAME.*databse" "… and the journal has it"
 
 start full "$PYTHON" -c '
 import socket, time

@@ -136,11 +136,10 @@ int main(void)
 	return bad;
 }
 END
-sources=$(find "$top"/src/{base,wire,core,link,net} -name '*.c')
-# shellcheck disable=SC2086
+mapfile -d '' sources < <(find "$top"/src/{base,wire,core,link,net} -name '*.c' -print0)
 if echo 'int main(void) { return 0; }' | cc -fsanitize=thread -x c -o "$scratch/tsan" - 2>"$scratch/out" && "$scratch/tsan" 2>>"$scratch/out"; then
 	cc -fsanitize=thread -O0 -g -std=gnu11 -D_GNU_SOURCE -DBERTH_VERSION='"t"' -I"$top/include" -I"$top/src" -o "$scratch/threads" \
-		"$scratch/threads.c" $sources -pthread >"$scratch/out" 2>&1 && "$scratch/threads" >>"$scratch/out" 2>&1
+		"$scratch/threads.c" "${sources[@]}" -pthread >"$scratch/out" 2>&1 && "$scratch/threads" >>"$scratch/out" 2>&1
 	result $? "four threads with a network each: nothing is shared"
 else
 	skip "four threads with a network each" "no ThreadSanitizer here"

@@ -31,6 +31,7 @@ enum {
 	PUMP_ROUNDS = 16, /* scratches moved before others get their turn */
 	RESET_WAIT_MS = 500,
 	FILLER_MAX = 1 << 20,
+	END_READABLE = EPOLLIN | EPOLLRDHUP | EPOLLPRI,
 };
 
 static void idle_core_ready(struct plug *plug)
@@ -300,13 +301,15 @@ static enum pumped read_end(struct plug *plug)
 	size_t room = plug->filler && plug->filler < SCRATCH_SIZE ? plug->filler : SCRATCH_SIZE;
 	ssize_t n;
 
-	plug->urgent_to_core = end_at_mark(plug);
+	plug->urgent_to_core = !plug->end_plain && end_at_mark(plug);
+	plug->end_plain = false;
 	if (plug->urgent_to_core)
 		room = 1;
 	n = recv(plug->end, daemon->scratch, room, MSG_DONTWAIT);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		plug->end_drained = !plug->end_hung_up;
 		return PUMPED_ALL;
+	}
 	if (n < 0) { /* ECONNRESET: it closed with bytes unread, which TCP answers with RST */
 		plug_abort(plug);
 		return PUMPED_END;
@@ -319,10 +322,11 @@ static enum pumped read_end(struct plug *plug)
 		plug->filler -= (uint64_t)n;
 		return PUMPED_SOME;
 	}
+	/* What did not fill the room was all there was; the loop says when there is more, if it may. */
+	plug->end_drained = (size_t)n < room && !plug->end_hung_up;
 	if (write_core(plug, daemon->scratch, (size_t)n) == PUMPED_END)
 		return PUMPED_END;
-	/* What did not fill the room was all there was; the loop says when there is more, if it may. */
-	return ((size_t)n < room && !plug->end_hung_up) || plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
+	return plug->end_drained || plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
 }
 
 static enum pumped pump_to_core(struct plug *plug)
@@ -335,6 +339,8 @@ static enum pumped pump_to_core(struct plug *plug)
 			return r;
 		if (plug->end_ended)
 			return finish_to_core(plug);
+		if (plug->end_drained)
+			return PUMPED_ALL;
 		r = read_end(plug);
 		if (r != PUMPED_SOME)
 			return r;
@@ -352,7 +358,7 @@ static void watch_end(struct plug *plug)
 		return;
 	}
 	if (!plug->end_ended && !plug->to_core.length)
-		events |= EPOLLIN | EPOLLRDHUP;
+		events |= END_READABLE;
 	if (plug->to_program.length)
 		events |= EPOLLOUT;
 	loop_change(&plug->host->daemon->loop, &plug->watch, events);
@@ -438,6 +444,10 @@ static void stream_end_ready(struct plug *plug, uint32_t events)
 	}
 	if (events & (EPOLLHUP | EPOLLERR))
 		plug->end_hung_up = true;
+	if (events & ~(uint32_t)EPOLLOUT)
+		plug->end_drained = false;
+	/* EPOLLPRI tells of an urgent byte anywhere: without it the next byte is none, and a read ends before one. */
+	plug->end_plain = (events & (EPOLLIN | EPOLLPRI)) == EPOLLIN;
 	if (plug->established)
 		stream_pump(plug);
 }

@@ -53,8 +53,8 @@ BERTH_EXPORT struct berth_host *berth_net_find_host(struct berth_net *net, const
 BERTH_EXPORT struct berth_host *berth_net_next_host(struct berth_net *net, struct berth_host *after);
 
 /*
- * Have name, a DNS label, found as host, too. Several hosts may share one: all their addresses are the answer. A
- * host's own name goes before. Returns 0, -EINVAL (no label), -EEXIST (a host's own name) or -ENOMEM.
+ * Have name, a DNS label, found as host, too. Several hosts may share one: all their addresses are the answer,
+ * and each has its turn at being the first of them. A host's own name goes before. Returns 0, -EINVAL (no label), -EEXIST (a host's own name) or -ENOMEM.
  */
 BERTH_EXPORT int berth_host_add_name(struct berth_host *host, const char *name);
 

@@ -82,6 +82,18 @@ static void add_host(struct answers *answers, const struct dns_query *query, con
 	add_address(answers, query, host->ip6);
 }
 
+/* Each has its turn at being the first, which is the one that most programs take. */
+static void rotate(struct answers *answers, unsigned turn)
+{
+	struct dns_record first;
+
+	for (turn %= (unsigned)answers->count; turn; turn--) {
+		first = answers->records[0];
+		memmove(answers->records, answers->records + 1, (answers->count - 1) * sizeof(first));
+		answers->records[answers->count - 1] = first;
+	}
+}
+
 /* Every host that has this name as one more. */
 static void add_by_other_name(struct berth_net *net, const struct dns_query *query, const char *label,
 			      struct answers *answers)
@@ -93,6 +105,9 @@ static void add_by_other_name(struct berth_net *net, const struct dns_query *que
 			if (!strcasecmp(LIST_ITEM(inner, struct host_name, node)->name, label))
 				add_host(answers, query, host);
 	}
+	/* Turns of their own: who asks for both types would have the same of each again and again. */
+	if (answers->count > 1)
+		rotate(answers, net->name_turns[query->type == DNS_TYPE_AAAA]++);
 }
 
 static int hex_digit(char c)

@@ -89,7 +89,8 @@ struct berth_net {
 	struct net_switch sw;
 	struct timers wires; /* cables that carry something, by when it is due */
 	struct list hosts;
-	struct list resolvers; /* with work to do */
+	struct list resolvers;	/* with work to do */
+	unsigned name_turns[2]; /* of the hosts that share a name: for IPv4, for IPv6 */
 	struct observer observer, drop_observer;
 	/* The embedder's say in names, or NULL. True: it answers, with resolver_answer(), now or later. */
 	bool (*ask)(void *context, struct berth_host *host, const struct net_question *question);

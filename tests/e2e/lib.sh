@@ -43,6 +43,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${keep_root:-}" ]; then
 	mkdir -p "$stage/tests"
 	cp -r "$lib_top/tests/e2e" "$lib_top/tests/programs" "$stage/tests/"
 	cp -r "$lib_top/clients" "$stage/clients"
+	mkdir "$stage/examples" && cp -r "$lib_top/examples/networks" "$stage/examples/"
 	[ ! -e "$PROBE" ] || cp "$PROBE" "$stage/tests/programs/semantics_probe"
 	find "${BUILD:-$lib_top/build}/tests/e2e" -maxdepth 1 -type f -executable -exec cp {} "$stage/tests/e2e" \; 2>/dev/null
 	mkdir "$stage/home"

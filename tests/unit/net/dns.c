@@ -166,6 +166,27 @@ TEST(names, host_has_three_names_and_both_addresses)
 	berth_net_free(net);
 }
 
+TEST(names, hosts_that_share_a_name_take_turns_at_being_first)
+{
+	static const uint16_t types[] = { DNS_TYPE_A, DNS_TYPE_AAAA };
+	struct berth_net *net = given_net();
+	uint8_t first[2][4] = { { 0 } }; /* of each type, the last byte of the first address, four times */
+
+	REQUIRE(net);
+	CHECK_EQ(berth_host_add_name(berth_net_find_host(net, "web"), "shop"), 0);
+	CHECK_EQ(berth_host_add_name(berth_net_find_host(net, "db"), "shop"), 0);
+	for (int i = 0; i < 4; i++)
+		for (int type = 0; type < 2; type++) { /* as getaddrinfo() asks */
+			struct answer answer = ask(net, "shop", types[type]);
+
+			REQUIRE(answer.count == 2);
+			first[type][i] = answer_data(&answer, "shop")[type ? 15 : 3];
+		}
+	for (int type = 0; type < 2; type++)
+		CHECK_BYTES(first[type], ((uint8_t[]){ 2, 3, 2, 3 }), 4);
+	berth_net_free(net);
+}
+
 TEST(names, other_types_of_a_host_are_empty_and_other_names_do_not_exist)
 {
 	struct berth_net *net = given_net();

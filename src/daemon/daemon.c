@@ -14,6 +14,7 @@
 #include "daemon/state.h"
 #include "net/network.h"
 #include "os/clock.h"
+#include "os/confine.h"
 #include "os/process.h"
 
 #include <errno.h>
@@ -323,6 +324,17 @@ static void say_ready(int ready_fd)
 	close(ready_fd);
 }
 
+/* The network's directory, and the one above when it was the last, are removed at the end. */
+static int confine(const struct daemon *daemon)
+{
+	char root[256];
+	int r = network_root(root, sizeof(root));
+
+	if (getenv("BERTH_DEBUGGABLE"))
+		return 0;
+	return r ? r : process_confine(root);
+}
+
 int daemon_main(const char *network, int ready_fd)
 {
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
@@ -344,6 +356,8 @@ int daemon_main(const char *network, int ready_fd)
 	process_raise_descriptors();
 	process_harden();
 	int r = daemon_open(daemon);
+	if (!r)
+		r = confine(daemon);
 	if (!r) {
 		say_ready(ready_fd);
 		r = loop_run(&daemon->loop);

@@ -113,14 +113,13 @@ int name_read(const char key[NAME_KEY_LENGTH], const struct sockaddr_un *address
 	return 0;
 }
 
-bool name_is_alive(int probe, const struct sockaddr_un *address, socklen_t length)
+bool name_is_alive(int *probe, const struct sockaddr_un *address, socklen_t length)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = true; /* who can't be asked about is left alone */
-
-	if (fd < 0)
-		return alive;
-	alive = bind(fd, (const struct sockaddr *)address, length) < 0;
-	close(fd);
-	return alive;
+	if (*probe < 0)
+		*probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*probe < 0 || bind(*probe, (const struct sockaddr *)address, length) < 0)
+		return true; /* who can't be asked about is left alone */
+	close(*probe);	     /* which has the name now */
+	*probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return false;
 }

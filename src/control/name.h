@@ -41,8 +41,9 @@ int name_read(const char key[NAME_KEY_LENGTH], const struct sockaddr_un *address
 /*
  * Is a stream socket bound to name still open anywhere? Asks by binding one to
  * it: EADDRINUSE says yes. (Connecting a datagram socket does not tell: Linux
- * keeps abstract names apart by type and refuses either way.) probe: not used.
+ * keeps abstract names apart by type and refuses either way.) *probe is a
+ * socket kept from one question to the next, the caller's to close; -1: none.
  */
-bool name_is_alive(int probe, const struct sockaddr_un *address, socklen_t length);
+bool name_is_alive(int *probe, const struct sockaddr_un *address, socklen_t length);
 
 #endif

@@ -189,7 +189,7 @@ static int make_network(struct daemon *daemon)
 	if (daemon->net)
 		daemon->net->ask = lookup_ask;
 	daemon->scratch = malloc(SCRATCH_SIZE);
-	daemon->probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	daemon->probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return daemon->net && daemon->scratch && daemon->probe >= 0 ? 0 : -ENOMEM;
 }
 

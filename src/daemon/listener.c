@@ -118,7 +118,8 @@ static bool deliver(struct plug *listener, struct plug *child)
 	}
 	listener->waiting = child->waits_at = NULL;
 	if (!r)
-		r = loop_add(&daemon->loop, &child->watch, child->end, 0);
+		r = loop_add(&daemon->loop, &child->watch, child->end, STREAM_READABLE);
+	child->end_drained = true; /* until the loop says */
 	journal_plug(child, "accept", r);
 	if (!r)
 		stream_begin(child);

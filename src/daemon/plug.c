@@ -178,7 +178,7 @@ bool plug_is_alive(struct plug *plug)
 	if (plug->end >= 0 || plug->id & CHANNEL_ID_ACCEPTED || plug->kind != SOCK_STREAM)
 		return true;
 	socklen_t length = plug_name(plug, &address);
-	return name_is_alive(plug->host->daemon->probe, &address, length);
+	return name_is_alive(&plug->host->daemon->probe, &address, length);
 }
 
 void plugs_sweep(struct host *host)

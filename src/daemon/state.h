@@ -30,6 +30,7 @@ struct tags;
 enum {
 	SCRATCH_SIZE = 256 * 1024, /* bytes moved at once */
 	PLUG_BUCKETS = 4096,
+	STREAM_READABLE = EPOLLIN | EPOLLRDHUP | EPOLLPRI, /* what is waited for at an end that is read */
 };
 
 struct daemon {
@@ -128,8 +129,9 @@ struct plug {
 	uint64_t filler;			/* bytes to throw away first */
 	bool connect_told_later;		/* the supervisor was answered -EINPROGRESS */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
-	bool end_drained; /* read to its last byte; the loop says when there is more */
-	bool end_plain;	  /* readable, and the next byte is not an urgent one */
+	bool end_drained;		 /* read to its last byte; the loop says when there is more */
+	bool end_plain;			 /* readable, and the next byte is not an urgent one */
+	bool end_all_plain;		 /* nor is any other */
 	struct channel *connect_channel; /* who waits for CHANNEL_CONNECTED, with which tag */
 	uint64_t connect_tag;
 	struct berth_timer timer;

@@ -31,7 +31,6 @@ enum {
 	PUMP_ROUNDS = 16, /* scratches moved before others get their turn */
 	RESET_WAIT_MS = 500,
 	FILLER_MAX = 1 << 20,
-	END_READABLE = EPOLLIN | EPOLLRDHUP | EPOLLPRI,
 };
 
 static void idle_core_ready(struct plug *plug)
@@ -302,7 +301,7 @@ static enum pumped read_end(struct plug *plug)
 	ssize_t n;
 
 	plug->urgent_to_core = !plug->end_plain && end_at_mark(plug);
-	plug->end_plain = false;
+	plug->end_plain = plug->end_all_plain;
 	if (plug->urgent_to_core)
 		room = 1;
 	n = recv(plug->end, daemon->scratch, room, MSG_DONTWAIT);
@@ -358,7 +357,7 @@ static void watch_end(struct plug *plug)
 		return;
 	}
 	if (!plug->end_ended && !plug->to_core.length)
-		events |= END_READABLE;
+		events |= STREAM_READABLE;
 	if (plug->to_program.length)
 		events |= EPOLLOUT;
 	loop_change(&plug->host->daemon->loop, &plug->watch, events);
@@ -448,6 +447,7 @@ static void stream_end_ready(struct plug *plug, uint32_t events)
 		plug->end_drained = false;
 	/* EPOLLPRI tells of an urgent byte anywhere: without it the next byte is none, and a read ends before one. */
 	plug->end_plain = (events & (EPOLLIN | EPOLLPRI)) == EPOLLIN;
+	plug->end_all_plain = plug->end_plain && events & EPOLLRDHUP; /* and none will come */
 	if (plug->established)
 		stream_pump(plug);
 }
@@ -557,9 +557,12 @@ void stream_accept(struct loop_watch *watch, uint32_t events)
 			hear_first(plug->host);
 			plug = plug_of_end(daemon, end);
 		}
-		if (!plug || plug_take_end(plug, end, 0) < 0)
+		/* What is not established is not read: the loop would say for ever that it can be. */
+		if (!plug || plug_take_end(plug, end, plug->established ? STREAM_READABLE : 0) < 0) {
 			close(end);
-		else
-			stream_begin(plug);
+			continue;
+		}
+		plug->end_drained = plug->established;
+		stream_begin(plug);
 	}
 }

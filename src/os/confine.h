@@ -11,5 +11,7 @@
  * What a kernel does not have is left out. Returns 0 or a negative errno.
  */
 int process_confine(const char *directory);
+/* How many seccomp filters this process has put on itself so: whoever compares filters leaves them out. */
+int process_confinement_filters(void);
 
 #endif

@@ -2,6 +2,8 @@
 /* Being a server: process.h. */
 #include "os/process.h"
 
+#include "os/confine.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -149,7 +151,7 @@ int process_is_run(pid_t pid)
 	if (pid <= 0 || r < 0 || status_read(pid, &status) < 0)
 		return 1;
 	/* A filter is never got rid of; a supervisor, a subreaper, is always above those that it filters. */
-	if (status.filters <= own.filters)
+	if (status.filters <= own.filters - process_confinement_filters())
 		return 0;
 	while (status.parent > 1) {
 		if (status_read(status.parent, &status) < 0)

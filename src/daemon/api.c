@@ -12,6 +12,7 @@
 #include "daemon/record.h"
 #include "daemon/report.h"
 #include "daemon/reset.h"
+#include "daemon/ring.h"
 #include "daemon/state.h"
 #include "os/process.h"
 
@@ -38,6 +39,7 @@ static const struct resource {
 	{ "/v1/counters", report_counters, NULL, NULL },
 	{ "/v1/links", report_links, links_change, NULL },
 	{ "/v1/capture", NULL, NULL, capture_start },
+	{ "/v1/capture/ring", ring_report, ring_change, NULL },
 	{ "/v1/events", NULL, NULL, journal_stream },
 	{ "/v1/reset", NULL, reset_conversations, NULL },
 	{ "/v1/programs", report_programs, NULL, NULL },

@@ -2,32 +2,30 @@
 /*
  * Captures: capture.h. Each has a buffer between the network, which never
  * waits, and its reader, who may be slow: what does not fit is left out and
- * counted. While a buffer is empty its HTTP connection is suspended. Hosts are
- * interfaces, introduced with their names when their first frame is seen.
+ * counted. While a buffer is empty its HTTP connection is suspended.
  */
 #include "daemon/capture.h"
 
+#include "core/stack.h"
 #include "daemon/journal.h"
+#include "daemon/owner.h"
+#include "daemon/recorder.h"
+#include "daemon/ring.h"
 #include "daemon/state.h"
-#include "link/pcapng.h"
-#include "os/clock.h"
+#include "net/network.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	BUFFER_LIMIT = 16 << 20,
-	HOSTS_MAX = 4096,
+	HEAD_LIMIT = 16 << 20, /* more, for who is to be introduced; there are limits on them, too */
 	PIECE = 64 * 1024,
 	SNAP_MAX = 262144,
-	COMMENT_ROOM = 320,
-};
-
-struct interface {
-	char name[64];
-	uint64_t received, dropped;
 };
 
 struct capture {
@@ -35,11 +33,8 @@ struct capture {
 	struct daemon *daemon;
 	struct MHD_Connection *connection;
 	struct pcapng pcapng;
-	struct interface *interfaces;
-	size_t interface_count;
-	char only[64]; /* a host's name; empty: all */
-	size_t snap_length;
-	int64_t wall; /* what to add to the loop's time for nanoseconds since 1970 */
+	struct recorder recorder;
+	struct wanted wanted;
 	bool suspended, ended;
 };
 
@@ -52,69 +47,45 @@ static void wake(struct capture *capture)
 	capture->daemon->api_due = true;
 }
 
-/* The number of host's interface, which is introduced if it is new; -1: no more. */
-static long interface_of(struct capture *capture, struct berth_host *host)
+static struct berth_link *link_named(struct daemon *daemon, const char *name)
 {
-	const char *name = berth_host_name(host);
-	struct interface *grown;
-	char text[BERTH_IP_STRLEN], description[200];
+	struct berth_host *host = berth_net_find_host(daemon->net, name);
 
-	for (size_t i = 0; i < capture->interface_count; i++)
-		if (!strcmp(capture->interfaces[i].name, name))
-			return (long)i;
-	grown = capture->interface_count < HOSTS_MAX
-			? realloc(capture->interfaces, (capture->interface_count + 1) * sizeof(*grown))
-			: NULL;
-	if (!grown)
-		return -1;
-	capture->interfaces = grown;
-	grown[capture->interface_count] = (struct interface){ .received = 0 };
-	snprintf(grown[capture->interface_count].name, sizeof(grown->name), "%s", name);
-	snprintf(description, sizeof(description), "eth0 of host %s (%s) on Berth network %s", name,
-		 berth_ip_format(berth_host_ip4(host), text), capture->daemon->network);
-	pcapng_interface(&capture->pcapng, name, description, (uint32_t)capture->snap_length);
-	pcapng_name(&capture->pcapng, berth_host_ip4(host), name);
-	pcapng_name(&capture->pcapng, berth_host_ip6(host), name);
-	return (long)capture->interface_count++;
+	return host ? host->link : NULL;
 }
 
-/* Why, where, and under which conditions. Returns comment. */
-static const char *drop_comment(const struct berth_frame *frame, char comment[COMMENT_ROOM])
+static void wanted_read(struct wanted *wanted, struct daemon *daemon, struct MHD_Connection *connection)
 {
-	const char *host = berth_host_name(frame->host);
-	char words[BERTH_CONDITIONS_STRLEN];
+	const char *host = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "host");
+	const char *peer = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "peer");
+	struct berth_link *link;
 
-	berth_conditions_format(frame->conditions, words);
-	if (frame->from)
-		snprintf(comment, COMMENT_ROOM, "dropped: %s (from %s to %s: %.100s)", frame->dropped,
-			 berth_host_name(frame->from), host, words);
-	else
-		snprintf(comment, COMMENT_ROOM, "dropped: %s (cable of %s: %.100s)", frame->dropped, host, words);
-	return comment;
+	*wanted = (struct wanted){ .mac = { { 0 } } };
+	snprintf(wanted->host, sizeof(wanted->host), "%s", host ? host : "");
+	snprintf(wanted->peer, sizeof(wanted->peer), "%s", host && peer ? peer : "");
+	if ((link = link_named(daemon, wanted->host)))
+		memcpy(wanted->mac[0], link->mac, sizeof(link->mac));
+	if ((link = link_named(daemon, wanted->peer)))
+		memcpy(wanted->mac[1], link->mac, sizeof(link->mac));
+}
+
+bool wanted_is(const struct wanted *wanted, const char *host, const uint8_t *frame, size_t length)
+{
+	if (!wanted->host[0])
+		return true;
+	if (!wanted->peer[0])
+		return !strcasecmp(wanted->host, host);
+	if (length < 12 || (strcasecmp(wanted->host, host) && strcasecmp(wanted->peer, host)))
+		return false;
+	return (!memcmp(frame, wanted->mac[0], 6) && !memcmp(frame + 6, wanted->mac[1], 6)) ||
+	       (!memcmp(frame, wanted->mac[1], 6) && !memcmp(frame + 6, wanted->mac[0], 6));
 }
 
 static void take(struct capture *capture, const struct berth_frame *frame)
 {
-	char comment[COMMENT_ROOM];
-	long interface;
-
-	if (capture->ended || (capture->only[0] && strcmp(capture->only, berth_host_name(frame->host))))
+	if (capture->ended || !wanted_is(&capture->wanted, berth_host_name(frame->host), frame->bytes, frame->length))
 		return;
-	interface = interface_of(capture, frame->host);
-	if (interface < 0)
-		return;
-	struct pcapng_packet packet = {
-		.interface = (uint32_t)interface,
-		.time = frame->time + capture->wall,
-		.bytes = frame->bytes,
-		.length = frame->length,
-		.captured = MIN(frame->length, capture->snap_length),
-		.direction = frame->direction == BERTH_OUT ? PCAPNG_OUTBOUND : PCAPNG_INBOUND,
-	};
-	if (frame->dropped)
-		packet.comment = drop_comment(frame, comment);
-	capture->interfaces[interface].received++;
-	capture->interfaces[interface].dropped += !pcapng_packet(&capture->pcapng, &packet);
+	recorder_take(&capture->recorder, frame, &capture->pcapng, &capture->pcapng, BUFFER_LIMIT);
 	wake(capture);
 }
 
@@ -124,14 +95,23 @@ static void observe(void *context, const struct berth_frame *frame)
 
 	LIST_EACH(&daemon->captures, node)
 		take(LIST_ITEM(node, struct capture, node), frame);
+	if (daemon->ring)
+		ring_take(daemon->ring, frame);
 	if (!frame->dropped && journal_wants_frames(daemon))
 		journal_frame(daemon, frame);
 }
 
 void capture_observe(struct daemon *daemon)
 {
-	bool wanted = !list_empty(&daemon->captures) || journal_wants_frames(daemon);
+	bool recorded = !list_empty(&daemon->captures) || daemon->ring;
+	bool wanted = recorded || journal_wants_frames(daemon);
 
+	if (recorded && !daemon->owners)
+		daemon->owners = owners_new();
+	if (!recorded) {
+		owners_free(daemon->owners);
+		daemon->owners = NULL;
+	}
 	berth_net_observe(daemon->net, wanted ? observe : NULL, daemon);
 }
 
@@ -147,7 +127,7 @@ static ssize_t read_capture(void *context, uint64_t position, char *buffer, size
 		MHD_suspend_connection(capture->connection);
 		return 0;
 	}
-	memcpy(buffer, capture->pcapng.bytes, length);
+	memcpy(buffer, pcapng_bytes(&capture->pcapng), length);
 	pcapng_took(&capture->pcapng, length);
 	return (ssize_t)length;
 }
@@ -160,7 +140,7 @@ static void free_capture(void *context)
 	list_remove(&capture->node);
 	capture_observe(daemon);
 	pcapng_fini(&capture->pcapng);
-	free(capture->interfaces);
+	recorder_fini(&capture->recorder);
 	free(capture);
 }
 
@@ -173,33 +153,59 @@ static size_t snap_length_from(const char *text)
 
 static struct capture *capture_new(struct daemon *daemon, struct MHD_Connection *connection)
 {
-	const char *host = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "host");
-	const char *snap = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "snaplen");
 	struct capture *capture = calloc(1, sizeof(*capture));
 
 	if (!capture)
 		return NULL;
 	capture->daemon = daemon;
 	capture->connection = connection;
-	capture->snap_length = snap_length_from(snap);
-	snprintf(capture->only, sizeof(capture->only), "%s", host ? host : "");
-	capture->wall = clock_wall_ns() - clock_now();
-	pcapng_init(&capture->pcapng, BUFFER_LIMIT);
-	pcapng_section(&capture->pcapng, "Berth " BERTH_VERSION);
+	wanted_read(&capture->wanted, daemon, connection);
 	list_append(&daemon->captures, &capture->node);
-	capture_observe(daemon);
 	return capture;
 }
 
-int capture_start(struct daemon *daemon, struct MHD_Connection *connection)
+static void begin_live(struct capture *capture)
 {
-	struct capture *capture = capture_new(daemon, connection);
-	struct MHD_Response *response;
+	const char *snap = MHD_lookup_connection_value(capture->connection, MHD_GET_ARGUMENT_KIND, "snaplen");
+
+	pcapng_init(&capture->pcapng, BUFFER_LIMIT + HEAD_LIMIT);
+	recorder_init(&capture->recorder, capture->daemon, snap_length_from(snap), &capture->pcapng);
+	capture_observe(capture->daemon);
+}
+
+/* What there is by now, and its end. Returns 0 or a negative errno. */
+static int begin_saved(struct capture *capture)
+{
+	pcapng_init(&capture->pcapng, SIZE_MAX);
+	capture->ended = true;
+	return ring_save(capture->daemon, &capture->wanted, &capture->pcapng);
+}
+
+static int refuse(struct MHD_Connection *connection, int error)
+{
+	static const char none[] = "{\"error\":\"there is no ring: berth capture --ring on begins one\"}";
+	static const char memory[] = "{\"error\":\"no memory\"}";
+	const char *text = error == -ENOENT ? none : memory;
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+	int r = MHD_NO;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, "Content-Type", "application/json");
+	r = MHD_queue_response(connection, error == -ENOENT ? MHD_HTTP_CONFLICT : MHD_HTTP_INTERNAL_SERVER_ERROR,
+			       response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static int respond(struct capture *capture)
+{
+	struct MHD_Connection *connection = capture->connection;
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, read_capture, capture, free_capture);
 	int r;
 
-	if (!capture)
-		return MHD_NO;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, read_capture, capture, free_capture);
 	if (!response) {
 		free_capture(capture);
 		return MHD_NO;
@@ -211,15 +217,34 @@ int capture_start(struct daemon *daemon, struct MHD_Connection *connection)
 	return r;
 }
 
+int capture_start(struct daemon *daemon, struct MHD_Connection *connection)
+{
+	struct capture *capture = capture_new(daemon, connection);
+	int r = capture ? 0 : -ENOMEM;
+
+	if (!r && MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "ring"))
+		r = begin_saved(capture);
+	else if (!r)
+		begin_live(capture);
+	if (!r)
+		return respond(capture);
+	if (capture)
+		free_capture(capture);
+	return refuse(connection, r);
+}
+
 void captures_end(struct daemon *daemon)
 {
 	LIST_EACH(&daemon->captures, node) {
 		struct capture *capture = LIST_ITEM(node, struct capture, node);
 
+		if (!capture->ended)
+			recorder_statistics(&capture->recorder, &capture->pcapng);
 		capture->ended = true;
-		for (size_t i = 0; i < capture->interface_count; i++)
-			pcapng_statistics(&capture->pcapng, (uint32_t)i, clock_now() + capture->wall,
-					  capture->interfaces[i].received, capture->interfaces[i].dropped);
 		wake(capture);
 	}
+	ring_free(daemon->ring);
+	daemon->ring = NULL;
+	if (daemon->net)
+		capture_observe(daemon);
 }

@@ -6,8 +6,20 @@
 #ifndef DAEMON_CAPTURE_H
 #define DAEMON_CAPTURE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct daemon;
 struct MHD_Connection;
+
+/* What a reader asked for: a host's frames, or those between two hosts. */
+struct wanted {
+	char host[64], peer[64]; /* empty: all */
+	uint8_t mac[2][6];
+};
+/* Is frame, seen at host, wanted? */
+bool wanted_is(const struct wanted *wanted, const char *host, const uint8_t *frame, size_t length);
 
 /* Answer connection with a stream that goes on until it is closed or the network ends. An enum MHD_Result. */
 int capture_start(struct daemon *daemon, struct MHD_Connection *connection);

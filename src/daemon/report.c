@@ -4,6 +4,7 @@
 
 #include "base/ip.h"
 #include "daemon/record.h"
+#include "daemon/ring.h"
 #include "daemon/rules.h"
 #include "daemon/state.h"
 #include "net/network.h"
@@ -49,10 +50,11 @@ json_t *report_network(struct daemon *daemon)
 		struct host *host = LIST_ITEM(node, struct host, node);
 		hosts += !host->gateway && !host->leaving;
 	}
-	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:I, s:I}", "name", daemon->network, "subnet4",
+	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:I, s:I, s:o}", "name", daemon->network, "subnet4",
 			 prefix_of(daemon->net->subnet4, daemon->net->subnet4_length), "subnet6",
 			 prefix_of(daemon->net->subnet6, 64), "pid", (json_int_t)getpid(), "version", BERTH_VERSION,
-			 "uptime_s", (json_int_t)((daemon->loop.now - daemon->started) / BERTH_SEC), "hosts", hosts);
+			 "uptime_s", (json_int_t)((daemon->loop.now - daemon->started) / BERTH_SEC), "hosts", hosts,
+			 "ring", ring_report(daemon));
 }
 
 static const char *protocol_name(uint8_t protocol)

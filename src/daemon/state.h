@@ -24,7 +24,9 @@ struct MHD_Daemon;
 struct flow;
 struct host;
 struct journal;
+struct owners;
 struct plug;
+struct ring;
 struct tags;
 
 enum {
@@ -54,6 +56,8 @@ struct daemon {
 	struct host *gateway;
 	struct loop_watch run_listener, stream_listener, api_listener, api_events;
 	struct journal *journal;
+	struct owners *owners; /* while frames are recorded */
+	struct ring *ring;     /* of the last frames, while it is asked for */
 	struct MHD_Daemon *api;
 	bool api_due;
 	struct berth_timer startup; /* nobody came */

@@ -45,7 +45,8 @@ static void capture_flush(struct berth_device *device)
 	size_t done = 0;
 
 	while (device->capture_fd >= 0 && done < device->capture.length) {
-		ssize_t n = write(device->capture_fd, device->capture.bytes + done, device->capture.length - done);
+		ssize_t n =
+			write(device->capture_fd, pcapng_bytes(&device->capture) + done, device->capture.length - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -262,7 +263,11 @@ int berth_device_capture(struct berth_device *device, const char *path)
 	device->capture_fd = fd;
 	device->wall = clock_wall_ns() - clock_now();
 	pcapng_section(&device->capture, "libberth " BERTH_VERSION);
-	pcapng_interface(&device->capture, berth_link_name(berth_device_link(device)), "as the stack sees it", SNAP);
+	pcapng_interface(&device->capture,
+			 &(struct pcapng_interface){ .name = berth_link_name(berth_device_link(device)),
+						     .description = "as the stack sees it",
+						     .system = "libberth " BERTH_VERSION,
+						     .snap_length = SNAP });
 	return 0;
 }
 

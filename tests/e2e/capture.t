@@ -30,7 +30,7 @@ while at < len(data):
         http |= b"captured page" in body[20:20 + captured]
         given = dict(options(20 + (captured + 3) // 4 * 4))
         out[struct.unpack("<I", given[2])[0] & 3] += 1
-        if 1 in given: comments.add(given[1].decode())
+        comments |= {v.decode() for c, v in options(20 + (captured + 3) // 4 * 4) if c == 1 and v[:8] != b"process:"}
     at += length
 print(" ".join(sorted(names)), "in" if out[1] else "", "out" if out[2] else "", "http" if http else "", *sorted(comments))
 END

@@ -42,7 +42,7 @@ TEST(pcapng, is_made_of_whole_blocks)
 
 	pcapng_init(&pcapng, 1 << 20);
 	pcapng_section(&pcapng, "test");
-	pcapng_interface(&pcapng, "web", "a host", 65535);
+	pcapng_interface(&pcapng, &(struct pcapng_interface){ .name = "web", .snap_length = 65535 });
 	berth_ip_parse("10.0.0.1", &ip);
 	pcapng_name(&pcapng, ip, "web");
 	CHECK(pcapng_packet(&pcapng, &packet));
@@ -88,5 +88,52 @@ TEST(pcapng, what_does_not_fit_is_left_out_whole_and_counted)
 	CHECK_EQ(blocks(&pcapng, types, 8), written);
 	pcapng_took(&pcapng, pcapng.length);
 	CHECK(pcapng_packet(&pcapng, &packet));
+	pcapng_fini(&pcapng);
+}
+
+TEST(pcapng, blocks_stay_whole_while_they_are_read_in_parts)
+{
+	static uint8_t bytes[1000];
+	struct pcapng_packet packet = { .bytes = bytes, .length = sizeof(bytes), .captured = sizeof(bytes) };
+	uint32_t block, taken = 0, written = 0;
+	struct pcapng pcapng;
+
+	pcapng_init(&pcapng, 1 << 20);
+	for (unsigned turn = 0; turn < 2000; turn++) {
+		packet.interface = written;
+		written += pcapng_packet(&pcapng, &packet);
+		packet.interface = written;
+		written += turn % 3 ? pcapng_packet(&pcapng, &packet) : 0;
+		for (int i = 0; i < 2 && pcapng.length; i++) {
+			memcpy(&block, pcapng_bytes(&pcapng) + 8, sizeof(block));
+			CHECK_EQ(block, taken++);
+			memcpy(&block, pcapng_bytes(&pcapng) + 4, sizeof(block));
+			pcapng_took(&pcapng, block);
+		}
+	}
+	CHECK(written > 3000 && pcapng.room <= 1 << 20);
+	pcapng_fini(&pcapng);
+}
+
+TEST(pcapng, packets_name_their_process_and_verdict)
+{
+	static const uint8_t options[] = { 1, 0, 1, 0, 'p', 0, 0, 0, 1, 0, 1, 0,   'c', 0, 0, 0, 7, 0, 9, 0, 1, 2,
+					   0, 0, 0, 0, 0,   0, 0, 0, 0, 0, 1, 128, 4,	0, 3, 0, 0, 0, 0, 0, 0, 0 };
+	struct pcapng_packet packet = { .bytes = (const uint8_t *)"abcd",
+					.length = 4,
+					.captured = 4,
+					.dropped = true,
+					.comment = "c",
+					.process_comment = "p",
+					.process = 3 };
+	struct pcapng pcapng;
+
+	pcapng_init(&pcapng, 1 << 20);
+	CHECK(pcapng_process(&pcapng, 77, "curl"));
+	CHECK_EQ(u32(&pcapng, 0), 0x80000001);
+	CHECK_EQ(u32(&pcapng, 8), 77);
+	pcapng_took(&pcapng, pcapng.length);
+	CHECK(pcapng_packet(&pcapng, &packet));
+	CHECK_BYTES(pcapng.bytes + 32, options, sizeof(options));
 	pcapng_fini(&pcapng);
 }

@@ -9,17 +9,8 @@
 #include "base/bytes.h"
 #include "base/memory.h"
 
-static const uint32_t class_room[] = { 320, 2048, 9472, BERTH_PACKET_MAX };
-#define CLASSES COUNT_OF(class_room)
+static const uint32_t class_room[PACKET_CLASSES] = { 320, 2048, 9472, BERTH_PACKET_MAX };
 #define STOCK_BYTES (4u << 20) /* of free packets kept, a class */
-
-struct berth_packet_pool {
-	const struct berth_allocator *allocator;
-	struct berth_packet *stock[CLASSES];
-	size_t stocked[CLASSES]; /* bytes */
-	size_t used, limit;	 /* bytes; limit 0: none */
-	size_t refs;		 /* owners and live packets */
-};
 
 struct berth_packet_pool *berth_packet_pool_new(const struct berth_allocator *allocator, size_t limit)
 {
@@ -39,16 +30,6 @@ struct berth_packet_pool *berth_packet_pool_ref(struct berth_packet_pool *pool)
 	return pool;
 }
 
-size_t packet_pool_used(const struct berth_packet_pool *pool)
-{
-	return pool->used;
-}
-
-size_t packet_pool_limit(const struct berth_packet_pool *pool)
-{
-	return pool->limit;
-}
-
 static void packet_release(struct berth_packet_pool *pool, struct berth_packet *packet)
 {
 	memory_free(pool->allocator, packet, packet_truesize(packet));
@@ -58,7 +39,7 @@ void berth_packet_pool_unref(struct berth_packet_pool *pool)
 {
 	if (!pool || --pool->refs)
 		return;
-	for (size_t i = 0; i < CLASSES; i++) {
+	for (size_t i = 0; i < PACKET_CLASSES; i++) {
 		while (pool->stock[i]) {
 			struct berth_packet *packet = pool->stock[i];
 

@@ -11,6 +11,16 @@
 /* Room in front of a transport header for IPv6 (40), Ethernet (14) and VXLAN outside (50+). */
 #define PACKET_HEADROOM 128
 
+#define PACKET_CLASSES 4 /* sizes of buffers */
+
+struct berth_packet_pool {
+	const struct berth_allocator *allocator;
+	struct berth_packet *stock[PACKET_CLASSES];
+	size_t stocked[PACKET_CLASSES]; /* bytes */
+	size_t used, limit;		/* bytes of live packets; limit 0: none */
+	size_t refs;			/* owners and live packets */
+};
+
 enum packet_checksum {
 	PACKET_CHECKSUM_PRESENT, /* computed by the sender, not yet verified */
 	PACKET_CHECKSUM_TRUSTED, /* verified, or on a path that damages nothing */
@@ -49,8 +59,14 @@ static inline size_t packet_headroom(const struct berth_packet *packet)
 	return packet->wrapped ? 0 : (size_t)(packet->data - packet->buffer);
 }
 /* Bytes of a pool's live packets, and how many there may be (0: any number). */
-size_t packet_pool_used(const struct berth_packet_pool *pool);
-size_t packet_pool_limit(const struct berth_packet_pool *pool);
+static inline size_t packet_pool_used(const struct berth_packet_pool *pool)
+{
+	return pool->used;
+}
+static inline size_t packet_pool_limit(const struct berth_packet_pool *pool)
+{
+	return pool->limit;
+}
 /* A copy with its own buffer and the same headroom; NULL: no memory. */
 struct berth_packet *packet_clone(const struct berth_packet *packet);
 /* Bytes of memory that a packet takes, for accounting. */

@@ -34,9 +34,10 @@ static size_t share(const struct berth_stack *stack, size_t held, size_t left)
 
 size_t budget_room(const struct berth_stack *stack, size_t held, size_t own)
 {
-	size_t fair = share(stack, held, left(stack, SHARED, 0));
+	size_t fair = share(stack, held, left(stack, SHARED, 0)),
+	       least = own < BUDGET_MINIMUM ? BUDGET_MINIMUM - own : 0;
 
-	return MAX(fair, own < BUDGET_MINIMUM ? MIN(left(stack, SENDING, 0), BUDGET_MINIMUM - own) : 0);
+	return fair >= least ? fair : MAX(fair, MIN(left(stack, SENDING, 0), least));
 }
 
 bool budget_takes(const struct berth_stack *stack, size_t held, size_t own, size_t more)

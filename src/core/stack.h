@@ -54,6 +54,9 @@ struct berth_link {
 	struct neigh_table *neigh; /* Ethernet links; neigh/'s */
 	struct groups *groups;	   /* group/'s */
 	struct dhcp *dhcp;	   /* dhcp/'s; NULL: off */
+	/* ip/input.c's: of the last packet whose addresses were good, while route_generation is this. */
+	struct berth_ip known_source, known_destination;
+	uint32_t known_generation;
 };
 
 struct socket_table {

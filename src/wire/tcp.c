@@ -17,6 +17,8 @@ enum {
 	OPTION_EXPERIMENT = 254, /* RFC 6994 */
 };
 
+/* Two NOPs and the timestamps' kind and length: what RFC 7323 appendix A suggests. */
+#define TIMESTAMPS_ALIGNED ((uint32_t)OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | 10)
 #define FASTOPEN_MAGIC 0xf989 /* the experiment that became kind 34 */
 
 static void parse_sack(const uint8_t *value, size_t length, struct wire_tcp *tcp)
@@ -114,7 +116,11 @@ int wire_tcp_parse(const uint8_t *bytes, size_t length, struct wire_tcp *ret_tcp
 		.window = get_be16(bytes + 14),
 		.urgent = get_be16(bytes + 18),
 	};
-	parse_options(bytes + WIRE_TCP_HEADER, bytes + header_length, ret_tcp);
+	if (header_length == WIRE_TCP_HEADER + WIRE_TCP_TIMESTAMPS_SIZE &&
+	    get_be32(bytes + WIRE_TCP_HEADER) == TIMESTAMPS_ALIGNED)
+		parse_option(OPTION_TIMESTAMPS, bytes + WIRE_TCP_HEADER + 4, 8, ret_tcp);
+	else
+		parse_options(bytes + WIRE_TCP_HEADER, bytes + header_length, ret_tcp);
 	return 0;
 }
 
@@ -141,11 +147,25 @@ static size_t fastopen_size(const struct wire_tcp *tcp)
 	return tcp->has_fastopen && WIRE_TCP_HEADER + options_size(tcp) + size <= WIRE_TCP_HEADER_MAX ? size : 0;
 }
 
-size_t wire_tcp_size(const struct wire_tcp *tcp)
+static size_t size_with_options(const struct wire_tcp *tcp)
 {
 	size_t fastopen = fastopen_size(tcp), blocks = fastopen ? 0 : sack_blocks_that_fit(tcp); /* never both */
 
 	return WIRE_TCP_HEADER + options_size(tcp) + fastopen + (blocks ? 4 + 8 * blocks : 0);
+}
+
+/* Nothing but timestamps, as nearly all segments have it. */
+static bool is_plain(const struct wire_tcp *tcp)
+{
+	return tcp->has_timestamps && !(tcp->has_mss | tcp->has_scale | tcp->has_sack_permitted | tcp->has_fastopen) &&
+	       !tcp->sack_count;
+}
+
+size_t wire_tcp_size(const struct wire_tcp *tcp)
+{
+	if (is_plain(tcp))
+		return WIRE_TCP_HEADER + WIRE_TCP_TIMESTAMPS_SIZE;
+	return size_with_options(tcp);
 }
 
 /* Two bytes that put what follows on a 4-byte boundary: SACK-permitted if it is to go, else NOPs. */
@@ -232,6 +252,9 @@ size_t wire_tcp_build(uint8_t *bytes, const struct wire_tcp *tcp)
 	put_be16(bytes + 14, tcp->window);
 	put_be16(bytes + 16, 0);
 	put_be16(bytes + 18, tcp->urgent);
-	put_options(bytes + WIRE_TCP_HEADER, tcp);
+	if (is_plain(tcp))
+		put_timestamps(bytes + WIRE_TCP_HEADER, tcp);
+	else
+		put_options(bytes + WIRE_TCP_HEADER, tcp);
 	return size;
 }

@@ -181,6 +181,50 @@ static int arrival4(struct berth_link *link, struct berth_packet *packet, struct
 	return 0;
 }
 
+/*
+ * Two hosts that talk send many packets: what was found good of the last one's
+ * addresses holds until some address or route changes.
+ */
+static bool known_addresses(const struct berth_stack *stack, const struct berth_link *link,
+			    const struct ip_arrival *arrival)
+{
+	return link->known_generation == stack->route_generation && ip_equal(link->known_source, arrival->source) &&
+	       ip_equal(link->known_destination, arrival->destination);
+}
+
+/* Only what is ours whatever the link's mode: no groups, nothing intercepted, nothing for a DHCP client. */
+static void know_addresses(const struct berth_stack *stack, struct berth_link *link, const struct ip_arrival *arrival)
+{
+	if (arrival->group || arrival->packet->looped || link->loopback || link->flags & BERTH_LINK_INTERCEPT ||
+	    dhcp_expects(link))
+		return;
+	link->known_source = arrival->source;
+	link->known_destination = arrival->destination;
+	link->known_generation = stack->route_generation;
+}
+
+/* Drops, forwards or takes the arrival, when that is what its addresses ask for; false: it is for us. */
+static bool addresses4_refused(struct berth_stack *stack, struct ip_arrival *arrival)
+{
+	struct berth_link *link = arrival->link;
+
+	if (known_addresses(stack, link, arrival))
+		return false;
+	if (!destination4_ok(stack, link, arrival)) {
+		if (stack->forwarding)
+			ip_forward(stack, arrival);
+		else
+			stack_drop(stack, arrival->packet, BERTH_EVENT_IP_DROP_NOT_FOR_US);
+		return true;
+	}
+	if (!source4_ok(stack, arrival)) {
+		stack_drop(stack, arrival->packet, BERTH_EVENT_IP_DROP_SOURCE);
+		return true;
+	}
+	know_addresses(stack, link, arrival);
+	return false;
+}
+
 void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
 {
 	struct ip_arrival arrival;
@@ -191,18 +235,8 @@ void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_
 		stack_drop(stack, packet, (enum berth_event) - r);
 		return;
 	}
-	if (!destination4_ok(stack, link, &arrival)) {
-		if (stack->forwarding) {
-			ip_forward(stack, &arrival);
-			return;
-		}
-		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_NOT_FOR_US);
+	if (addresses4_refused(stack, &arrival))
 		return;
-	}
-	if (!source4_ok(stack, &arrival)) {
-		stack_drop(stack, packet, BERTH_EVENT_IP_DROP_SOURCE);
-		return;
-	}
 	if (ip4.offset || ip4.more_fragments) {
 		struct fragment fragment = { .id = ip4.id,
 					     .offset = ip4.offset,

@@ -72,7 +72,10 @@ static void emit4(struct berth_stack *stack, struct berth_packet *packet, const 
 	uint8_t *header = berth_packet_push(packet, WIRE_IP4_LENGTH + options->length);
 
 	ip4->total_length = (uint16_t)packet->length;
-	wire_ip4_build_options(header, ip4, options->bytes, options->length);
+	if (options->length)
+		wire_ip4_build_options(header, ip4, options->bytes, options->length);
+	else
+		wire_ip4_build(header, ip4);
 	ip_link_output(path->link, path->next_hop, packet);
 }
 

@@ -10,7 +10,8 @@
 
 struct demux {
 	struct demux_node **chains;
-	size_t size, count; /* size is a power of two */
+	size_t size, count;	 /* size is a power of two */
+	struct demux_node *last; /* found: bulk data asks for the same one again and again. NULL: none */
 };
 
 static uint32_t tuple_hash(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
@@ -83,9 +84,18 @@ void demux_remove(struct berth_stack *stack, struct demux_node *node)
 	while (*link != node)
 		link = &(*link)->next;
 	*link = node->next;
+	if (demux->last == node)
+		demux->last = NULL;
 	node->next = NULL;
 	node->linked = false;
 	demux->count--;
+}
+
+static bool is_for(const struct demux_node *node, uint8_t protocol, const struct berth_endpoint *local,
+		   const struct berth_endpoint *remote)
+{
+	return node->protocol == protocol && endpoint_equal(&node->remote, remote) &&
+	       endpoint_equal(&node->local, local);
 }
 
 struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
@@ -97,11 +107,12 @@ struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const
 
 	if (!demux->size)
 		return NULL;
+	if (demux->last && is_for(demux->last, protocol, local, remote))
+		return demux->last;
 	hash = tuple_hash(stack, protocol, local, remote);
 	for (node = demux->chains[hash & (demux->size - 1)]; node; node = node->next)
-		if (node->hash == hash && node->protocol == protocol && endpoint_equal(&node->local, local) &&
-		    endpoint_equal(&node->remote, remote))
-			return node;
+		if (node->hash == hash && is_for(node, protocol, local, remote))
+			return demux->last = node;
 	return NULL;
 }
 

@@ -101,7 +101,7 @@ static void new_data_acknowledged(struct tcp_conn *conn, const struct tcp_segmen
 	sample_rtt(conn, segment);
 	fin = tcp_acknowledged(conn, segment);
 	tcp_recovery_ack(conn, acked);
-	if (!was_recovering && tcp_pace_fills_window(conn) &&
+	if (!was_recovering && (!tcp_paced(conn) || tcp_pace_fills_window(conn)) &&
 	    (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight)))
 		tcp_control(conn)->on_ack(conn, acked);
 	if (tcp_flight(conn))

@@ -319,14 +319,16 @@ uint32_t tcp_unsent(const struct tcp_conn *conn)
 }
 
 /* Linux: sk_stream_is_writeable(), at least a third of the buffer is free. */
+bool tcp_buffer_writeable(const struct tcp_conn *conn)
+{
+	size_t used = conn->sendq.bytes, room = tcp_socket((struct tcp_conn *)conn)->options.send_buffer;
+
+	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
+}
+
 bool tcp_writeable(struct tcp_conn *conn)
 {
-	struct berth_socket *socket = tcp_socket(conn);
-	size_t used = conn->sendq.bytes, room = socket->options.send_buffer;
-
-	if (used >= room || room - used < used / 2 || 2 * (uint64_t)tcp_unsent(conn) >= low_water(conn))
-		return false;
-	return memory_room(conn) || !budget_starve(socket);
+	return tcp_buffer_writeable(conn) && (memory_room(conn) || !budget_starve(tcp_socket(conn)));
 }
 
 bool tcp_readable(struct tcp_conn *conn)

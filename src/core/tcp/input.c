@@ -10,8 +10,12 @@ static bool segment_init(struct berth_stack *stack, struct tcp_segment *segment,
 			 const struct berth_ip_info *info)
 {
 	*segment = (struct tcp_segment){ .packet = packet, .info = info };
-	/* RFC 9293 §3.10.7 and RFC 1122 §4.2.3.10: conversations are between two hosts. */
-	if (info->multicast || ip_is_multicast(info->source) || ip_is_broadcast(stack, info->source)) {
+	/*
+	 * RFC 9293 §3.10.7 and RFC 1122 §4.2.3.10: conversations are between two hosts. Broadcasts as sources come
+	 * no farther than ip_source_ok(), but by loopback.
+	 */
+	if (info->multicast || ip_is_multicast(info->source) ||
+	    (info->link->loopback && ip_is_broadcast(stack, info->source))) {
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_MULTICAST);
 		return false;
 	}

@@ -154,7 +154,7 @@ static void grow(struct tcp_conn *conn, const struct delivery *delivery)
 {
 	uint32_t flight = tcp_flight(conn) + delivery->acked;
 
-	if (!tcp_pace_fills_window(conn))
+	if (tcp_paced(conn) && !tcp_pace_fills_window(conn))
 		return;
 	if (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight))
 		tcp_control(conn)->on_ack(conn, delivery->bytes);

@@ -229,7 +229,8 @@ static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool
 	if (seq_gt(end, conn->snd_max))
 		conn->snd_max = end;
 	conn_emit(conn, &header, packet, fresh);
-	tcp_pace_sent(conn, end - seq);
+	if (tcp_paced(conn))
+		tcp_pace_sent(conn, end - seq);
 	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
 	if (conn->sack && !again)
@@ -247,7 +248,7 @@ static uint32_t packet_room(struct tcp_conn *conn)
 		return conn->mss;
 	tcp_update_mss(conn, path->mtu);
 	superframe = MIN(path->link->superframe, SUPERFRAME_MAX);
-	if (conn->rate && conn->rate->paced)
+	if (tcp_paced(conn))
 		superframe = MIN(superframe, MAX(conn->rate->burst_left, conn->mss));
 	/* A pointer counts from its own segment, so none are sent in a run. Linux: tcp_write_xmit() */
 	if (conn->urgent_out || tcp_stack_of(conn)->budget.pressure)
@@ -346,6 +347,8 @@ static bool output_one(struct tcp_conn *conn)
 	if (!available && conn->fin_queued && !room && window_room)
 		room = 1;
 	conn->cwnd_limited = available > room && window_room > room;
+	if (!room || (!available && !conn->fin_queued))
+		return false; /* most calls end here */
 	length = next_length(conn, available, room, &fin);
 	if (!length && !fin)
 		return false;
@@ -379,10 +382,11 @@ void tcp_output(struct tcp_conn *conn)
 		tcp_congestion_idle(conn);
 	conn->sending = true;
 	waiting = conn->mtu_search && tcp_synchronized(conn->state) && !tcp_pace_waits(conn) && tcp_mtu_probe(conn);
-	while (!waiting && !tcp_pace_waits(conn) && output_one(conn))
+	while (!waiting && !(tcp_paced(conn) && tcp_pace_waits(conn)) && output_one(conn))
 		;
 	conn->sending = conn->send_new = false;
-	tcp_rate_starved(conn);
+	if (conn->rate)
+		tcp_rate_starved(conn);
 	if (!tcp_may_send(conn))
 		return;
 	conn->wake |= conn->settings.notsent_low_water != 0; /* what was sent may have made room */

@@ -76,8 +76,6 @@ void tcp_pace_sent(struct tcp_conn *conn, uint32_t bytes)
 	berth_time now = tcp_stack_of(conn)->now;
 	uint64_t speed;
 
-	if (!rate || !rate->paced)
-		return;
 	if (seq_ge(conn->snd_una, rate->round_end)) {
 		rate->round_end = conn->snd_max;
 		rate->last_most = rate->most;
@@ -108,8 +106,6 @@ bool tcp_pace_fills_window(const struct tcp_conn *conn)
 	const struct tcp_rate *rate = conn->rate;
 	uint64_t most;
 
-	if (!rate || !rate->paced)
-		return true;
 	most = MAX(rate->most, rate->last_most);
 	return conn->cwnd < conn->ssthresh ? conn->cwnd < 2 * most : most + 2u * conn->mss >= conn->cwnd;
 }

@@ -48,7 +48,7 @@ void tcp_rate_starved(struct tcp_conn *conn)
 	struct tcp_rate *rate = conn->rate;
 
 	if (rate && tcp_data_end(conn) - conn->snd_nxt < conn->mss && conn->board.pipe < conn->cwnd &&
-	    !conn->board.lost_bytes && tcp_writeable(conn))
+	    !conn->board.lost_bytes && tcp_buffer_writeable(conn))
 		rate->limited_until = rate->delivered + conn->board.pipe + 1;
 }
 
@@ -92,7 +92,8 @@ void tcp_rate_sample(struct tcp_conn *conn, const struct delivery *delivery, str
 		return; /* faster than the path: something was acknowledged that had been resent */
 	sample->valid = true;
 	sample->limited = delivery->limited;
-	sample->rate = (uint64_t)((double)bytes * BERTH_SEC / (double)interval);
+	if (rate->paced) /* nobody else asks */
+		sample->rate = (uint64_t)((double)bytes * BERTH_SEC / (double)interval);
 	keep(rate, bytes, interval, delivery->limited);
 }
 

@@ -44,7 +44,7 @@ struct tcp_rate {
 struct rate_sample {
 	bool valid;
 	bool limited;		  /* we had too little to send: the path may be faster */
-	uint64_t rate;		  /* bytes a second */
+	uint64_t rate;		  /* bytes a second; of paced conversations */
 	uint64_t prior_delivered; /* when the latest delivered transmission left */
 	berth_time rtt;		  /* of that transmission; 0: unknown */
 	bool delayed;		  /* the ACK may have waited for more to acknowledge */

@@ -56,26 +56,12 @@ const char *tcp_state_name(enum tcp_state state)
 	return names[state];
 }
 
-/* RFC 9293 §3.5.2: states in which both SYNs are known to both. */
-bool tcp_synchronized(enum tcp_state state)
-{
-	return state >= TCP_ESTABLISHED;
-}
-
-bool tcp_may_send(const struct tcp_conn *conn)
-{
-	return tcp_synchronized(conn->state) || (conn->state == TCP_SYN_RECEIVED && conn->opened_fast);
-}
-
-uint32_t tcp_memory(const struct tcp_conn *conn)
-{
-	return conn->sendq.memory + conn->receiveq.memory;
-}
-
 static void charge(struct tcp_conn *conn)
 {
 	uint32_t memory = tcp_memory(conn);
 
+	if (memory == conn->charged)
+		return;
 	budget_change(tcp_stack_of(conn), conn->charged, memory);
 	conn->charged = memory;
 }
@@ -118,11 +104,6 @@ void tcp_conn_fini(struct tcp_conn *conn)
 	conn->keys_to_be = NULL;
 }
 
-void tcp_enter(struct tcp_conn *conn)
-{
-	conn->busy++;
-}
-
 static const char *told_name(unsigned state)
 {
 	return state == TCP_CLOSED ? "CLOSED" : tcp_state_name(state);
@@ -151,11 +132,11 @@ static void tell_state(struct tcp_conn *conn)
 void tcp_leave(struct tcp_conn *conn)
 {
 	struct berth_socket *socket = tcp_socket(conn);
+	int error;
 
 	while (conn->busy == 1 && conn->told_state != conn->state)
 		tell_state(conn);
-	int error = conn->error;
-
+	error = conn->error;
 	if (conn->busy == 1 && conn->released && conn->state == TCP_LISTEN) {
 		tcp_listener_close(conn, false);
 		tcp_finish(conn, 0);

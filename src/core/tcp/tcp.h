@@ -352,17 +352,38 @@ static inline uint32_t tcp_flight(const struct tcp_conn *conn)
 	return conn->snd_max - conn->snd_una;
 }
 
+/* RFC 9293 §3.5.2: states in which both SYNs are known to both. */
+static inline bool tcp_synchronized(enum tcp_state state)
+{
+	return state >= TCP_ESTABLISHED;
+}
+/* May it send more than its SYN? */
+static inline bool tcp_may_send(const struct tcp_conn *conn)
+{
+	return tcp_synchronized(conn->state) || (conn->state == TCP_SYN_RECEIVED && conn->opened_fast);
+}
+/* Must what it sends be paced? */
+static inline bool tcp_paced(const struct tcp_conn *conn)
+{
+	return conn->rate && conn->rate->paced;
+}
+/* Bytes of memory that both queues hold. */
+static inline uint32_t tcp_memory(const struct tcp_conn *conn)
+{
+	return conn->sendq.memory + conn->receiveq.memory;
+}
+
 /* state.c: states, entry and exit */
 void tcp_set_state(struct tcp_conn *conn, enum tcp_state state);
 const char *tcp_state_name(enum tcp_state state);
 bool tcp_edge_legal(enum tcp_state from, enum tcp_state to);
-bool tcp_synchronized(enum tcp_state state);
-/* May it send more than its SYN? */
-bool tcp_may_send(const struct tcp_conn *conn);
 void tcp_conn_init(struct tcp_conn *conn);
 /* Memory of a conversation that is over. */
 void tcp_conn_fini(struct tcp_conn *conn);
-void tcp_enter(struct tcp_conn *conn);
+static inline void tcp_enter(struct tcp_conn *conn)
+{
+	conn->busy++;
+}
 /* End of an entry point: tell the socket layer. conn may be gone afterwards. */
 void tcp_leave(struct tcp_conn *conn);
 /* The conversation is over; error (positive errno) or 0 for a clean end. */
@@ -371,8 +392,6 @@ void tcp_finish(struct tcp_conn *conn, int error);
 void tcp_abort(struct tcp_conn *conn, int error);
 void tcp_orphan_wait(struct tcp_conn *conn);
 void tcp_drop_queues(struct tcp_conn *conn);
-/* Bytes of memory that both queues hold. */
-uint32_t tcp_memory(const struct tcp_conn *conn);
 
 /* arrival.c */
 void tcp_arrive(struct tcp_conn *conn, struct tcp_segment *segment);
@@ -588,6 +607,8 @@ int tcp_at_mark(struct berth_socket *socket);
 ssize_t tcp_send_packet(struct berth_socket *socket, struct berth_packet *packet, int flags);
 ssize_t tcp_receive_packet(struct berth_socket *socket, struct berth_packet **ret_packet);
 bool tcp_writeable(struct tcp_conn *conn);
+/* The same, as far as the buffer goes: there may be no memory. */
+bool tcp_buffer_writeable(const struct tcp_conn *conn);
 uint32_t tcp_unsent(const struct tcp_conn *conn);
 bool tcp_readable(struct tcp_conn *conn);
 int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length);

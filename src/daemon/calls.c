@@ -293,12 +293,8 @@ static int32_t get_name(struct request *request, bool remote)
 		reply_address(request, &nl, sizeof(nl));
 		return 0;
 	}
-	/* A peer that has reset the connection before this was asked is gone, though its frame is still under way. */
-	if (remote && plug->role == &role_stream && plug->established) {
-		daemon_settle(request->daemon);
-		if (berth_readiness(plug->host->stack, plug->fd) & BERTH_POLLERR)
-			return -ENOTCONN;
-	}
+	if (remote && plug->role == &role_stream && plug->established && stream_is_over(request))
+		return -ENOTCONN;
 	int r = remote ? berth_getpeername(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length)
 		       : berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length);
 	if (r < 0)

@@ -85,12 +85,27 @@ static bool is_protocol(const struct berth_socket_info *info, uint8_t wanted)
 	return info->type == SOCK_RAW ? wanted == IPPROTO_RAW : wanted == info->protocol;
 }
 
-static int dump_socket(void *context, const struct berth_socket_info *info)
+/* By express, the stack knows a claimed port and nobody at the other end. */
+static void show_express(struct host *host, struct berth_socket_info *info)
+{
+	struct plug *plug = plug_of_fd(host, info->fd);
+
+	if (!plug || !plug->express)
+		return;
+	info->state = "ESTAB";
+	info->local = plug->express_local;
+	info->remote = plug->express_remote;
+}
+
+static int dump_socket(void *context, const struct berth_socket_info *shown)
 {
 	struct dump *dump = context;
 	const struct inet_diag_req_v2 *wanted = dump->wanted;
-	uint8_t state = state_of(info);
+	struct berth_socket_info own = *shown, *info = &own;
+	uint8_t state;
 
+	show_express(dump->reply->plug->host, info);
+	state = state_of(info);
 	dump->cookie++;
 	if (info->family != wanted->sdiag_family || !is_protocol(info, wanted->sdiag_protocol) ||
 	    !(wanted->idiag_states & 1u << state) ||

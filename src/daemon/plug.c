@@ -9,10 +9,14 @@
 #include "daemon/state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SWEEP_MINIMUM = 256 };
+enum {
+	SWEEP_MINIMUM = 256,
+	ENDS_ASKED = 64, /* conversations of a program whose order of calls is looked at */
+};
 
 static struct plug **bucket_of(struct daemon *daemon, uint64_t id)
 {
@@ -192,6 +196,50 @@ void plugs_sweep(struct host *host)
 		if (!alone)
 			node_next = host->plugs.next; /* what went along may have been the next */
 	}
+}
+
+/* Ids of the conversations of a program that it has closed. Returns how many. */
+static size_t closed_ends(struct host *host, uint64_t session, uint64_t ids[ENDS_ASKED])
+{
+	struct pollfd ends[ENDS_ASKED];
+	size_t count = 0, closed = 0;
+
+	LIST_EACH(&host->plugs, node) {
+		struct plug *plug = LIST_ITEM(node, struct plug, node);
+
+		if (plug->session != session || plug->role != &role_stream || plug->end < 0 || plug->end_hung_up)
+			continue;
+		if (count == ENDS_ASKED)
+			return 0;
+		ends[count] = (struct pollfd){ .fd = plug->end };
+		ids[count++] = plug->id;
+	}
+	if (poll(ends, count, 0) <= 0)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (ends[i].revents & (POLLHUP | POLLERR))
+			ids[closed++] = ids[i];
+	return closed;
+}
+
+void plugs_hear_closed(struct host *host, uint64_t session)
+{
+	struct daemon *daemon = host->daemon;
+	uint64_t ids[ENDS_ASKED];
+
+	if (daemon->hearing)
+		return;
+	daemon->hearing = true;
+	stream_accept(&daemon->stream_listener, EPOLLIN);
+	size_t count = closed_ends(host, session, ids);
+	/* Ids, not plugs: the end of one may be that of another. */
+	for (size_t i = 0; i < count; i++) {
+		struct plug *plug = plug_find(daemon, ids[i]);
+
+		if (plug && plug->end >= 0)
+			plug->role->end_ready(plug, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+	}
+	daemon->hearing = false;
 }
 
 void plug_tune_end(struct plug *plug, int end)

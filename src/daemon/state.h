@@ -55,6 +55,7 @@ struct daemon {
 	uint64_t last_id, last_join;
 	struct host *gateway;
 	struct loop_watch run_listener, stream_listener, api_listener, api_events;
+	bool hearing; /* plugs_hear_closed() is under way: what it hears may ask for it */
 	struct journal *journal;
 	struct owners *owners; /* while frames are recorded */
 	struct ring *ring;     /* of the last frames, while it is asked for */
@@ -236,6 +237,12 @@ bool plug_is_alive(struct plug *plug);
 socklen_t plug_name(const struct plug *plug, struct sockaddr_un *ret_address);
 /* End stream sockets of host that no process has open any more. */
 void plugs_sweep(struct host *host);
+/*
+ * What session's program has closed is closed for all that it does next, also
+ * when the loop has not come to it: the order of calls is one, of a program
+ * with few conversations. May end any plug.
+ */
+void plugs_hear_closed(struct host *host, uint64_t session);
 /* Set what every end of ours has set. */
 void plug_tune_end(struct plug *plug, int end);
 /* Take end and watch it. Returns 0 or a negative errno (end is then still the caller's). */
@@ -255,6 +262,12 @@ int32_t stream_connect(struct request *request, const struct sockaddr *address, 
 void stream_accept(struct loop_watch *watch, uint32_t events);
 /* plug has both its sockets: begin. */
 void stream_begin(struct plug *plug);
+/*
+ * Is the connection that request asks about no more? The peer's close(), or its
+ * frame, may still be under way; what it sent before that is passed on first.
+ * May end request's plug, and then request has none. Linux: inet_getname()
+ */
+bool stream_is_over(struct request *request);
 void stream_reset_answered(struct plug *plug);
 /* As if the peer had sent a RST: the program sees ECONNRESET, the peer gets one. May end plug. */
 void stream_reset(struct plug *plug);

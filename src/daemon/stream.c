@@ -506,6 +506,23 @@ int32_t stream_connect(struct request *request, const struct sockaddr *address, 
 	return r;
 }
 
+bool stream_is_over(struct request *request)
+{
+	struct tcp_info info = { 0 };
+
+	plugs_hear_closed(request->host, request->channel->session);
+	daemon_settle(request->daemon);
+	struct plug *plug = request->plug = plug_find(request->daemon, request->message->id);
+	if (plug && (berth_getsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_INFO, &info,
+				      &(socklen_t){ sizeof(info) }) < 0 ||
+		     info.tcpi_state != TCP_CLOSE))
+		return false;
+	if (plug)
+		plug->role->core_ready(plug);
+	request->plug = NULL;
+	return true;
+}
+
 /*
  * Only a supervisor connects sockets to us. A program can learn our name from
  * /proc/net/unix, and could get one of its host's sockets connected by swapping

@@ -284,6 +284,28 @@ static void linger_reset_after_data(void)
 	say_count("third", read(ends[0], bytes, 8));
 }
 
+/* The order of one process' calls: after its close(), with a reset, the other end has no peer, and what was sent. */
+static void reset_and_name(void)
+{
+	struct linger linger = { .l_onoff = 1 };
+	int unnamed = 0, read_all = 0, ends[2];
+	union address address;
+	char bytes[8];
+
+	for (int i = 0; i < 50; i++) {
+		socklen_t length = sizeof(address);
+
+		open_pair(ends);
+		write(ends[1], "data", 4);
+		setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		close(ends[1]);
+		unnamed += getpeername(ends[0], &address.any, &length) < 0 && errno == ENOTCONN;
+		read_all += recv(ends[0], bytes, 8, MSG_DONTWAIT) == 4;
+		close(ends[0]);
+	}
+	say(" unnamed=%d read=%d", unnamed, read_all);
+}
+
 static void reset_while_blocked(void)
 {
 	struct linger linger = { .l_onoff = 1 };
@@ -445,6 +467,7 @@ const struct scenario tcp_scenarios[] = {
 	{ "tcp-close-unread", close_unread },
 	{ "tcp-linger-reset", linger_reset },
 	{ "tcp-linger-reset-after-data", linger_reset_after_data },
+	{ "tcp-reset-and-name", reset_and_name },
 	{ "tcp-reset-while-blocked", reset_while_blocked },
 	{ "tcp-shutdown", shutdown_states },
 	{ "tcp-unconnected", unconnected },

@@ -7,6 +7,10 @@
 # CI: yes
 . "$(dirname "$0")/lib.sh"
 
+case $(ldd "$(command -v busybox)" 2>&1) in
+*"not a dynamic"*) ok 0 "it is linked statically" ;;
+*) skip "it is linked statically" "busybox-static is not installed" ;;
+esac
 start_web
 is "$(on w busybox wget -q -O - http://web/big | sha256sum | cut -d' ' -f1)" "$sum" "wget: a download is whole"
 start bb busybox httpd -f -p 8080 -h "$WORK/files"

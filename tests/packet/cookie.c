@@ -180,6 +180,27 @@ TEST(cookie, a_guess_is_reset)
 	dialogue_end();
 }
 
+/* Else what lies between would be lost without a word. */
+TEST(cookie, no_other_segment_brings_it_back_than_the_next_one)
+{
+	char segment[60];
+
+	dialogue_begin(&always);
+	open_listener(5);
+	arrives("S 0:0(0) win 1000 <mss 1000>");
+	sends("S. 0:0(0) ack 1");
+	for (int first = 2; first < 8; first++) {
+		snprintf(segment, sizeof(segment), "F. %d:%d(10) ack 1 win 1000", first, first + 10);
+		arrives(segment);
+		sends("R 1:1(0)");
+	}
+	CHECK_EQ(events(BERTH_EVENT_TCP_COOKIE_FAILED), 6);
+	arrives("F. 1:11(10) ack 1 win 1000");
+	sends(". 1:1(0) ack 12");
+	CHECK_EQ(events(BERTH_EVENT_TCP_COOKIE_TAKEN), 1);
+	dialogue_end();
+}
+
 TEST(cookie, a_full_accept_queue_takes_none)
 {
 	dialogue_begin(&always);

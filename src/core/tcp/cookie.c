@@ -7,7 +7,10 @@
  * one; without, they are not used. An ACK that brings both back opens the
  * connection. What is lost is our own sending again of the SYN-ACK.
  *
- *	ISN = F(ends) + SEG.SEQ + (minute << 24) + ((G(ends, minute) + mss) & 0xffffff)
+ *	ISN = F(ends) + SEG.SEQ + (minute << 24) + ((G(ends, minute, SEG.SEQ) + mss) & 0xffffff)
+ *
+ * Differs: Linux has no SEG.SEQ in G. There a segment that comes ahead of the
+ * first bytes, up to three of them, is a cookie of another MSS, and they are lost.
  */
 #include "core/tcp/tcp.h"
 
@@ -34,9 +37,10 @@ static unsigned size_index(const uint16_t sizes[4], uint16_t mss)
 	return i;
 }
 
-static uint32_t hash(struct tcp_stack *tcp, const struct tcp_segment *segment, unsigned which, uint32_t minute)
+static uint32_t hash(struct tcp_stack *tcp, const struct tcp_segment *segment, unsigned which, uint32_t minute,
+		     uint32_t seq)
 {
-	uint8_t bytes[40];
+	uint8_t bytes[44];
 
 	if (!tcp->cookies_keyed) {
 		for (size_t i = 0; i < COUNT_OF(tcp->cookie_keys); i++)
@@ -49,6 +53,7 @@ static uint32_t hash(struct tcp_stack *tcp, const struct tcp_segment *segment, u
 	put_be16(bytes + 32, segment->local.port);
 	put_be16(bytes + 34, segment->remote.port);
 	put_be32(bytes + 36, minute);
+	put_be32(bytes + 40, seq);
 	return (uint32_t)hash_bytes(tcp->cookie_keys[which], bytes, sizeof(bytes));
 }
 
@@ -56,16 +61,17 @@ static uint32_t bake(struct tcp_stack *tcp, const struct tcp_segment *syn, unsig
 {
 	uint32_t minute = (uint32_t)(tcp->stack->now / MINUTE);
 
-	return hash(tcp, syn, 0, 0) + syn->seq + (minute << 24) + ((hash(tcp, syn, 1, minute) + index) & LOW_BITS);
+	return hash(tcp, syn, 0, 0, 0) + syn->seq + (minute << 24) +
+	       ((hash(tcp, syn, 1, minute, syn->seq) + index) & LOW_BITS);
 }
 
 /* The index that an ACK brings back, or something else if it brings no cookie of the last minutes. */
 static uint32_t taste(struct tcp_stack *tcp, const struct tcp_segment *ack)
 {
-	uint32_t cookie = ack->ack - 1 - hash(tcp, ack, 0, 0) - (ack->seq - 1);
+	uint32_t seq = ack->seq - 1, cookie = ack->ack - 1 - hash(tcp, ack, 0, 0, 0) - seq;
 	uint32_t minute = (uint32_t)(tcp->stack->now / MINUTE), age = (minute - (cookie >> 24)) & 255;
 
-	return age < AGE_MAX ? (cookie - hash(tcp, ack, 1, minute - age)) & LOW_BITS : UINT32_MAX;
+	return age < AGE_MAX ? (cookie - hash(tcp, ack, 1, minute - age, seq)) & LOW_BITS : UINT32_MAX;
 }
 
 static uint32_t stamp_bits(const struct tcp_request *request)

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 
 static const uint32_t class_room[PACKET_CLASSES] = { 320, 2048, 9472, BERTH_PACKET_MAX };
+#define HEADER_MAX 60	       /* of TCP, the largest that goes behind the headroom */
 #define STOCK_BYTES (4u << 20) /* of free packets kept, a class */
 
 struct berth_packet_pool *berth_packet_pool_new(const struct berth_allocator *allocator, size_t limit)
@@ -63,6 +64,15 @@ static struct berth_packet *take_or_make(struct berth_packet_pool *pool, size_t 
 	if (packet)
 		packet->room = class_room[class];
 	return packet;
+}
+
+size_t packet_payload_within(size_t memory)
+{
+	size_t class = PACKET_CLASSES - 1;
+
+	while (class && sizeof(struct berth_packet) + class_room[class] > memory)
+		class --;
+	return class_room[class] - PACKET_HEADROOM - HEADER_MAX;
 }
 
 struct berth_packet *berth_packet_new(struct berth_packet_pool *pool, size_t headroom, size_t size)

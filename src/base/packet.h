@@ -67,6 +67,9 @@ static inline size_t packet_pool_limit(const struct berth_packet_pool *pool)
 {
 	return pool->limit;
 }
+/* The most payload, behind room for all headers, of a packet that takes no more memory than this; that of the smallest
+ * if none does. */
+size_t packet_payload_within(size_t memory);
 /* A copy with its own buffer and the same headroom; NULL: no memory. */
 struct berth_packet *packet_clone(const struct berth_packet *packet);
 /* Bytes of memory that a packet takes, for accounting. */

@@ -108,6 +108,15 @@ void budget_init(struct berth_stack *stack, bool shared)
 	list_init(&stack->budget.starved);
 }
 
+void budget_measure(struct berth_stack *stack)
+{
+	size_t limit = stack->limits.memory, pool_limit = packet_pool_limit(stack->packets);
+
+	if (pool_limit)
+		limit = MIN(limit, pool_limit);
+	stack->budget.largest = (uint32_t)packet_payload_within(limit / 8);
+}
+
 struct berth_memory berth_stack_memory(const struct berth_stack *stack)
 {
 	return (struct berth_memory){

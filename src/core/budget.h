@@ -35,12 +35,15 @@ struct berth_socket;
 
 struct budget {
 	size_t used;
+	uint32_t largest;      /* bytes of data that a packet can carry at any time */
 	bool pressure, shared; /* shared: the pool has other stacks */
 	struct list starved;   /* sockets that wait for memory to send, by later_node */
 	struct berth_timer timer;
 };
 
 void budget_init(struct berth_stack *stack, bool shared);
+/* When the stack has its packet pool: how large may a packet be? */
+void budget_measure(struct berth_stack *stack);
 /* How many bytes may a socket that holds held bytes, of them own in this direction, take in addition? */
 size_t budget_room(const struct berth_stack *stack, size_t held, size_t own);
 /* May it take this packet of more bytes that arrived? One is always welcome, if there is memory at all. */

@@ -119,6 +119,7 @@ static int stack_init(struct berth_stack *stack)
 
 	if (!stack->packets)
 		return -ENOMEM;
+	budget_measure(stack);
 	if ((r = socket_table_init(stack)) < 0 || (r = port_init(stack)) < 0 || (r = ip_init(stack)) < 0 ||
 	    (r = berth_protocol_register(stack, &udp_protocol)) < 0 ||
 	    (r = berth_protocol_register(stack, &udplite_protocol)) < 0 ||

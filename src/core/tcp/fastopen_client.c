@@ -108,7 +108,8 @@ static uint32_t room(struct tcp_conn *conn, const struct fastopen_peer *peer)
 {
 	bool ip6 = ip_is6(tcp_socket(conn)->demux.remote.ip);
 	struct ip_path *path;
-	unsigned mss = tcp_mss_of_mtu(socket_path(tcp_socket(conn), &path) == 0 ? path->mtu : 576, ip6);
+	unsigned mtu = socket_path(tcp_socket(conn), &path) == 0 ? path->mtu : 576;
+	unsigned mss = tcp_mss_of_mtu(tcp_stack_of(conn), mtu, ip6);
 
 	if (peer && peer->mss)
 		mss = MIN(mss, peer->mss);

@@ -125,7 +125,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	struct berth_packet *payload = NULL;
 
 	header.has_mss = true;
-	header.mss = tcp_mss_of_mtu(mtu, ip_is6(socket->demux.remote.ip));
+	header.mss = tcp_mss_of_mtu(socket->stack, mtu, ip_is6(socket->demux.remote.ip));
 	if (conn->settings.max_segment)
 		header.mss = MIN(header.mss, conn->settings.max_segment);
 	header.has_sack_permitted = answer ? conn->sack : socket->stack->limits.sack == BERTH_SACK_ON;
@@ -247,7 +247,7 @@ static uint32_t packet_room(struct tcp_conn *conn)
 	if (socket_path(tcp_socket(conn), &path) < 0)
 		return conn->mss;
 	tcp_update_mss(conn, path->mtu);
-	superframe = MIN(path->link->superframe, SUPERFRAME_MAX);
+	superframe = MIN(MIN(path->link->superframe, SUPERFRAME_MAX), tcp_stack_of(conn)->budget.largest);
 	if (tcp_paced(conn))
 		superframe = MIN(superframe, MAX(conn->rate->burst_left, conn->mss));
 	/* A pointer counts from its own segment, so none are sent in a run. Linux: tcp_write_xmit() */

@@ -120,7 +120,7 @@ static void request_fill(struct tcp_request *request, const struct tcp_segment *
 	request->irs = segment->seq;
 	request->window = header->window; /* not scaled, RFC 7323 §2.2 */
 	request->peer_mss = header->has_mss ? header->mss : ip6 ? 1220 : 536;
-	request->mss = tcp_mss_of_mtu(mtu, ip6);
+	request->mss = tcp_mss_of_mtu(stack, mtu, ip6);
 	if (max_segment)
 		request->mss = MIN(request->mss, max_segment);
 	request->scaling = header->has_scale;

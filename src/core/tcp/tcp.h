@@ -546,7 +546,7 @@ uint8_t tcp_scale_for(const struct berth_stack *stack);
 /* Payload of a segment that the path and the peer can take, were mtu the path's. */
 uint16_t tcp_mss_with(struct tcp_conn *conn, unsigned mtu);
 void tcp_update_mss(struct tcp_conn *conn, unsigned mtu);
-uint16_t tcp_mss_of_mtu(unsigned mtu, bool ip6);
+uint16_t tcp_mss_of_mtu(const struct berth_stack *stack, unsigned mtu, bool ip6);
 uint32_t tcp_timestamp_now(const struct berth_stack *stack, uint32_t offset);
 
 /* timer.c */

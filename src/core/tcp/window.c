@@ -24,16 +24,19 @@ uint8_t tcp_scale_for(const struct berth_stack *stack)
 	return scale;
 }
 
-uint16_t tcp_mss_of_mtu(unsigned mtu, bool ip6)
+/* Of a stack with little memory segments are small, too: one must always find room in it. */
+uint16_t tcp_mss_of_mtu(const struct berth_stack *stack, unsigned mtu, bool ip6)
 {
-	unsigned headers = (ip6 ? 40u : 20u) + WIRE_TCP_HEADER;
+	unsigned headers = (ip6 ? 40u : 20u) + WIRE_TCP_HEADER, size;
 
-	return (uint16_t)(MIN(MAX(mtu, headers + MSS_MIN), UINT16_MAX) - headers);
+	size = MIN(MAX(mtu, headers + MSS_MIN), UINT16_MAX) - headers;
+	return (uint16_t)MIN(size, stack->budget.largest);
 }
 
 uint16_t tcp_mss_with(struct tcp_conn *conn, unsigned mtu)
 {
-	unsigned mss = MIN(conn->peer_mss, tcp_mss_of_mtu(mtu, ip_is6(tcp_socket(conn)->demux.remote.ip)));
+	unsigned mss =
+		MIN(conn->peer_mss, tcp_mss_of_mtu(tcp_stack_of(conn), mtu, ip_is6(tcp_socket(conn)->demux.remote.ip)));
 
 	if (conn->settings.max_segment)
 		mss = MIN(mss, conn->settings.max_segment);

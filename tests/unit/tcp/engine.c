@@ -98,8 +98,22 @@ TEST(tcp_newreno, a_loss_halves_the_flight_but_leaves_two_segments)
 
 TEST(tcp_window, mss_is_the_mtu_without_headers)
 {
-	CHECK_EQ(tcp_mss_of_mtu(1500, false), 1460);
-	CHECK_EQ(tcp_mss_of_mtu(1500, true), 1440);
-	CHECK_EQ(tcp_mss_of_mtu(65536, false), 65495);
-	CHECK(tcp_mss_of_mtu(0, true) > 0);
+	struct berth_stack *stack = berth_stack_new(NULL);
+
+	CHECK_EQ(tcp_mss_of_mtu(stack, 1500, false), 1460);
+	CHECK_EQ(tcp_mss_of_mtu(stack, 1500, true), 1440);
+	CHECK_EQ(tcp_mss_of_mtu(stack, 65536, false), 65495);
+	CHECK(tcp_mss_of_mtu(stack, 0, true) > 0);
+	berth_stack_free(stack);
+}
+
+/* Else what waits in sockets could keep the segments away that would make room. */
+TEST(tcp_window, mss_leaves_room_in_little_memory)
+{
+	struct berth_stack_config config = { .limits = { .memory = 64 << 10 } };
+	struct berth_stack *stack = berth_stack_new(&config);
+
+	CHECK_EQ(tcp_mss_of_mtu(stack, 1500, false), 1460);
+	CHECK(tcp_mss_of_mtu(stack, 65536, false) < (64 << 10) / 8);
+	berth_stack_free(stack);
 }

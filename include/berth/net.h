@@ -89,7 +89,7 @@ BERTH_EXPORT struct berth_conditions berth_pair_conditions(const struct berth_ho
 struct berth_cable_info {
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;
 	uint64_t lost, over_limit, cut, no_memory; /* packets dropped, by reason */
-	uint64_t duplicated, reordered, corrupted;
+	uint64_t duplicated, reordered, corrupted, marked;
 	uint64_t under_way; /* packets */
 };
 BERTH_EXPORT struct berth_cable_info berth_host_cable(const struct berth_host *host, int direction);

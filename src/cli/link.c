@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/trace_file.h"
 #include "control/paths.h"
 
 enum { OPTION_NET = 256, OPTION_JSON, OPTION_ONEWAY };
@@ -43,7 +44,7 @@ static const char *end_name(const json_t *link, const char *key)
 /* What else befell packets: "3 duplicated, 1 corrupted". */
 static void other_text(const json_t *link, char *text, size_t size)
 {
-	static const char *const keys[] = { "duplicated", "reordered", "corrupted" };
+	static const char *const keys[] = { "duplicated", "reordered", "corrupted", "marked" };
 	size_t used = 0;
 
 	snprintf(text, size, "-");
@@ -143,8 +144,8 @@ static bool is_direction(const char *word)
 /* The words that begin conditions; no host should be called so. */
 static bool begins_conditions(const char *word)
 {
-	static const char *const words[] = { "delay",	"rtt",	"loss",	 "duplicate", "corrupt",
-					     "reorder", "rate", "limit", "cut",	      "mend" };
+	static const char *const words[] = { "delay", "rtt", "loss", "duplicate", "corrupt", "reorder", "rate",
+					     "limit", "cut", "mend", "trace",	  "slot",    "ecn",	"noecn" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (!strcmp(word, words[i]))
@@ -162,10 +163,16 @@ static json_t *take_hosts(const struct link_call *call, int *used)
 	return hosts;
 }
 
+/* Is the operand the file after "trace"? */
+static bool names_trace(const struct link_call *call, int at)
+{
+	return at > 0 && !strcmp(call->argv[at - 1], "trace") && strcmp(call->argv[at], "off");
+}
+
 static int link_set(const struct link_call *call)
 {
 	const char *direction = "both";
-	json_t *hosts, *words;
+	json_t *hosts, *words, *change, *trace = NULL;
 	int at;
 
 	hosts = take_hosts(call, &at);
@@ -177,10 +184,18 @@ static int link_set(const struct link_call *call)
 	if (is_direction(call->argv[at]))
 		direction = call->argv[at++];
 	words = json_array();
-	for (; at < call->argc; at++)
+	for (; at < call->argc; at++) {
 		json_array_append_new(words, json_string(call->argv[at]));
-	return changes_make(call,
-			    json_pack("[{s:o, s:s, s:o}]", "hosts", hosts, "direction", direction, "words", words));
+		if (names_trace(call, at) && !(trace = trace_file_read(call->command, call->argv[at]))) {
+			json_decref(hosts);
+			json_decref(words);
+			return CLI_USAGE;
+		}
+	}
+	change = json_pack("{s:o, s:s, s:o}", "hosts", hosts, "direction", direction, "words", words);
+	if (trace)
+		json_object_set_new(change, "trace", trace);
+	return changes_make(call, json_pack("[o]", change));
 }
 
 static int link_reset(const struct link_call *call)
@@ -303,20 +318,22 @@ const struct command command_link = {
 	.usage = "[OPTIONS] [show [A [B]] | set A [B] [in|out|both] CONDITIONS | reset [A [B]]]",
 	.summary = "Show or change what cables do to packets",
 	.options = link_options,
-	.details = "A host's cable (A), or what goes between two hosts (A B), in one direction as A\n"
-		   "sees it or in both, while programs run; no conversation is reset. CONDITIONS\n"
-		   "are netem's words; what is not named stays as it was:\n"
-		   "  delay TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal]\n"
-		   "  rtt TIME              half of it as delay\n"
-		   "  loss CHANCE [CORRELATION] | loss gemodel P [R [1-H [1-K]]]\n"
-		   "  duplicate CHANCE [CORRELATION]    corrupt CHANCE [CORRELATION]\n"
-		   "  reorder CHANCE [CORRELATION] [gap N]\n"
-		   "  rate RATE    limit PACKETS    cut    mend\n"
-		   "TIME: 40ms (ns us ms s). CHANCE: 1%. RATE: 10mbit (bit kbit mbit gbit, or bps kbps\n"
-		   "mbps gbps for bytes). reset without hosts makes every cable perfect.\n\n"
-		   "  berth link set web delay 40ms 5ms loss 1%\n"
-		   "  berth link set web db out rate 10mbit\n\n"
-		   "Exit code: 0; 1 when the network is not running or refuses; 125 for wrong use.\n",
+	.details =
+		"A host's cable (A), or what goes between two hosts (A B), in one direction as A\n"
+		"sees it or in both, while programs run; no conversation is reset. CONDITIONS\n"
+		"are netem's words; what is not named stays as it was:\n"
+		"  delay TIME [JITTER [CORRELATION]] [distribution uniform|normal|pareto|paretonormal]\n"
+		"  rtt TIME              half of it as delay\n"
+		"  loss CHANCE [CORRELATION] | loss gemodel P [R [1-H [1-K]]]    ecn | noecn\n"
+		"  duplicate CHANCE [CORRELATION]    corrupt CHANCE [CORRELATION]\n"
+		"  reorder CHANCE [CORRELATION] [gap N]\n"
+		"  rate RATE [OVERHEAD [CELL [CELLOVERHEAD]]]    trace FILE | trace off\n"
+		"  slot MIN [MAX] [packets N] [bytes N]    limit PACKETS    limit 64kb    cut    mend\n"
+		"TIME: 40ms (ns us ms s). CHANCE: 1%. RATE: 10mbit (bit kbit mbit gbit, or bps kbps\n"
+		"mbps gbps for bytes). FILE: a recorded rate as mahimahi has it. reset without hosts makes every cable perfect.\n\n"
+		"  berth link set web delay 40ms 5ms loss 1%\n"
+		"  berth link set web db out rate 10mbit\n\n"
+		"Exit code: 0; 1 when the network is not running or refuses; 125 for wrong use.\n",
 	.run = link_run,
 };
 

@@ -179,7 +179,7 @@ static bool await_dependencies(const struct command *command, const struct compo
 	return true;
 }
 
-static int apply_links(const struct compose *compose)
+static int apply_links(const struct command *command, const struct compose *compose)
 {
 	for (size_t i = 0; i < compose->link_count; i++) {
 		const struct compose_link *link = &compose->links[i];
@@ -191,8 +191,10 @@ static int apply_links(const struct compose *compose)
 		self_add(&words, link->direction, NULL);
 		for (char **word = link->conditions; *word; word++)
 			self_add(&words, *word, NULL);
-		if (self_run(&words, NULL, SELF_QUIET | SELF_NO_INPUT))
+		if (self_run(&words, compose->directory, SELF_QUIET | SELF_NO_INPUT)) {
+			fprintf(stderr, "berth %s: the link in line %d could not be set\n", command->name, link->line);
 			return CLI_FAILED;
+		}
 	}
 	return CLI_OK;
 }
@@ -237,7 +239,7 @@ int project_up(const struct command *command, const struct compose *compose, boo
 	for (size_t i = 0; i < compose->service_count; i++)
 		if (!start_one(command, compose, &compose->services[compose->order[i]], quiet))
 			return CLI_FAILED;
-	return apply_links(compose);
+	return apply_links(command, compose);
 }
 
 static int end_one(const struct compose *compose, const struct service *service)

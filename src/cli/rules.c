@@ -225,9 +225,12 @@ static bool rule_loss(const struct talk *talk, struct finding *finding)
 /* A queue stands before a cable that is slower than its sender. */
 static bool rule_rate(const struct talk *talk, struct finding *finding)
 {
-	const json_t *link = cable_with(talk, "rate");
+	static const char *const words[] = { "rate", "trace", "slot" };
+	const json_t *link = NULL;
 	char name[160];
 
+	for (size_t i = 0; i < COUNT(words) && !link; i++)
+		link = cable_with(talk, words[i]);
 	if (!link || (!api_number(link, "under_way") && !api_number(json_object_get(link, "dropped"), "limit")) ||
 	    !anything_under_way(talk))
 		return false;

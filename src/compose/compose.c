@@ -6,6 +6,7 @@
 #include "compose/service.h"
 #include "control/paths.h"
 
+#include <berth/conditions.h>
 #include <ctype.h>
 #include <libfyaml.h>
 #include <stdlib.h>
@@ -96,11 +97,30 @@ static const struct yaml_key link_keys[] = {
 	{ NULL, NULL },
 };
 
+/* Do the words mean something? A trace's file is read when the link is set. */
+static bool conditions_make_sense(char **words, char *error, size_t size)
+{
+	struct berth_conditions trial = { .delay = 0 };
+	struct berth_trace *trace = NULL;
+	size_t count = 0;
+	int r;
+
+	while (words[count])
+		count++;
+	if (berth_trace_new("file", &(uint32_t){ 1 }, 1, &trace) < 0)
+		return true;
+	trial.trace = trace;
+	r = berth_conditions_parse(&trial, words, count, error, size);
+	berth_trace_unref(trace);
+	return r >= 0;
+}
+
 static bool read_links(struct yaml *yaml, struct fy_node *value, void *context)
 {
 	struct compose *compose = context;
 	size_t count;
 	struct fy_node **items = yaml_items(yaml, value, "links", false, &count);
+	char error[200];
 
 	if (!items)
 		return false;
@@ -113,6 +133,8 @@ static bool read_links(struct yaml *yaml, struct fy_node *value, void *context)
 			return false;
 		if (!link->hosts[0] || !link->conditions || !link->conditions[0])
 			return yaml_fail(yaml, items[i], "link: between and conditions are needed");
+		if (!conditions_make_sense(link->conditions, error, sizeof(error)))
+			return yaml_fail(yaml, items[i], "link: conditions: %s", error);
 	}
 	return true;
 }

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30, BODY_MAX = 1 << 18, LAST_WORDS = 500 /* ms */ };
+enum { CONNECTIONS_MAX = 64, IDLE_SECONDS = 30, BODY_MAX = 1 << 20, LAST_WORDS = 500 /* ms */ };
 
 /* One a line: people who add one at the same time do not meet. */
 /* clang-format off */

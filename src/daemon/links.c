@@ -15,6 +15,7 @@
 #include <berth/conditions.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WORDS_MAX = 64, CHANGES_MAX = 4096, STATUS_OK = 200, STATUS_BAD = 400, STATUS_CONFLICT = 409 };
@@ -23,6 +24,7 @@ struct change {
 	struct host *a, *b; /* b NULL: a's cable; both NULL: all */
 	int direction;
 	bool reset;
+	struct berth_trace *trace; /* ours; NULL: none is given */
 	char *words[WORDS_MAX];
 	size_t word_count;
 };
@@ -102,6 +104,35 @@ static bool read_words(const json_t *words, struct change *change, struct refusa
 	return true;
 }
 
+/*
+ * "trace": {"name": "lte", "steps": [1, 0, 2, …]}: milliseconds, each from the
+ * moment before it, so that a long trace stays short.
+ */
+static bool read_trace(const json_t *json, struct change *change, struct refusal *refusal)
+{
+	const json_t *steps = json_object_get(json, "steps");
+	size_t count = json_array_size(steps);
+	uint32_t *moments = NULL;
+	json_int_t moment = 0;
+	bool good = count > 0 && count <= BERTH_TRACE_MAX;
+
+	if (good)
+		moments = malloc(count * sizeof(*moments));
+	good = good && moments;
+	for (size_t i = 0; good && i < count; i++) {
+		json_int_t step = json_integer_value(json_array_get(steps, i));
+
+		good = json_is_integer(json_array_get(steps, i)) && step >= 0 && step <= UINT32_MAX - moment;
+		moment += step;
+		moments[i] = (uint32_t)moment;
+	}
+	good = good && berth_trace_new(json_get_text(json, "name", "trace"), moments, count, &change->trace) >= 0;
+	free(moments);
+	return good || refuse(refusal, STATUS_BAD,
+			      "trace: steps from 1 to %d are needed, in milliseconds, none below 0 and not all 0",
+			      BERTH_TRACE_MAX);
+}
+
 /* Is any express conversation of a (with b, unless NULL) alive? The kernel carries it past every cable. */
 static bool express_lives(struct host *a, struct host *b)
 {
@@ -153,6 +184,8 @@ static bool words_make_sense(const struct change *change, struct refusal *refusa
 		return refuse(refusal, STATUS_BAD, "hosts: at least one name is needed");
 	trial = change->b ? berth_pair_conditions(change->a->host, change->b->host)
 			  : berth_host_conditions(change->a->host, change->direction);
+	if (change->trace)
+		trial.trace = change->trace;
 	refusal->status = STATUS_BAD;
 	return berth_conditions_parse(&trial, change->words, change->word_count, refusal->text,
 				      sizeof(refusal->text)) == 0;
@@ -163,6 +196,7 @@ static bool read_change(struct daemon *daemon, const json_t *json, struct change
 	*change = (struct change){ .reset = json_get_flag(json, "reset", 0) };
 	return read_hosts(daemon, json_object_get(json, "hosts"), change, refusal) &&
 	       read_direction(json, change, refusal) &&
+	       (!json_object_get(json, "trace") || read_trace(json_object_get(json, "trace"), change, refusal)) &&
 	       (change->reset || read_words(json_object_get(json, "words"), change, refusal)) &&
 	       words_make_sense(change, refusal) && reachable(change, refusal);
 }
@@ -172,6 +206,8 @@ static struct berth_conditions changed(const struct change *change, struct berth
 {
 	char error[1];
 
+	if (change->trace)
+		conditions.trace = change->trace;
 	if (change->reset)
 		return (struct berth_conditions){ .delay = 0 };
 	berth_conditions_parse(&conditions, change->words, change->word_count, error, sizeof(error));
@@ -260,12 +296,15 @@ json_t *links_change(struct daemon *daemon, const json_t *body, unsigned *ret_st
 
 	if (!good)
 		refuse(&refusal, STATUS_BAD, "changes: an array of at most %d is needed", CHANGES_MAX);
-	for (size_t i = 0; good && i < json_array_size(changes); i++)
+	for (size_t i = 0; good && i < json_array_size(changes); i++) {
 		good = read_change(daemon, json_array_get(changes, i), &change, &refusal);
+		berth_trace_unref(change.trace);
+	}
 	for (size_t i = 0; good && i < json_array_size(changes); i++) {
 		read_change(daemon, json_array_get(changes, i), &change, &refusal);
 		if (make_change(daemon, &change) < 0)
 			good = refuse(&refusal, 500, "no memory");
+		berth_trace_unref(change.trace); /* cables keep their own */
 	}
 	*ret_status = good ? STATUS_OK : refusal.status;
 	return good ? report_links(daemon) : json_pack("{s:s}", "error", refusal.text);
@@ -290,14 +329,14 @@ static json_t *link_of(const char *from, const char *to, const struct berth_cond
 {
 	char text[BERTH_CONDITIONS_STRLEN];
 
-	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I}", "from",
-			 from, "to", to, "conditions", berth_conditions_format(conditions, text), "packets_in",
+	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I}",
+			 "from", from, "to", to, "conditions", berth_conditions_format(conditions, text), "packets_in",
 			 (json_int_t)info->packets_in, "bytes_in", (json_int_t)info->bytes_in, "packets_out",
 			 (json_int_t)info->packets_out, "bytes_out", (json_int_t)info->bytes_out, "dropped", "loss",
 			 (json_int_t)info->lost, "limit", (json_int_t)info->over_limit, "cut", (json_int_t)info->cut,
 			 "memory", (json_int_t)info->no_memory, "duplicated", (json_int_t)info->duplicated, "reordered",
-			 (json_int_t)info->reordered, "corrupted", (json_int_t)info->corrupted, "under_way",
-			 (json_int_t)info->under_way);
+			 (json_int_t)info->reordered, "corrupted", (json_int_t)info->corrupted, "marked",
+			 (json_int_t)info->marked, "under_way", (json_int_t)info->under_way);
 }
 
 static void add_host(json_t *list, struct host *host)

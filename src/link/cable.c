@@ -20,6 +20,8 @@ void cable_fini(struct cable *cable)
 {
 	if (!cable)
 		return;
+	berth_trace_unref(cable->conditions.trace);
+	cable->conditions.trace = NULL;
 	packet_queue_clear(&cable->queue);
 	for (size_t i = 0; i < cable->late_count; i++)
 		berth_packet_unref(cable->heap[i].packet);
@@ -30,8 +32,15 @@ void cable_fini(struct cable *cable)
 
 void cable_set_conditions(struct cable *cable, const struct berth_conditions *conditions)
 {
+	struct berth_trace *before = cable->conditions.trace;
+
 	cable->perfect = conditions_are_none(conditions);
 	cable->conditions = *conditions;
+	if (conditions->trace)
+		berth_trace_ref(conditions->trace);
+	if (conditions->trace != before)
+		cable->trace_place = (struct trace_place){ .begun = false };
+	berth_trace_unref(before);
 	cable->busy_until = conditions->rate ? cable->busy_until : 0;
 	cable->bad = cable->bad && conditions->bursts;
 }
@@ -141,14 +150,29 @@ static berth_time queue_end(const struct cable *cable)
 	return CONTAINER_OF(cable->queue.tail, struct berth_packet, next)->stamp;
 }
 
+static void put_failed(struct cable *cable, struct berth_packet *packet)
+{
+	cable->bytes_under_way -= packet->length;
+	drop(cable, packet, CABLE_DROP_MEMORY);
+}
+
 /* In order most go into the queue; what overtakes goes into the heap. */
 static void put(struct cable *cable, struct berth_packet *packet, berth_time due)
 {
 	packet->stamp = due;
+	cable->bytes_under_way += packet->length;
 	if (!cable->queue.head || due >= queue_end(cable))
 		packet_queue_push(&cable->queue, packet);
 	else if (!late_push(cable, packet))
-		drop(cable, packet, CABLE_DROP_MEMORY);
+		put_failed(cable, packet);
+}
+
+void cable_lose(struct cable *cable)
+{
+	struct berth_packet *packet;
+
+	while ((packet = packet_queue_pop(&cable->queue)))
+		put_failed(cable, packet);
 }
 
 static size_t under_way(const struct cable *cable)
@@ -183,16 +207,30 @@ static bool overtakes(struct cable *cable)
 	return true;
 }
 
+/* netem: packet_time_ns(). */
+static uint64_t bits(const struct berth_conditions *conditions, size_t length)
+{
+	int64_t bytes = MAX((int64_t)length + conditions->rate_overhead, 0);
+	int64_t cell = conditions->rate_cell;
+
+	if (cell)
+		bytes = (bytes + cell - 1) / cell * MAX(cell + conditions->rate_cell_overhead, 0);
+	return (uint64_t)bytes * 8;
+}
+
 /* The time at which the last bit has left the sender, at the rate. */
 static berth_time serialized(struct cable *cable, const struct berth_packet *packet, berth_time now)
 {
-	uint64_t rate = cable->conditions.rate;
+	const struct berth_conditions *conditions = &cable->conditions;
+	uint64_t size;
 
-	if (!rate)
-		return now;
-	cable->busy_until =
-		MAX(cable->busy_until, now) + (berth_time)((unsigned __int128)packet->length * 8 * 1000000000 / rate);
-	return cable->busy_until;
+	if (conditions->rate) {
+		size = bits(conditions, packet->length);
+		cable->busy_until = MAX(cable->busy_until, now) +
+				    (berth_time)((unsigned __int128)size * 1000000000 / conditions->rate);
+		now = cable->busy_until;
+	}
+	return conditions->trace ? trace_carry(conditions->trace, &cable->trace_place, packet->length, now) : now;
 }
 
 static void damage(struct cable *cable, struct berth_packet *packet)
@@ -211,15 +249,24 @@ static void damage(struct cable *cable, struct berth_packet *packet)
 static void enter(struct cable *cable, struct berth_packet *packet, berth_time now)
 {
 	uint32_t limit = cable->conditions.limit ? cable->conditions.limit : LIMIT_DEFAULT;
+	uint32_t bytes = cable->conditions.limit_bytes;
 	berth_time sent;
 
-	if (under_way(cable) >= limit) {
+	if (under_way(cable) >= limit || (bytes && cable->bytes_under_way + packet->length > bytes)) {
 		drop(cable, packet, CABLE_DROP_LIMIT);
 		return;
 	}
 	damage(cable, packet);
 	sent = serialized(cable, packet, now);
 	put(cable, packet, overtakes(cable) ? sent : sent + jittered(cable));
+}
+
+static bool marked(struct cable *cable, struct berth_packet *packet)
+{
+	if (!cable->conditions.ecn || !frame_mark(packet))
+		return false;
+	cable->counters.marked++;
+	return true;
 }
 
 static void send_one(struct cable *cable, struct berth_packet *packet, berth_time now)
@@ -237,7 +284,7 @@ static void send_one(struct cable *cable, struct berth_packet *packet, berth_tim
 		copy = packet_clone(packet);
 		cable->counters.duplicated += copy != NULL;
 	}
-	if (lost(cable))
+	if (lost(cable) && !marked(cable, packet))
 		drop(cable, packet, CABLE_DROP_LOSS);
 	else
 		enter(cable, packet, now);
@@ -270,20 +317,63 @@ static bool heap_is_next(const struct cable *cable)
 	return !cable->queue.head || cable->heap[0].packet->stamp < cable->queue.head->stamp;
 }
 
-berth_time cable_deadline(const struct cable *cable)
+/* When the first is due, slots apart. */
+static berth_time first_due(const struct cable *cable)
 {
 	if (heap_is_next(cable))
 		return cable->heap[0].packet->stamp;
 	return cable->queue.head ? cable->queue.head->stamp : BERTH_NEVER;
 }
 
+berth_time cable_deadline(const struct cable *cable)
+{
+	berth_time due = first_due(cable);
+
+	return cable->conditions.slot_max && due != BERTH_NEVER ? MAX(due, cable->slot) : due;
+}
+
+static void next_slot(struct cable *cable, berth_time from)
+{
+	const struct berth_conditions *conditions = &cable->conditions;
+	uint64_t spread = (uint64_t)(conditions->slot_max - conditions->slot_min);
+
+	cable->slot = from + conditions->slot_min + (berth_time)(spread ? random_below(&cable->random, spread + 1) : 0);
+	cable->slot_packets = cable->slot_bytes = 0;
+}
+
+/* Is a slot open at now for what is due? netem: one that opened before there was anything to carry is over. */
+static bool slot_is_open(struct cable *cable, berth_time now)
+{
+	if (!cable->conditions.slot_max)
+		return true;
+	if (cable->slot < first_due(cable))
+		next_slot(cable, first_due(cable));
+	return cable->slot <= now;
+}
+
+/* Count packet in its slot, which is over when it is full. */
+static void use_slot(struct cable *cable, const struct berth_packet *packet)
+{
+	const struct berth_conditions *conditions = &cable->conditions;
+
+	if (!conditions->slot_max)
+		return;
+	cable->slot_packets++;
+	cable->slot_bytes += (uint32_t)packet->length;
+	if ((conditions->slot_packets && cable->slot_packets >= conditions->slot_packets) ||
+	    (conditions->slot_bytes && cable->slot_bytes >= conditions->slot_bytes))
+		next_slot(cable, cable->slot);
+}
+
 struct berth_packet *cable_take_due(struct cable *cable, berth_time now)
 {
 	struct berth_packet *packet;
 
-	if (cable_deadline(cable) > now)
+	if (cable_deadline(cable) > now || !slot_is_open(cable, now))
 		return NULL;
 	packet = heap_is_next(cable) ? late_pop(cable) : packet_queue_pop(&cable->queue);
+	cable->bytes_under_way -= packet->length;
+	use_slot(cable, packet);
 	cable->counters.packets_out++;
 	cable->counters.bytes_out += packet->length;
 	return packet;

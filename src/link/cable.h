@@ -17,6 +17,7 @@
 
 #include "base/packet.h"
 #include "base/random.h"
+#include "link/trace.h"
 
 #include <berth/conditions.h>
 
@@ -25,7 +26,7 @@ enum cable_drop { CABLE_DROP_LOSS, CABLE_DROP_LIMIT, CABLE_DROP_CUT, CABLE_DROP_
 
 struct cable_counters {
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;
-	uint64_t dropped[CABLE_DROPS], duplicated, reordered, corrupted;
+	uint64_t dropped[CABLE_DROPS], duplicated, reordered, corrupted, marked;
 };
 
 struct late {
@@ -41,6 +42,10 @@ struct cable {
 	uint32_t last_delay, last_loss, last_duplicate, last_reorder, last_corrupt; /* draws, for correlation */
 	uint32_t since_reorder;
 	berth_time busy_until; /* the rate's: when the last packet in has left the sender */
+	struct trace_place trace_place;
+	berth_time slot;		   /* when the next one opens, or opened */
+	uint32_t slot_packets, slot_bytes; /* that it has carried */
+	uint64_t bytes_under_way;
 	struct packet_queue queue;
 	struct late *heap; /* heap[0] is the next */
 	size_t late_count, late_room;
@@ -53,6 +58,8 @@ struct cable {
 void cable_init(struct cable *cable, const struct berth_allocator *allocator, uint64_t seed);
 /* Throws away what is under way. */
 void cable_fini(struct cable *cable);
+/* Lose what is in order and under way, for want of memory. */
+void cable_lose(struct cable *cable);
 void cable_set_conditions(struct cable *cable, const struct berth_conditions *conditions);
 /* Put packet in at now. Takes ownership. Its stamp is the cable's from here on. */
 void cable_send(struct cable *cable, struct berth_packet *packet, berth_time now);

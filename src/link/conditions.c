@@ -3,6 +3,7 @@
 #include <berth/conditions.h>
 
 #include "base/bytes.h"
+#include "link/trace.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -37,6 +38,9 @@ static const struct unit rates[] = {
 	{ "bit", 1 }, { "kbit", 1000 }, { "mbit", 1000000 }, { "gbit", 1000000000 },
 	{ "bps", 8 }, { "kbps", 8000 }, { "mbps", 8000000 }, { "gbps", UINT64_C(8000000000) },
 };
+
+/* tc(8): of 1024. */
+static const struct unit sizes[] = { { "b", 1 }, { "kb", 1024 }, { "mb", 1048576 } };
 
 /* A decimal number of up to 9 digits before and after the point, times 10^9; *rest is what follows it. */
 static bool read_decimal(const char *word, uint64_t *ret_billionths, const char **rest)
@@ -241,6 +245,34 @@ static int take_reorder(struct reader *reader, struct berth_conditions *to)
 	return r;
 }
 
+/* tc-netem(8): rate RATE [PACKETOVERHEAD [CELLSIZE [CELLOVERHEAD]]], in bytes. */
+static bool take_optional_bytes(struct reader *reader, int32_t least, int32_t *ret_bytes)
+{
+	const char *word = peek(reader);
+	char *end;
+	long value;
+
+	*ret_bytes = 0;
+	if (!word || !((*word >= '0' && *word <= '9') || (*word == '-' && word[1] >= '0' && word[1] <= '9')))
+		return false;
+	value = strtol(word, &end, 10);
+	if (*end || value < least || value > 65535)
+		return false;
+	reader->at++;
+	*ret_bytes = (int32_t)value;
+	return true;
+}
+
+static void take_overheads(struct reader *reader, struct berth_conditions *to)
+{
+	int32_t cell = 0;
+
+	to->rate_cell_overhead = 0;
+	if (take_optional_bytes(reader, -65535, &to->rate_overhead) && take_optional_bytes(reader, 0, &cell))
+		take_optional_bytes(reader, -65535, &to->rate_cell_overhead);
+	to->rate_cell = (uint32_t)cell;
+}
+
 static int take_rate(struct reader *reader, struct berth_conditions *to)
 {
 	const char *word = next(reader);
@@ -252,6 +284,56 @@ static int take_rate(struct reader *reader, struct berth_conditions *to)
 				"rate: '%s' is not a rate (as in 10mbit; bit, kbit, mbit, gbit, or bps, kbps, mbps, "
 				"gbps for bytes)",
 				word);
+	take_overheads(reader, to);
+	return 0;
+}
+
+static int take_trace(struct reader *reader, struct berth_conditions *to)
+{
+	const char *word = next(reader);
+
+	if (!word)
+		return complain(reader, "trace: a file of moments in milliseconds is missing (or off)");
+	if (!strcmp(word, "off"))
+		to->trace = NULL;
+	else if (!to->trace)
+		return complain(reader, "trace: '%s' has not been read: moments come with it, or it is off", word);
+	return 0;
+}
+
+static int take_slot(struct reader *reader, struct berth_conditions *to)
+{
+	uint64_t max;
+	int r = take_time(reader, "slot", &to->slot_min);
+
+	if (r < 0)
+		return r;
+	to->slot_max = to->slot_min;
+	to->slot_packets = to->slot_bytes = 0;
+	if (peek(reader) && read_unit(peek(reader), times, COUNT_OF(times), &max)) {
+		r = take_time(reader, "slot", &to->slot_max);
+		if (r < 0)
+			return r;
+		if (to->slot_max < to->slot_min)
+			return complain(reader, "slot: the longest time comes after the shortest (as in slot 1ms 5ms)");
+	}
+	if (take_word(reader, "packets"))
+		r = take_number(reader, "slot packets", &to->slot_packets);
+	if (r >= 0 && take_word(reader, "bytes"))
+		r = take_number(reader, "slot bytes", &to->slot_bytes);
+	return r;
+}
+
+static int take_limit(struct reader *reader, struct berth_conditions *to)
+{
+	uint64_t bytes;
+
+	if (!peek(reader) || !read_unit(peek(reader), sizes, COUNT_OF(sizes), &bytes))
+		return take_number(reader, "limit", &to->limit);
+	if (bytes < 64 || bytes > UINT32_MAX)
+		return complain(reader, "limit: '%s' is not from 64b to 4095mb", peek(reader));
+	to->limit_bytes = (uint32_t)bytes;
+	reader->at++;
 	return 0;
 }
 
@@ -271,15 +353,23 @@ static int take_one(struct reader *reader, const char *word, struct berth_condit
 		return take_reorder(reader, to);
 	if (!strcmp(word, "rate"))
 		return take_rate(reader, to);
+	if (!strcmp(word, "trace"))
+		return take_trace(reader, to);
+	if (!strcmp(word, "slot"))
+		return take_slot(reader, to);
+	if (!strcmp(word, "ecn") || !strcmp(word, "noecn"))
+		return to->ecn = *word == 'e', 0;
 	if (!strcmp(word, "limit"))
-		return take_number(reader, "limit", &to->limit);
+		return take_limit(reader, to);
 	if (!strcmp(word, "cut"))
 		return to->cut = true, 0;
 	if (!strcmp(word, "mend"))
 		return to->cut = false, 0;
-	return complain(reader,
-			"'%s' is no condition (delay, rtt, loss, duplicate, corrupt, reorder, rate, limit, cut, mend)",
-			word);
+	return complain(
+		reader,
+		"'%s' is no condition (delay, rtt, loss, ecn, duplicate, corrupt, reorder, rate, trace, slot, limit, "
+		"cut, mend)",
+		word);
 }
 
 int berth_conditions_parse(struct berth_conditions *conditions, char *const *words, size_t count, char *error,
@@ -394,23 +484,69 @@ static void put_loss(struct writer *writer, const struct berth_conditions *from)
 		put_pair(writer, "loss", from->loss, from->loss_correlation);
 }
 
+static void put_rate(struct writer *writer, const struct berth_conditions *from)
+{
+	char text[40];
+
+	if (from->rate) {
+		put(writer, "rate %s", in_units(from->rate, rates, 4, text));
+		if (from->rate_overhead || from->rate_cell)
+			put(writer, "%d", from->rate_overhead);
+		if (from->rate_cell)
+			put(writer, "%u %d", from->rate_cell, from->rate_cell_overhead);
+	}
+	if (from->trace)
+		put(writer, "trace %s", from->trace->name);
+}
+
+static void put_slot(struct writer *writer, const struct berth_conditions *from)
+{
+	char text[40];
+
+	if (!from->slot_max)
+		return;
+	put(writer, "slot %s", in_units((uint64_t)from->slot_min, times, COUNT_OF(times), text));
+	if (from->slot_max != from->slot_min)
+		put(writer, "%s", in_units((uint64_t)from->slot_max, times, COUNT_OF(times), text));
+	if (from->slot_packets)
+		put(writer, "packets %u", from->slot_packets);
+	if (from->slot_bytes)
+		put(writer, "bytes %u", from->slot_bytes);
+}
+
+/* bytes in the largest unit that leaves a whole number. */
+static const char *in_size(uint32_t bytes, char text[40])
+{
+	size_t best = 0;
+
+	for (size_t i = 0; i < COUNT_OF(sizes); i++)
+		if (bytes % sizes[i].factor == 0)
+			best = i;
+	snprintf(text, 40, "%u%s", bytes / (uint32_t)sizes[best].factor, sizes[best].name);
+	return text;
+}
+
 char *berth_conditions_format(const struct berth_conditions *conditions, char text[BERTH_CONDITIONS_STRLEN])
 {
 	struct writer writer = { text, 0 };
-	char rate[40];
+	char size[40];
 
 	text[0] = '\0';
 	put_delay(&writer, conditions);
 	put_loss(&writer, conditions);
+	if (conditions->ecn)
+		put(&writer, "ecn");
 	put_pair(&writer, "duplicate", conditions->duplicate, conditions->duplicate_correlation);
 	put_pair(&writer, "corrupt", conditions->corrupt, conditions->corrupt_correlation);
 	put_pair(&writer, "reorder", conditions->reorder, conditions->reorder_correlation);
 	if (conditions->reorder && conditions->reorder_gap)
 		put(&writer, "gap %u", conditions->reorder_gap);
-	if (conditions->rate)
-		put(&writer, "rate %s", in_units(conditions->rate, rates, 4, rate));
+	put_rate(&writer, conditions);
+	put_slot(&writer, conditions);
 	if (conditions->limit)
 		put(&writer, "limit %u", conditions->limit);
+	if (conditions->limit_bytes)
+		put(&writer, "limit %s", in_size(conditions->limit_bytes, size));
 	if (conditions->cut)
 		put(&writer, "cut");
 	if (!writer.used)

@@ -10,7 +10,8 @@ static inline bool conditions_are_none(const struct berth_conditions *conditions
 {
 	return !conditions->delay && !conditions->jitter && !conditions->loss && !conditions->bursts &&
 	       !conditions->duplicate && !conditions->reorder && !conditions->corrupt && !conditions->rate &&
-	       !conditions->limit && !conditions->cut;
+	       !conditions->trace && !conditions->slot_max && !conditions->limit && !conditions->limit_bytes &&
+	       !conditions->cut;
 }
 
 #endif

@@ -119,6 +119,30 @@ void frame_checksum(struct berth_packet *packet)
 	packet->checksum = PACKET_CHECKSUM_SUSPECT;
 }
 
+enum { ECN_MASK = 3, ECN_CE = 3 };
+
+bool frame_mark(struct berth_packet *packet)
+{
+	struct frame frame;
+	uint8_t *network;
+
+	if (frame_parse(packet, &frame) < 0)
+		return false;
+	network = packet->data + frame.network;
+	if (frame.ip6) { /* the traffic class lies across two bytes; RFC 8200 §3 */
+		if (!(network[1] >> 4 & ECN_MASK))
+			return false;
+		network[1] |= ECN_CE << 4;
+		return true;
+	}
+	if (!(network[1] & ECN_MASK))
+		return false;
+	network[1] |= ECN_CE;
+	put_be16(network + 10, 0);
+	put_be16(network + 10, checksum_finish(checksum_add(0, network, frame.transport - frame.network)));
+	return true;
+}
+
 struct cut {
 	const struct berth_packet *whole;
 	struct frame frame;

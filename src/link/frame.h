@@ -18,4 +18,10 @@ int frame_cut(struct berth_packet *packet, struct packet_queue *queue);
 /* Compute the transport checksum that a trusting sender left out; the receiver will verify it. */
 void frame_checksum(struct berth_packet *packet);
 
+/*
+ * Mark packet as having met congestion, when it is IP and its ends can be told
+ * (ECT; RFC 3168 §5). Marked already is marked. Returns true when it is.
+ */
+bool frame_mark(struct berth_packet *packet);
+
 #endif

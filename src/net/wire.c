@@ -22,7 +22,7 @@ static void arm(struct wire *wire)
 	if (deadline == BERTH_NEVER || (timer_armed(&wire->timer) && wire->timer.deadline <= deadline))
 		return;
 	if (timers_set(&wire->net->wires, &wire->timer, deadline) < 0)
-		packet_queue_clear(&wire->cable.queue); /* no memory: lost, as on a real wire */
+		cable_lose(&wire->cable); /* no memory: lost, as on a real wire */
 }
 
 static void show(const struct observer *observer, const struct berth_frame *frame)
@@ -274,6 +274,7 @@ static struct berth_cable_info info_of(const struct cable *cable)
 		.duplicated = counters->duplicated,
 		.reordered = counters->reordered,
 		.corrupted = counters->corrupted,
+		.marked = counters->marked,
 		.under_way = cable->queue.count + cable->late_count,
 	};
 }

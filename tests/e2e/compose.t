@@ -121,6 +121,7 @@ bad "3: ports: '80': two ports" "one port" <<<$'services:\n  a: {command: x,\n  
 bad " line 2: service a: depends_on goes in a circle" "a circle" <<<$'services:\n  a: {command: x, depends_on: [b]}\n  b: {command: x, depends_on: [a]}'
 bad " line 2: service a: depends_on: there is no service 'z'" "a dependency that is none" <<<$'services:\n  a: {command: x, depends_on: [z]}'
 bad " line 3: link: there is no service 'z'" "a link to nobody" <<<$'services:\n  a: {command: x}\nlinks: [{between: [a, z], conditions: cut}]'
+bad "2: link: conditions: rate: 'fast' is not a rate" "conditions that are none" <<<$'services: {a: {command: x}}\nlinks: [{between: [a], conditions: rate fast}]'
 bad "2: service a: command: what is it to run" "no command" <<<$'services:\n  a: {environment: {A: 1}}'
 bad "2: service 'A_b': it becomes a host's name" "a name that is none" <<<$'services:\n  A_b: {command: x}'
 bad "3: faults: 'rain' is none of" "a fault that is none" <<<$'services: {a: {command: x}, b: {command: x}}\nscenario:\n  nemesis: {faults: [rain]}'

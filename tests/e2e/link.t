@@ -34,6 +34,31 @@ like "$(link show web)" "delay 40ms loss 1% rate 20mbit" "a later set merges"
 link reset web >out
 like "$(link show web)" "web +\(network\) +perfect" "reset makes it perfect again"
 
+# A recorded rate: one packet every two milliseconds, in slots, with a short queue.
+seq 2 2 1000 >lte.down
+link set web out trace lte.down slot 1ms 3ms packets 20 limit 100kb >out
+is "$?$(cat out)" 0 "berth link set web out trace FILE slot … limit 100kb"
+is "$(on client curl -sS --max-time 60 http://web/big | sha256sum)" "$sum" "2 MB come through a recorded rate right"
+link set web loss 1% ecn >out
+like "$(link show web)" "web +\(network\) +loss 1% ecn trace lte.down slot 1ms 3ms packets 20 limit 100kb +[1-9]" "show says which"
+link set web out trace off slot 0ms >out
+unlike "$(link show web)" "trace|slot" "trace off, and no slots"
+link reset web >out
+is "$(link set web trace nowhere; echo $?)" "berth link: nowhere: No such file or directory
+125" "a trace that is not there"
+printf '5\n4\n' >bad.down
+is "$(link set web trace bad.down; echo $?)" "berth link: bad.down:2: it lies before the moment above it
+125" "a trace that goes back"
+printf '5\nx\n' >bad.down
+is "$(link set web trace bad.down; echo $?)" "berth link: bad.down:2: no moment in milliseconds (as in 120)
+125" "a trace that is none"
+: >bad.down
+like "$(link set web trace bad.down; echo $?)" "bad.down: no trace: a line for each moment" "an empty one"
+seq 1 300000 >long.down
+link set web trace long.down >out
+is "$?$(cat out)" 0 "a trace of 300000 moments"
+link reset web >out
+
 # Cut while a download runs: it waits, and goes on where it was.
 link set web rate 8mbit >out
 on client curl -sS --max-time 120 http://web/big >got &

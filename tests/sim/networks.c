@@ -5,9 +5,10 @@
  * cables are cut and mended, and get worse and better. Every byte must arrive
  * once and in order, every conversation must end, no memory may be left over.
  *
- * And the same seed must give the same frames: every frame that a host sends
- * goes into a hash, with its time. Some worlds are run twice to compare; no two
- * seeds may have the same hash.
+ * And the same seed must give the same frames, under every condition that
+ * there is: every frame that a host sends goes into a hash, with its time. A
+ * hundred worlds are run twice to compare, one a hundred times; no two seeds
+ * may have the same hash.
  *
  * A failure prints its seed. BERTH_SEED=n or --seed n runs that world alone;
  * BERTH_NETWORKS=n sets how many are run.
@@ -23,7 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HOSTS_MAX = 24, FLOWS_MAX = 16, NETWORKS = 500, TWICE = 20 };
+enum { HOSTS_MAX = 24, FLOWS_MAX = 16, NETWORKS = 500, TWICE = 100, AGAIN = 100 };
 
 #define TIME_LIMIT (5000 * BERTH_SEC)
 #define TROUBLE_BEGINS (600 * BERTH_MSEC)
@@ -60,6 +61,7 @@ struct world {
 	struct berth_allocator allocator;
 	size_t live;
 	struct berth_net *net;
+	struct berth_trace *trace;
 	struct berth_host *hosts[HOSTS_MAX];
 	struct tap taps[HOSTS_MAX];
 	int host_count, flow_count;
@@ -109,6 +111,28 @@ static berth_chance percent(double percent)
 	return (berth_chance)(percent / 100 * BERTH_ALWAYS);
 }
 
+/* What makes packets wait: a recorded rate, slots, cells, a short queue. */
+static void pick_shape(struct world *world, struct berth_conditions *conditions)
+{
+	if (chance(world, 150))
+		conditions->trace = world->trace;
+	if (chance(world, 150)) {
+		conditions->slot_min = (berth_time)below(world, 2 * BERTH_MSEC);
+		conditions->slot_max = conditions->slot_min + 1 + (berth_time)below(world, 5 * BERTH_MSEC);
+		conditions->slot_packets = chance(world, 500) ? 4 + (uint32_t)below(world, 20) : 0;
+		conditions->slot_bytes = chance(world, 500) ? 6000 + (uint32_t)below(world, 60000) : 0;
+	}
+	if (chance(world, 150)) {
+		conditions->rate_overhead = (int32_t)below(world, 40) - 14;
+		conditions->rate_cell = 48;
+		conditions->rate_cell_overhead = 5;
+	}
+	if (chance(world, 150))
+		conditions->limit = 20 + (uint32_t)below(world, 200);
+	if (chance(world, 150))
+		conditions->limit_bytes = 100000 + (uint32_t)below(world, 300000);
+}
+
 static struct berth_conditions pick_conditions(struct world *world, bool rough)
 {
 	struct berth_conditions conditions = {
@@ -119,12 +143,20 @@ static struct berth_conditions pick_conditions(struct world *world, bool rough)
 
 	if (chance(world, 200))
 		conditions.rate = 100000 + below(world, 100000000);
+	pick_shape(world, &conditions);
 	if (!rough)
 		return conditions;
 	conditions.loss = percent((double)below(world, 40) / 10);
 	conditions.duplicate = chance(world, 300) ? percent((double)below(world, 30) / 10) : 0;
 	conditions.reorder = chance(world, 300) ? percent((double)below(world, 100) / 10) : 0;
 	conditions.corrupt = chance(world, 200) ? percent((double)below(world, 10) / 10) : 0;
+	conditions.bursts = chance(world, 200);
+	conditions.to_bad = percent((double)below(world, 20) / 10);
+	conditions.to_good = percent(30);
+	conditions.loss_in_bad = percent(70);
+	conditions.ecn = chance(world, 300);
+	if (chance(world, 200))
+		conditions.loss_correlation = conditions.delay_correlation = percent(25);
 	return conditions;
 }
 
@@ -337,6 +369,18 @@ static bool over(const struct world *world)
 
 /* ---- the world ---- */
 
+/* Two seconds of a link with good and bad times, from the seed. */
+static void make_trace(struct world *world)
+{
+	uint32_t moments[2000], now = 0;
+
+	for (size_t i = 0; i < COUNT_OF(moments); i++)
+		moments[i] = now += (uint32_t)(chance(world, 950) ? below(world, 2) : below(world, 20));
+	moments[COUNT_OF(moments) - 1]++;
+	if (berth_trace_new("recorded", moments, COUNT_OF(moments), &world->trace) < 0)
+		FAIL("no trace");
+}
+
 static void build(struct world *world, uint64_t seed)
 {
 	static const unsigned mtus[] = { 1500, 1500, 1280, 9000, 65535 };
@@ -348,6 +392,7 @@ static void build(struct world *world, uint64_t seed)
 	config.mtu = mtus[below(world, COUNT_OF(mtus))];
 	config.superframe = chance(world, 500) ? UINT32_MAX : 0;
 	world->net = berth_net_new(&config);
+	make_trace(world);
 	world->host_count = 2 + (int)below(world, HOSTS_MAX - 1);
 	for (int i = 0; i < world->host_count; i++)
 		add_host(world, i);
@@ -389,6 +434,7 @@ static struct outcome run_world(uint64_t seed)
 	if (!over(world))
 		FAIL("not over after %lld s", (long long)(world->now / BERTH_SEC));
 	berth_net_free(world->net);
+	berth_trace_unref(world->trace);
 	if (world->live)
 		FAIL("%zu allocations are left over", world->live);
 	if (world->failure[0])
@@ -402,6 +448,22 @@ static bool result(int number, bool fine, const char *what, unsigned long count)
 {
 	printf("%sok %d - networks: %lu %s\n", fine ? "" : "not ", number, count, what);
 	return fine;
+}
+
+/* One world over and over. */
+static bool again_and_again(uint64_t seed)
+{
+	unsigned long runs = getenv("BERTH_SANITIZED") ? AGAIN / 10 : AGAIN, same = 0;
+	struct outcome first = run_world(seed);
+
+	for (unsigned long i = 0; i < runs; i++) {
+		struct outcome again = run_world(seed);
+
+		same += again.hash == first.hash && again.frames == first.frames;
+	}
+	if (same != runs)
+		printf("# seed %llu: %lu of %lu runs are as the first\n", (unsigned long long)seed, same, runs);
+	return result(4, same == runs, "runs of one seed give the same frames, byte for byte, at the same times", runs);
 }
 
 int main(int argc, char **argv)
@@ -436,6 +498,7 @@ int main(int argc, char **argv)
 	failed += !result(1, !failed, "with cuts and losses deliver every byte once and in order", count);
 	failed += !result(2, same == count, "seeds give the same frames each time", MIN(count, (unsigned long)TWICE));
 	failed += !result(3, different == count, "seeds give different frames", count);
-	printf("1..3\n");
+	failed += !again_and_again(first);
+	printf("1..4\n");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

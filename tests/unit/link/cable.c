@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What conditions do to packets, by counting. Seeds are fixed, so the counts are, too. */
+#include "base/bytes.h"
 #include "link/cable.h"
 #include "test.h"
+#include "wire/checksum.h"
 
 static struct berth_packet_pool *pool;
 
@@ -207,29 +209,234 @@ TEST(cable, cut_and_mended)
 	done(&cable);
 }
 
+/* When what is under way comes out, one after the other. */
+static unsigned times_out(struct cable *cable, berth_time *ret_times, unsigned max)
+{
+	struct berth_packet *packet;
+	unsigned count = 0;
+
+	while (cable_deadline(cable) != BERTH_NEVER && count < max) {
+		berth_time due = cable_deadline(cable);
+
+		packet = cable_take_due(cable, due); /* NULL: only now it is known when the next slot comes */
+		if (packet)
+			ret_times[count++] = due;
+		berth_packet_unref(packet);
+	}
+	return count;
+}
+
+static void check_times(struct cable *cable, const int *milliseconds, unsigned count)
+{
+	berth_time times[32];
+
+	CHECK_EQ(times_out(cable, times, COUNT_OF(times)), count);
+	for (unsigned i = 0; i < count; i++)
+		CHECK_EQ(times[i], milliseconds[i] * BERTH_MSEC);
+}
+
+static struct berth_trace *trace_of(const uint32_t *moments, size_t count)
+{
+	struct berth_trace *trace = NULL;
+
+	CHECK_EQ(berth_trace_new("t", moments, count, &trace), 0);
+	return trace;
+}
+
+TEST(cable, carries_a_packet_at_each_moment_of_its_trace_and_begins_again)
+{
+	struct berth_trace *trace = trace_of((uint32_t[]){ 1, 1, 5, 10 }, 4);
+	struct cable cable = cable_with(&(struct berth_conditions){ .trace = trace }, 1);
+
+	berth_trace_unref(trace); /* the cable has it now */
+	for (uint32_t i = 0; i < 6; i++)
+		send(&cable, i, 1514, 0);
+	check_times(&cable, (int[]){ 1, 1, 5, 10, 11, 11 }, 6);
+	send(&cable, 0, 1514, 16 * BERTH_MSEC); /* what passed meanwhile is lost: the next is at 20 */
+	check_times(&cable, (int[]){ 20 }, 1);
+	send(&cable, 0, 1514, 1000015 * BERTH_MSEC); /* long idle, and just in time */
+	check_times(&cable, (int[]){ 1000015 }, 1);
+	done(&cable);
+}
+
+TEST(cable, shares_a_traces_moments_by_bytes)
+{
+	struct berth_trace *trace = trace_of((uint32_t[]){ 1, 2, 3, 4 }, 4);
+	struct cable cable = cable_with(&(struct berth_conditions){ .trace = trace }, 1);
+
+	for (uint32_t i = 0; i < 3; i++)
+		send(&cable, i, 700, 0); /* two in the first, the third's end in the second */
+	send(&cable, 3, 3000, 0);
+	check_times(&cable, (int[]){ 1, 1, 2, 4 }, 4);
+	cable_set_conditions(&cable, &(struct berth_conditions){ .limit = 5 });
+	CHECK(!cable.conditions.trace);
+	berth_trace_unref(trace);
+	done(&cable);
+}
+
+TEST(cable, trace_that_makes_no_sense_is_refused)
+{
+	struct berth_trace *trace;
+
+	CHECK(berth_trace_new("t", (uint32_t[]){ 0 }, 1, &trace) < 0);
+	CHECK(berth_trace_new("t", (uint32_t[]){ 5, 4 }, 2, &trace) < 0);
+	CHECK(berth_trace_new("t", (uint32_t[]){ 5 }, 0, &trace) < 0);
+}
+
+TEST(cable, slots_hold_packets_together)
+{
+	struct berth_conditions conditions = { .slot_min = 10 * BERTH_MSEC, .slot_max = 10 * BERTH_MSEC };
+	struct cable cable = cable_with(&conditions, 1);
+
+	send(&cable, 0, 100, BERTH_MSEC);
+	CHECK(!cable_take_due(&cable, BERTH_MSEC)); /* from here the slot is 10 ms away */
+	send(&cable, 1, 100, 5 * BERTH_MSEC);
+	send(&cable, 2, 100, 9 * BERTH_MSEC);
+	check_times(&cable, (int[]){ 11, 11, 11 }, 3);
+	conditions.slot_packets = 2;
+	cable_set_conditions(&cable, &conditions);
+	for (uint32_t i = 0; i < 5; i++)
+		send(&cable, i, 100, 100 * BERTH_MSEC);
+	check_times(&cable, (int[]){ 110, 110, 120, 120, 130 }, 5);
+	conditions.slot_packets = 0;
+	conditions.slot_bytes = 250;
+	cable_set_conditions(&cable, &conditions);
+	for (uint32_t i = 0; i < 4; i++)
+		send(&cable, i, 100, 200 * BERTH_MSEC);
+	check_times(&cable, (int[]){ 210, 210, 210, 220 }, 4);
+	done(&cable);
+}
+
+TEST(cable, slots_come_at_times_between_the_two)
+{
+	struct berth_conditions conditions = { .slot_min = BERTH_MSEC, .slot_max = 3 * BERTH_MSEC, .slot_packets = 1 };
+	struct cable cable = cable_with(&conditions, 1);
+	berth_time times[900], longest = 0, shortest = BERTH_SEC;
+
+	for (uint32_t i = 0; i < COUNT_OF(times); i++)
+		send(&cable, i, 100, 0);
+	CHECK_EQ(times_out(&cable, times, COUNT_OF(times)), COUNT_OF(times));
+	for (uint32_t i = 1; i < COUNT_OF(times); i++) {
+		longest = MAX(longest, times[i] - times[i - 1]);
+		shortest = MIN(shortest, times[i] - times[i - 1]);
+	}
+	CHECK(shortest >= BERTH_MSEC && shortest < BERTH_MSEC * 11 / 10);
+	CHECK(longest <= 3 * BERTH_MSEC && longest > BERTH_MSEC * 29 / 10);
+	CHECK(times[899] > 1760 * BERTH_MSEC && times[899] < 1840 * BERTH_MSEC);
+	done(&cable);
+}
+
+TEST(cable, rate_counts_overheads_and_cells)
+{
+	/* 100 bytes and 4: three cells of 48, each with 5 more: 159 bytes at one byte a microsecond. */
+	struct berth_conditions conditions = {
+		.rate = 8000000, .rate_overhead = 4, .rate_cell = 48, .rate_cell_overhead = 5
+	};
+	struct cable cable = cable_with(&conditions, 1);
+
+	send(&cable, 0, 100, 0);
+	CHECK_EQ(cable_deadline(&cable), 159000);
+	done(&cable);
+}
+
+TEST(cable, limit_of_bytes_drops)
+{
+	struct cable cable = cable_with(&(struct berth_conditions){ .delay = BERTH_SEC, .limit_bytes = 1000 }, 1);
+	berth_time times[32];
+
+	for (uint32_t i = 0; i < 5; i++)
+		send(&cable, i, 300, 0);
+	send(&cable, 6, 100, 0); /* a small one still fits */
+	CHECK_EQ(cable.counters.dropped[CABLE_DROP_LIMIT], 2);
+	CHECK_EQ(times_out(&cable, times, COUNT_OF(times)), 4);
+	CHECK_EQ(cable.bytes_under_way, 0);
+	done(&cable);
+}
+
+static void send_ip(struct cable *cable, bool six, uint8_t ecn)
+{
+	uint8_t bytes[14 + 40] = { [12] = six ? 0x86 : 8, [13] = six ? 0xdd : 0 }, *ip = bytes + 14;
+	struct berth_packet *packet = berth_packet_new(pool, 128, sizeof(bytes));
+
+	if (six) {
+		ip[0] = 0x60;
+		ip[1] = (uint8_t)(ecn << 4);
+		ip[6] = 59; /* nothing follows */
+	} else {
+		memcpy(ip, (uint8_t[]){ 0x45, ecn, 0, 40, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2 }, 20);
+		put_be16(ip + 10, checksum_finish(checksum_add(0, ip, 20)));
+	}
+	memcpy(berth_packet_put(packet, sizeof(bytes)), bytes, sizeof(bytes));
+	cable_send(cable, packet, 0);
+}
+
+TEST(cable, marks_instead_of_losing_when_it_can)
+{
+	struct cable cable = cable_with(&(struct berth_conditions){ .loss = BERTH_ALWAYS, .ecn = true }, 1);
+	struct berth_packet *packet;
+
+	for (int six = 0; six < 2; six++)
+		for (uint8_t ecn = 0; ecn < 4; ecn++) {
+			send_ip(&cable, six, ecn);
+			packet = cable_take_due(&cable, 0);
+			CHECK_EQ(packet != NULL, ecn > 0); /* ends that can't be told lose it */
+			if (!packet)
+				continue;
+			CHECK_EQ(six ? packet->data[15] >> 4 & 3 : packet->data[15] & 3, 3);
+			CHECK(six || checksum_finish(checksum_add(0, packet->data + 14, 20)) == 0);
+			berth_packet_unref(packet);
+		}
+	CHECK_EQ(cable.counters.marked, 6);
+	CHECK_EQ(cable.counters.dropped[CABLE_DROP_LOSS], 2);
+	done(&cable);
+}
+
+/* Everything that is drawn by chance, at once. */
 static uint64_t fates(uint64_t seed)
 {
+	struct berth_trace *trace = trace_of((uint32_t[]){ 0, 0, 1, 1, 1, 2, 7 }, 7);
 	struct berth_conditions conditions = { .delay = BERTH_MSEC,
 					       .jitter = BERTH_MSEC,
-					       .loss = BERTH_ALWAYS / 5,
+					       .delay_correlation = BERTH_ALWAYS / 4,
+					       .distribution = BERTH_PARETONORMAL,
+					       .bursts = true,
+					       .to_bad = BERTH_ALWAYS / 20,
+					       .to_good = BERTH_ALWAYS / 5,
+					       .loss_in_bad = BERTH_ALWAYS / 2,
 					       .duplicate = BERTH_ALWAYS / 5,
+					       .reorder = BERTH_ALWAYS / 5,
+					       .corrupt = BERTH_ALWAYS / 5,
+					       .rate = 50000000,
+					       .trace = trace,
+					       .slot_min = BERTH_MSEC,
+					       .slot_max = 3 * BERTH_MSEC,
+					       .slot_packets = 8,
+					       .limit_bytes = 100000,
 					       .limit = 100000 };
 	struct cable cable = cable_with(&conditions, seed);
 	struct berth_packet *packet;
 	uint64_t hash = 0;
+	berth_time due;
 
-	for (uint32_t i = 0; i < 2000; i++)
+	for (uint32_t i = 0; i < 1000; i++)
 		send(&cable, i, 100, i * 1000);
-	while ((packet = cable_take_due(&cable, BERTH_NEVER - 1))) {
-		hash = hash * 31 + packet->mark * 7 + (uint64_t)packet->stamp;
+	while ((due = cable_deadline(&cable)) != BERTH_NEVER) {
+		packet = cable_take_due(&cable, due);
+		for (size_t i = 0; packet && i < packet->length; i++)
+			hash = hash * 31 + packet->data[i];
+		hash = hash * 31 + (packet ? packet->mark * 7 + (uint64_t)due : 0);
 		berth_packet_unref(packet);
 	}
+	berth_trace_unref(trace);
 	done(&cable);
 	return hash;
 }
 
 TEST(cable, the_same_seed_gives_the_same_fates)
 {
-	CHECK(fates(9) == fates(9));
-	CHECK(fates(9) != fates(10));
+	uint64_t first = fates(9);
+
+	for (int run = 0; run < 100; run++)
+		CHECK(fates(9) == first);
+	CHECK(fates(10) != first);
 }

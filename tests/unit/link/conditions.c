@@ -97,6 +97,12 @@ TEST(conditions, mistakes_are_named_and_change_nothing)
 		{ "limit 0", "'0' is not a number" },
 		{ "limit", "nothing is not a number" },
 		{ "delay 1ms distribution weird", "'weird' is none of" },
+		{ "limit 2b", "'2b' is not from" },
+		{ "slot", "time is missing" },
+		{ "slot 5ms 1ms", "longest time comes after" },
+		{ "slot 1ms packets 0", "'0' is not a number" },
+		{ "trace", "is missing" },
+		{ "trace x", "'x' has not been read" },
 		{ "speed 1", "'speed' is no condition" },
 	};
 	struct berth_conditions c = { .delay = 7 };
@@ -118,6 +124,8 @@ TEST(conditions, are_written_as_they_are_read)
 		"limit 100 cut",
 		"delay 1.5us loss gemodel 1% 10% 70% 0.1%",
 		"rate 1.25gbit",
+		"loss 1% ecn rate 1mbit 20 slot 1ms 5ms packets 3 bytes 4000 limit 100 limit 64kb",
+		"rate 1mbit -4 48 5 slot 2ms",
 	};
 	char text[BERTH_CONDITIONS_STRLEN];
 
@@ -128,6 +136,23 @@ TEST(conditions, are_written_as_they_are_read)
 			CHECK_EQ(parse(&c, texts[i]), 0);
 		CHECK_STR(berth_conditions_format(&c, text), texts[i]);
 	}
+}
+
+TEST(conditions, trace_goes_by_its_name)
+{
+	struct berth_conditions c = { .delay = 0 };
+	char text[BERTH_CONDITIONS_STRLEN];
+	struct berth_trace *trace;
+
+	CHECK_EQ(berth_trace_new("a train/to X", (uint32_t[]){ 5 }, 1, &trace), 0);
+	c.trace = trace;
+	CHECK_EQ(parse(&c, "delay 1ms"), 0);
+	CHECK_STR(berth_conditions_format(&c, text), "delay 1ms trace a_train_to_X");
+	CHECK_EQ(parse(&c, text), 0);
+	CHECK(c.trace == trace);
+	CHECK_EQ(parse(&c, "trace off"), 0);
+	CHECK(!c.trace);
+	berth_trace_unref(trace);
 }
 
 TEST(conditions, reordering_needs_a_delay)
@@ -142,11 +167,12 @@ TEST(conditions, reordering_needs_a_delay)
 /* Words at random: whatever they are, reading them ends well, and what was accepted can be written and read again. */
 TEST(conditions, survive_any_words)
 {
-	static const char *const vocabulary[] = { "delay",   "loss",	     "rate",   "1ms",	  "5%",
-						  "10mbit",  "gemodel",	     "gap",    "3",	  "cut",
-						  "reorder", "distribution", "normal", "%",	  ".",
-						  "1.",	     "999999999s",   "limit",  "corrupt", "duplicate",
-						  "rtt",     "random",	     "1e9",    "" };
+	static const char *const vocabulary[] = {
+		"delay",      "loss",	 "rate",    "1ms",	    "5%",     "10mbit", "gemodel", "gap",
+		"3",	      "cut",	 "reorder", "distribution", "normal", "%",	".",	   "1.",
+		"999999999s", "limit",	 "corrupt", "duplicate",    "rtt",    "random", "1e9",	   "",
+		"slot",	      "packets", "bytes",   "ecn",	    "trace",  "off",	"-4",	   "64kb"
+	};
 	struct random random;
 	int accepted = 0;
 

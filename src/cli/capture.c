@@ -21,7 +21,7 @@
 #include "control/http.h"
 #include "control/paths.h"
 
-enum { OPTION_NET = 256, OPTION_KEYLOG, OPTION_SAVE, OPTION_RING, OPTION_SECONDS, OPTION_SIZE };
+enum { OPTION_NET = 256, OPTION_KEYLOG, OPTION_SAVE, OPTION_RING, OPTION_SECONDS, OPTION_SIZE, OPTION_QUIET };
 
 static const struct cli_option options[] = {
 	{ OPTION_NET, "net", "NETWORK", "the network to look at (default: default)" },
@@ -36,6 +36,7 @@ static const struct cli_option options[] = {
 	{ OPTION_RING, "ring", "on|off", "have the network keep its last packets, or not any more" },
 	{ OPTION_SECONDS, "seconds", "N", "with --ring on: how long (default: 30)" },
 	{ OPTION_SIZE, "size", "SIZE", "with --ring on: how much (default: 64M)" },
+	{ OPTION_QUIET, "quiet", NULL, "do not say how many packets there were" },
 	{ OPTION_SAVE, "save", NULL, "write what the ring holds, and end" },
 	{ 0 },
 };
@@ -55,7 +56,7 @@ struct capture {
 	char host[64], peer[64];
 	unsigned long count, snap_length;
 	struct bpf_program filter;
-	bool filtered, save;
+	bool filtered, save, quiet;
 	const char *ring; /* NULL: not to be changed */
 	unsigned long ring_seconds;
 	unsigned long long ring_size;
@@ -274,7 +275,8 @@ static int capture_all(struct capture *capture)
 		return CLI_FAILED; /* there is no file */
 	if (r == CLI_OK)
 		r = sink_close(&capture->sink);
-	report(capture);
+	if (!capture->quiet)
+		report(capture);
 	return r;
 }
 
@@ -366,6 +368,9 @@ static bool take_option(struct capture *capture, int letter, const char *value)
 		return number_from(value, &capture->ring_seconds);
 	case OPTION_SIZE:
 		return size_from(value, 1, &capture->ring_size);
+	case OPTION_QUIET:
+		capture->quiet = true;
+		return true;
 	default:
 		capture->save = true;
 		return true;

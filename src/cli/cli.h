@@ -45,6 +45,7 @@ extern const struct command command_doctor;
 extern const struct command command_down;
 extern const struct command command_events;
 extern const struct command command_exec;
+extern const struct command command_extcap;
 extern const struct command command_flap;
 extern const struct command command_heal;
 extern const struct command command_help;

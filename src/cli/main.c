@@ -50,6 +50,7 @@ const struct command *const commands[] = {
 	&command_version,
 	&command_help,
 	&command_daemon,
+	&command_extcap,
 	NULL,
 };
 /* clang-format on */

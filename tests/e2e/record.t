@@ -183,6 +183,44 @@ else
 	skip "tshark reads it all" "tshark is not installed"
 fi
 
+# As Wireshark calls it.
+extcap() { timeout 30 "$BERTH" extcap "$@"; }
+like "$(extcap --extcap-interfaces --extcap-version=4.0)" "^interface {value=berth\.$NET\.web}{display=Berth host web on network $NET}" "hosts are interfaces of Wireshark's"
+like "$(extcap --extcap-interface "berth.$NET" --extcap-dlts)" "^dlt {number=1}{name=EN10MB}" "… with Ethernet"
+like "$(extcap --extcap-interface "berth.$NET" --extcap-config)" "^arg {number=0}{call=--keylog}" "… and what can be set"
+is "$(extcap --extcap-interface "berth.$NET" --extcap-capture-filter 'tcp port 80')" "" "… a filter is right"
+like "$(extcap --extcap-interface "berth.$NET" --extcap-capture-filter 'frob 1')" "." "… or wrong"
+mkfifo fifo
+timeout 60 "$BERTH" extcap --capture --extcap-interface "berth.$NET.web" --fifo fifo --extcap-capture-filter 'tcp port 80' 2>err &
+capture=$!
+cat fifo >extcap.pcapng &
+until_true 20 test -s extcap.pcapng
+on client curl -sS http://web/ >out
+until_true 10 seen web extcap.pcapng
+kill -TERM "$capture"
+wait "$capture"
+is "$?/$(cat err)/$(number client extcap.pcapng)" "0//0" "it captures into a pipe, of one host, and says nothing"
+extcap --extcap-interface "berth.$NET.n.n" --extcap-dlts 2>err
+is $? 125 "an interface that none can be"
+if command -v tshark >/dev/null 2>&1; then
+	mkdir extcaps
+	printf '#!/bin/sh\nexec "%s" extcap "$@"\n' "$BERTH" >extcaps/berth
+	chmod 755 extcaps/berth
+	export WIRESHARK_EXTCAP_DIR=$WORK/extcaps
+	like "$(tshark -D 2>/dev/null)" "berth\.$NET \(Berth network $NET\)" "tshark finds networks"
+	tshark -i "berth.$NET" -f 'tcp port 80' -c 4 -w wire.pcapng >/dev/null 2>tshark.err &
+	capture=$!
+	until_true 20 sh -c 'test -s wire.pcapng || grep -q "Capturing on" tshark.err'
+	fetched() {
+		on client curl -sS http://web/ >out
+		gone "$capture"
+	}
+	until_true 20 fetched
+	ok $(($(number frames wire.pcapng) < 4)) "… and captures there"
+else
+	skip "tshark finds networks" "tshark is not installed"
+fi
+
 capture -w - -C 1 >out 2>err
 is $? 125 "-C needs a file"
 capture -w x -W 3 2>err

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "control/http.h"
+#include "control/json.h"
 #include "control/paths.h"
 
 enum { OPTION_NET = 256, OPTION_KEYLOG, OPTION_SAVE, OPTION_RING, OPTION_SECONDS, OPTION_SIZE, OPTION_QUIET };
@@ -409,6 +410,54 @@ static int combination_check(const struct capture *capture)
 	return CLI_OK;
 }
 
+/* The entry of the same conversation's other end, or NULL. */
+static const json_t *other_end(const json_t *sockets, const json_t *socket)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(sockets, i, other)
+		if (json_equal(json_object_get(other, "local"), json_object_get(socket, "remote")) &&
+		    json_equal(json_object_get(other, "remote"), json_object_get(socket, "local")))
+			return other;
+	return NULL;
+}
+
+/* Is what goes between the two to be recorded? */
+static bool is_wanted(const struct capture *capture, const char *a, const char *b)
+{
+	if (!capture->host[0])
+		return true;
+	if (!capture->peer[0])
+		return !strcmp(capture->host, a) || !strcmp(capture->host, b);
+	return (!strcmp(capture->host, a) && !strcmp(capture->peer, b)) ||
+	       (!strcmp(capture->host, b) && !strcmp(capture->peer, a));
+}
+
+/* Say it when the kernel carries something past every cable that this would have recorded. */
+static void tell_express(const struct capture *capture)
+{
+	json_t *sockets, *socket;
+	size_t i;
+
+	if (api_get(capture->command, capture->network, "/v1/sockets", &sockets))
+		return;
+	json_array_foreach(sockets, i, socket) {
+		const json_t *other =
+			strcmp(json_get_text(socket, "carrier", ""), "express") ? NULL : other_end(sockets, socket);
+		const char *a = api_string(socket, "host"), *b = other ? api_string(other, "host") : a;
+
+		if (!other || !strcmp(a, b) || !is_wanted(capture, a, b))
+			continue;
+		fprintf(stderr,
+			"berth capture: %s and %s have express conversations, which are not recorded; new ones go by "
+			"wire from now on, so let the programs connect again\n",
+			a, b);
+		break;
+	}
+	json_decref(sockets);
+}
+
 static int ring_change(const struct capture *capture)
 {
 	bool on = !strcmp(capture->ring, "on");
@@ -419,6 +468,8 @@ static int ring_change(const struct capture *capture)
 
 	json_decref(body);
 	json_decref(answer);
+	if (on && r == CLI_OK)
+		tell_express(capture);
 	return r;
 }
 
@@ -446,6 +497,8 @@ static int capture_begin(struct capture *capture, int argc, char **argv)
 		r = compile(capture, argc, argv);
 	if (!r)
 		r = hosts_check(capture);
+	if (!r && !capture->save)
+		tell_express(capture);
 	return r ? r : capture_all(capture);
 }
 

@@ -81,6 +81,29 @@ bool wanted_is(const struct wanted *wanted, const char *host, const uint8_t *fra
 	       (!memcmp(frame, wanted->mac[1], 6) && !memcmp(frame + 6, wanted->mac[0], 6));
 }
 
+static bool wants_pair(const struct wanted *wanted, const char *a, const char *b)
+{
+	bool a_named = !strcasecmp(wanted->host, a) || !strcasecmp(wanted->peer, a);
+	bool b_named = !strcasecmp(wanted->host, b) || !strcasecmp(wanted->peer, b);
+
+	return !wanted->host[0] || (wanted->peer[0] ? a_named && b_named : a_named || b_named);
+}
+
+bool capture_watches(const struct host *a, const struct host *b)
+{
+	struct daemon *daemon = a->daemon;
+
+	if (a == b)
+		return false;
+	LIST_EACH(&daemon->captures, node) {
+		const struct capture *capture = LIST_ITEM(node, struct capture, node);
+
+		if (!capture->ended && wants_pair(&capture->wanted, berth_host_name(a->host), berth_host_name(b->host)))
+			return true;
+	}
+	return daemon->ring != NULL;
+}
+
 static void take(struct capture *capture, const struct berth_frame *frame)
 {
 	if (capture->ended || !wanted_is(&capture->wanted, berth_host_name(frame->host), frame->bytes, frame->length))

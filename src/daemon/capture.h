@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct daemon;
+struct host;
 struct MHD_Connection;
 
 /* What a reader asked for: a host's frames, or those between two hosts. */
@@ -23,6 +24,8 @@ bool wanted_is(const struct wanted *wanted, const char *host, const uint8_t *fra
 
 /* Answer connection with a stream that goes on until it is closed or the network ends. An enum MHD_Result. */
 int capture_start(struct daemon *daemon, struct MHD_Connection *connection);
+/* Does anybody record what goes between the two? Of one host, its own frames with itself pass no cable. */
+bool capture_watches(const struct host *a, const struct host *b);
 /* Have frames shown, or not any more: somebody began or ended to want them. */
 void capture_observe(struct daemon *daemon);
 /* The network ends: so do all captures, each with its figures. */

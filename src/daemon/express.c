@@ -6,6 +6,7 @@
  * lives. The acceptor's questions come with the client's id.
  */
 #include "base/ip.h"
+#include "daemon/capture.h"
 #include "daemon/links.h"
 #include "daemon/state.h"
 
@@ -85,8 +86,8 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 	struct host *host = ip_is_loopback(remote.ip) ? request->host : host_of_ip(request->daemon, remote.ip);
 	if (!host || !host->express)
 		return -EAGAIN;
-	if (links_conditioned(request->host, host))
-		return -EAGAIN; /* conditions are for every conversation: by wire, then */
+	if (links_conditioned(request->host, host) || capture_watches(request->host, host))
+		return -EAGAIN; /* conditions and captures are for every conversation: by wire, then */
 	host_touch(host);
 	listener = find_listener(host, &remote);
 	if (!listener)

@@ -133,8 +133,8 @@ static bool read_trace(const json_t *json, struct change *change, struct refusal
 			      BERTH_TRACE_MAX);
 }
 
-/* Is any express conversation of a (with b, unless NULL) alive? The kernel carries it past every cable. */
-static bool express_lives(struct host *a, struct host *b)
+/* With whom a (with b, unless NULL) has an express conversation that it began; the kernel carries it past every cable. */
+static struct host *express_peer(struct host *a, struct host *b)
 {
 	LIST_EACH(&a->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
@@ -144,34 +144,40 @@ static bool express_lives(struct host *a, struct host *b)
 			continue;
 		other = host_of_ip(a->daemon, plug->express_remote.ip);
 		if (other && other != a && (!b || other == b))
-			return true;
+			return other;
 	}
-	return false;
+	return NULL;
 }
 
-static bool express_touches(struct host *host)
+/* The same, whoever began it. */
+static struct host *express_with(struct host *a, struct host *b)
 {
-	if (express_lives(host, NULL))
-		return true;
-	LIST_EACH(&host->daemon->hosts, node)
-		if (express_lives(LIST_ITEM(node, struct host, node), host))
-			return true;
-	return false;
+	struct host *peer = express_peer(a, b);
+
+	if (peer)
+		return peer;
+	LIST_EACH(&a->daemon->hosts, node) {
+		struct host *host = LIST_ITEM(node, struct host, node);
+
+		if ((!b || host == b) && express_peer(host, a))
+			return host;
+	}
+	return NULL;
 }
 
 static bool reachable(const struct change *change, struct refusal *refusal)
 {
-	bool express;
+	struct host *peer;
 
 	if (change->reset)
 		return true;
-	express = change->b ? express_lives(change->a, change->b) || express_lives(change->b, change->a)
-			    : express_touches(change->a);
-	if (!express)
+	peer = express_with(change->a, change->b);
+	if (!peer)
 		return true;
 	return refuse(refusal, STATUS_CONFLICT,
-		      "%s has express conversations, which go past every cable: end them, or run without --express",
-		      berth_host_name(change->a->host));
+		      "%.63s and %.63s have express conversations, which go past every cable: end those (berth "
+		      "reset-conn can't), or run one of the two without --express",
+		      berth_host_name(change->a->host), berth_host_name(peer->host));
 }
 
 static bool words_make_sense(const struct change *change, struct refusal *refusal)

@@ -28,5 +28,23 @@ OPTIONS=()
 conversation() { "$BERTH" ss --net "$NET" -n holder | grep -q ':6379 '; }
 until_true 10 conversation
 like "$("$BERTH" ss --net "$NET" -n holder)" "ESTAB.*:6379 .*express" "berth ss says that it goes by express"
+like "$("$BERTH" link set --net "$NET" db delay 10ms 2>&1; echo $?)" "db and holder have express conversations, .*without --express
+1$" "a condition is refused, and names the pair"
+like "$("$BERTH" link set --net "$NET" holder db loss 1% 2>&1)" "holder and db have express conversations" "… that of a pair, too"
+"$BERTH" link set --net "$NET" web holder delay 1us
+is $? 0 "… and another pair's is not"
+"$BERTH" link reset --net "$NET"
+"$BERTH" capture --net "$NET" -i db -w db.pcapng 2>capture.err &
+capture=$!
+until_true 10 grep -qs "\(db and holder\|holder and db\) have express conversations, which are not recorded" capture.err
+ok $? "a capture says what it can't see"
+by_wire() { # … and what begins after it has begun, it can
+	express redis-cli -h db set recorded yes >set.out && grep -q recorded db.pcapng
+}
+until_true 20 by_wire
+ok $? "… new conversations go by wire, and are recorded"
+kill "$capture"
+wait "$capture"
+is "$(grep -c express capture.err)" 1 "… said once"
 is "$(on wired curl -sS http://web/)" "from web" "a client without --express reaches the same server"
 finish

@@ -85,6 +85,8 @@ bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 	conn->first_sent = tcp_stack_of(conn)->now;
 	conn->timeouts = 0;
 	conn->soft_error = 0;
+	if (conn->mtu_search)
+		tcp_mtu_acknowledged(conn);
 	if (fin) {
 		conn->fin_queued = false;
 		conn->fin_acked = true;

@@ -7,16 +7,20 @@
  *
  * A probe is a segment of new data larger than the MSS. It is acknowledged:
  * the path carries that. It alone is lost: it does not, and that is no sign of
- * congestion (RFC 4821 §7.5). Differs from Linux: the size of before is the
- * first to be tried, for a path that was down for a while swallows no less
- * than one that has become narrow. Without SACK nothing tells that a probe
- * alone is lost, and the old size comes back after ten minutes.
+ * congestion (RFC 4821 §7.5). Without SACK nothing tells that a probe alone is
+ * lost, and the old size comes back after ten minutes.
+ *
+ * Differs from Linux: a path that was down for a while swallows no less than
+ * one that has become narrow. So when a small segment has come through, the
+ * size of before is on trial: all goes as if nothing had been. It stays when
+ * some segments' worth is acknowledged; a single timeout ends the trial.
  */
 #include "core/tcp/tcp.h"
 
 #define TIMEOUTS 3		      /* Linux: tcp_retries1 */
 #define PRECISION 8		      /* bytes; Linux: tcp_probe_threshold */
 #define AGAIN_AFTER (600 * BERTH_SEC) /* Linux: tcp_probe_interval; RFC 8899 §5.1.1 */
+#define TRIAL_SEGMENTS 4	      /* that are acknowledged, or all that they carry */
 #define SEGMENTS_BEHIND 4	      /* what tells that the probe alone is lost */
 
 static const uint16_t small_sizes[] = { 1024, 512 }; /* Linux: tcp_base_mss, and half of it */
@@ -26,6 +30,8 @@ struct tcp_mtu_search {
 	unsigned size;	    /* of the probe that is out */
 	bool out;
 	bool settled; /* low is the answer until again_at */
+	bool hopeful; /* what comes through next begins a trial of high, which ends at end */
+	bool trial;
 	uint32_t begin, end;
 	berth_time again_at;
 };
@@ -37,7 +43,7 @@ static unsigned headers_of(const struct tcp_conn *conn)
 
 unsigned tcp_mtu_limit(const struct tcp_conn *conn, unsigned mtu)
 {
-	return conn->mtu_search ? MIN(mtu, conn->mtu_search->low) : mtu;
+	return conn->mtu_search && !conn->mtu_search->trial ? MIN(mtu, conn->mtu_search->low) : mtu;
 }
 
 void tcp_mtu_drop(struct tcp_conn *conn)
@@ -54,6 +60,12 @@ static uint32_t first_length(const struct tcp_conn *conn)
 	return MIN(first ? first->end - first->begin : tcp_flight(conn), conn->mss);
 }
 
+static void trial_end(struct tcp_conn *conn)
+{
+	conn->mtu_search->trial = false;
+	conn->mss_mtu = 0;
+}
+
 /* A retransmission timed out, once more. */
 void tcp_mtu_timeout(struct tcp_conn *conn)
 {
@@ -62,6 +74,11 @@ void tcp_mtu_timeout(struct tcp_conn *conn)
 
 	if (search)
 		search->out = false;
+	if (search && search->trial) {
+		if (first_length(conn) + headers_of(conn) > search->low)
+			trial_end(conn);
+		return;
+	}
 	if (conn->timeouts < TIMEOUTS || tcp_stack_of(conn)->limits.mtu_probing == BERTH_MTU_PROBING_OFF)
 		return;
 	for (size_t i = 0; i < COUNT_OF(small_sizes); i++) {
@@ -76,6 +93,7 @@ void tcp_mtu_timeout(struct tcp_conn *conn)
 		search->high = MAX(search->high, mtu);
 		search->low = smaller;
 		search->settled = false;
+		search->hopeful = true;
 		search->size = 0;
 		conn->mss_mtu = 0; /* to be computed anew */
 		tcp_event(conn, BERTH_EVENT_TCP_BLACK_HOLE);
@@ -138,7 +156,7 @@ bool tcp_mtu_probe(struct tcp_conn *conn)
 	unsigned size;
 	uint32_t length;
 
-	if (search->out || tcp_fin_sent(conn) || socket_path(tcp_socket(conn), &path) < 0)
+	if (search->out || search->trial || tcp_fin_sent(conn) || socket_path(tcp_socket(conn), &path) < 0)
 		return false;
 	if (!conn->sack) {
 		search_without_sack(conn);
@@ -167,6 +185,17 @@ void tcp_mtu_acknowledged(struct tcp_conn *conn)
 {
 	struct tcp_mtu_search *search = conn->mtu_search;
 
+	if (search->trial && seq_ge(conn->snd_una, search->end)) {
+		tcp_mtu_drop(conn);
+		conn->mss_mtu = 0;
+		return;
+	}
+	if (search->hopeful) {
+		search->hopeful = false;
+		search->trial = true;
+		search->end = conn->snd_una + TRIAL_SEGMENTS * tcp_mss_with(conn, search->high);
+		conn->mss_mtu = 0;
+	}
 	if (!search->out || seq_lt(conn->snd_una, search->end))
 		return;
 	search->out = false;

@@ -103,8 +103,6 @@ void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment)
 		else
 			tcp_sample_timestamp(conn, segment);
 		fin = tcp_acknowledged(conn, segment);
-		if (conn->mtu_search)
-			tcp_mtu_acknowledged(conn);
 		if (tcp_flight(conn))
 			tcp_timer_retransmit(conn); /* RFC 6298 §5.3 */
 		else

@@ -178,19 +178,63 @@ TEST(tcp_mtu, a_very_narrow_path_is_passed_too)
 	end();
 }
 
-/* A path that was down for a while is as wide as before: the first probe finds that. */
-TEST(tcp_mtu, a_path_that_was_down_is_soon_full_size_again)
+/* A cut of half a minute, and then the first that comes through. */
+static void cut_and_mend(void)
 {
-	begin(false, NULL);
 	transfer(100000, BERTH_SEC);
 	world.narrow = 0;
-	transfer(UINT64_MAX, 5 * BERTH_SEC);
+	transfer(UINT64_MAX, 30 * BERTH_SEC);
 	CHECK_EQ(count(BERTH_EVENT_TCP_BLACK_HOLE), 2);
 	CHECK(info().tcpi_snd_mss <= 512);
 	world.narrow = SIZE_MAX;
-	transfer(1000000, 10 * BERTH_SEC);
-	CHECK_EQ(count(BERTH_EVENT_TCP_MTU_PROBE), 1);
-	CHECK_EQ(info().tcpi_snd_mss, 1448);
+	CHECK(transfer(1, 60 * BERTH_SEC) > 0);
+}
+
+/* A path that was down for a while is as wide as before: with the first ACK segments are, too. */
+TEST(tcp_mtu, a_path_that_was_down_is_full_size_at_once)
+{
+	static const struct berth_limits no_sack = { .sack = BERTH_SACK_OFF };
+
+	for (int sack = 0; sack < 2; sack++) {
+		begin(false, sack ? NULL : &no_sack);
+		cut_and_mend();
+		transfer(UINT64_MAX, 2 * DELAY);
+		CHECK_EQ(info().tcpi_snd_mss, 1448);
+		CHECK(transfer(5000000, 10 * BERTH_SEC) >= 5000000);
+		CHECK_EQ(info().tcpi_snd_mss, 1448);
+		CHECK_EQ(count(BERTH_EVENT_TCP_MTU_PROBE), 0);
+		end();
+	}
+}
+
+/* Who says little waits no longer than who has much to say. */
+TEST(tcp_mtu, a_path_that_was_down_is_full_size_for_one_segment)
+{
+	static char bytes[1448];
+
+	begin(false, NULL);
+	world.narrow = 0;
+	berth_send(world.stacks[0], world.client, bytes, sizeof(bytes), 0);
+	for (int i = 0; i < 40; i++)
+		pass_time();
+	CHECK(info().tcpi_snd_mss <= 512);
+	world.narrow = SIZE_MAX;
+	while (info().tcpi_unacked)
+		pass_time();
+	world.largest = 0;
+	berth_send(world.stacks[0], world.client, bytes, sizeof(bytes), 0);
+	CHECK_EQ(world.largest, 1500);
+	end();
+}
+
+/* What came back narrower costs one timeout more. */
+TEST(tcp_mtu, a_path_that_comes_back_narrower_is_found_out)
+{
+	begin(false, NULL);
+	cut_and_mend();
+	world.narrow = 1300;
+	CHECK(transfer(1000000, 30 * BERTH_SEC) >= 1000000);
+	CHECK(world.largest > 1300 - 8);
 	end();
 }
 

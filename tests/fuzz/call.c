@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
+#include <sys/un.h>
 
 socklen_t call_address(struct sockaddr_storage *storage, bool ip6, unsigned host, uint16_t port)
 {
@@ -29,13 +31,29 @@ socklen_t call_address(struct sockaddr_storage *storage, bool ip6, unsigned host
 	return sizeof(*in6);
 }
 
-/* Any name, one byte says which; 0xff: AF_UNSPEC. */
+/* A local name: abstract, or of a file; some too long or none at all. */
+static socklen_t local_address(struct input *input, struct sockaddr_storage *storage)
+{
+	struct sockaddr_un *un = (void *)storage;
+	uint8_t byte = input_u8(input);
+	size_t length = 1 + (byte >> 5) * 15u;
+
+	memset(storage, 0, sizeof(*storage));
+	un->sun_family = AF_UNIX;
+	memset(un->sun_path + (byte & 1), 'a' + (byte >> 1 & 3), length);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (byte & 0x10 ? length + 1 : (byte & 8) / 8u));
+}
+
+/* Any name, one byte says which; 0xff: AF_UNSPEC, 0xfe: a local one. */
 static socklen_t any_address(struct input *input, struct sockaddr_storage *storage)
 {
 	static const uint16_t ports[] = { 0, 80, 53, 1000, 1001, 2000, 5000, 40000 };
 	uint8_t byte = input_u8(input);
-	socklen_t length = call_address(storage, byte & 0x80, byte & 3, ports[byte >> 2 & 7]);
+	socklen_t length;
 
+	if (byte == 0xfe)
+		return local_address(input, storage);
+	length = call_address(storage, byte & 0x80, byte & 3, ports[byte >> 2 & 7]);
 	if (byte & 0x40)
 		length = byte & 0x20 ? length - 3u : (socklen_t)sizeof(*storage);
 	if (byte == 0xff)
@@ -48,15 +66,28 @@ static void check_result(ssize_t r)
 	MUST(r >= 0 || (r == -1 && errno > 0));
 }
 
-static void open_socket(struct end *end)
+static void opened(struct end *end, int fd)
 {
-	static const int types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK };
-	uint8_t how = input_u8(end->world->input);
-	int fd = berth_socket(end->stack, how & 4 ? AF_INET6 : AF_INET, types[how & 3], 0);
-
 	check_result(fd);
 	if (fd >= 0)
 		end->known[fd] = (unsigned)berth_readiness(end->stack, fd);
+}
+
+static void open_socket(struct end *end)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK };
+	static const int local_types[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM, SOCK_STREAM | SOCK_NONBLOCK };
+	uint8_t how = input_u8(end->world->input);
+	int fds[2];
+
+	if (!(how & 8)) {
+		opened(end, berth_socket(end->stack, how & 4 ? AF_INET6 : AF_INET, types[how & 3], 0));
+	} else if (!(how & 4)) {
+		opened(end, berth_socket(end->stack, AF_UNIX, local_types[how & 3], 0));
+	} else if (berth_socketpair(end->stack, AF_UNIX, local_types[how & 3], 0, fds) == 0) {
+		opened(end, fds[0]);
+		opened(end, fds[1]);
+	}
 }
 
 static void accept_one(struct end *end, int fd)
@@ -83,13 +114,14 @@ static void send_some(struct end *end, int fd)
 	struct sockaddr_storage address;
 	struct iovec part = { bytes, 1 + (size_t)input_u8(input) * (flags & 0x20 ? 256 : 1) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	static const int send_flags[] = { MSG_DONTWAIT, MSG_OOB, MSG_FASTOPEN, MSG_OOB | MSG_MORE };
 	ssize_t r;
 
 	if (flags & 0x10) {
 		message.msg_namelen = any_address(input, &address);
 		message.msg_name = &address;
 	}
-	r = berth_sendmsg(end->stack, fd, &message, flags & 0x40 ? MSG_MORE : MSG_DONTWAIT);
+	r = berth_sendmsg(end->stack, fd, &message, flags & 0x40 ? MSG_MORE : send_flags[flags & 3]);
 	check_result(r);
 	MUST(r <= (ssize_t)part.iov_len);
 	if (readiness >= 0 && readiness & BERTH_POLLOUT && !end->world->fail_in && !(flags & 0x10))
@@ -115,6 +147,71 @@ static void receive_some(struct end *end, int fd)
 	check_result(r);
 	MUST(r <= (ssize_t)part.iov_len || options[how & 7] == MSG_TRUNC);
 	MUST(message.msg_controllen <= sizeof(control));
+}
+
+/* The same without a copy. Sometimes the memory stays ours, and must be let go of once. */
+static void note_release(void *context)
+{
+	int *released = context;
+
+	(*released)++;
+}
+
+static void pass_packet(struct end *end, int fd)
+{
+	static const uint8_t bytes[4096];
+	static int released;
+	struct input *input = end->world->input;
+	uint8_t how = input_u8(input);
+	struct berth_packet_pool *pool = berth_stack_packets(end->stack);
+	struct berth_packet *packet;
+	size_t size = 1 + (how >> 3) * 130u;
+	ssize_t r;
+
+	if (how & 1) {
+		r = berth_recv_packet(end->stack, fd, &packet, how & 2 ? MSG_DONTWAIT : 0);
+		check_result(r);
+		if (r > 0)
+			berth_packet_unref(packet);
+		return;
+	}
+	packet = how & 2 ? berth_packet_copy(pool, bytes, size)
+			 : berth_packet_wrap(pool, bytes, size, note_release, &released);
+	if (!packet)
+		return;
+	r = berth_send_packet(end->stack, fd, packet, how & 4 ? MSG_MORE : MSG_DONTWAIT);
+	check_result(r);
+	MUST(r <= (ssize_t)size);
+	if (r < 0)
+		berth_packet_unref(packet);
+}
+
+/* Options whose values a random input would hardly ever hit. */
+static void choose(struct end *end, int fd)
+{
+	static const char *const controls[] = { "bbr", "cubic", "reno", "none" };
+	static const int options[] = { TCP_FASTOPEN, TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE };
+	uint8_t how = input_u8(end->world->input);
+	const char *control = controls[how >> 2 & 3];
+	int on = how >> 4;
+
+	switch (how & 3) {
+	case 0:
+		check_result(berth_setsockopt(end->stack, fd, IPPROTO_TCP, TCP_CONGESTION, control,
+					      (socklen_t)strlen(control)));
+		break;
+	case 1:
+		on = on ? 1000 << on : -1;
+		check_result(berth_setsockopt(end->stack, fd, SOL_SOCKET, SO_MAX_PACING_RATE, &on, sizeof(on)));
+		break;
+	case 2:
+		check_result(berth_setsockopt(end->stack, fd, IPPROTO_TCP, options[(how >> 2) % 3], &on, sizeof(on)));
+		break;
+	default:
+		on &= 1;
+		check_result(berth_setsockopt(end->stack, fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)));
+		check_result(berth_sockatmark(end->stack, fd));
+	}
 }
 
 static void set_option(struct end *end, int fd)
@@ -229,7 +326,15 @@ void call_any(struct end *end)
 	case 14:
 		look_around(end);
 		break;
-	default:
-		check_result(berth_set_nonblocking(end->stack, fd, input_u8(input) & 1));
+	default: {
+		uint8_t how = input_u8(input);
+
+		if (how & 0x80)
+			pass_packet(end, fd);
+		else if (how & 0x40)
+			choose(end, fd);
+		else
+			check_result(berth_set_nonblocking(end->stack, fd, how & 1));
+	}
 	}
 }

@@ -102,6 +102,9 @@ static void end_up(struct world *world, struct end *end, int number)
 							 .neighbours = 8,
 							 .syn_queue = 4,
 							 .time_wait = 4,
+							 .fastopen = BERTH_FASTOPEN_CLIENT | BERTH_FASTOPEN_SERVER |
+								     BERTH_FASTOPEN_SERVER_NO_COOKIE,
+							 .syn_cookies = world->cookies ? BERTH_SYN_COOKIES_ALWAYS : 0,
 							 .reassemblies = 4 },
 					     .hooks = { .context = end, .ready = on_ready } };
 	struct berth_link_config link = { .name = "cable",
@@ -124,9 +127,13 @@ static void end_up(struct world *world, struct end *end, int number)
 
 void world_up(struct world *world, struct input *input, unsigned count)
 {
+	uint8_t kind;
+
 	*world = (struct world){ .input = input, .count = count, .now = 1000 * BERTH_SEC };
 	world->allocator = (struct berth_allocator){ count_alloc, count_free, world };
-	world->type = input_u8(input) & 1 ? BERTH_LINK_ETHERNET : BERTH_LINK_IP;
+	kind = input_u8(input);
+	world->type = kind & 1 ? BERTH_LINK_ETHERNET : BERTH_LINK_IP;
+	world->cookies = kind & 2;
 	for (unsigned i = 0; i < count; i++)
 		end_up(world, &world->ends[i], (int)i);
 	for (unsigned i = 0; i < count && world->type == BERTH_LINK_ETHERNET; i++)
@@ -144,6 +151,14 @@ void world_down(struct world *world)
 	MUST(world->live == 0 && world->live_bytes == 0);
 }
 
+static bool is_local(struct end *end, int fd)
+{
+	int domain = 0;
+	socklen_t length = sizeof(domain);
+
+	return berth_getsockopt(end->stack, fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
 /* Does POLLIN say what recv() does? A listener is not read from. */
 static void check_readable(struct end *end, int fd, int readiness)
 {
@@ -155,6 +170,8 @@ static void check_readable(struct end *end, int fd, int readiness)
 		return;
 	if (readiness & BERTH_POLLERR || end->world->fail_in)
 		return; /* recv() would take the error away, or its memory could fail */
+	if (is_local(end, fd) && readiness & BERTH_POLLRDHUP)
+		return; /* a datagram socket that is shut has POLLIN and EAGAIN, as Linux's */
 	r = berth_recv(end->stack, fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (readiness & BERTH_POLLIN)
 		MUST(r >= 0 || errno != EAGAIN);

@@ -46,6 +46,7 @@ struct end {
 struct world {
 	struct input *input;
 	enum berth_link_type type;
+	bool cookies;	/* for every SYN */
 	unsigned count; /* of ends that are stacks */
 	struct end ends[2];
 	berth_time now;
@@ -54,7 +55,7 @@ struct world {
 	unsigned fail_in; /* the allocation that fails, counted down; 0: none */
 };
 
-/* The input's first byte: link type, frames on its own. Stacks come up with neighbours known. */
+/* The input's first byte: link type, SYN cookies. Stacks come up with neighbours known. */
 void world_up(struct world *world, struct input *input, unsigned count);
 void world_down(struct world *world);
 /* Let all that is due happen, and check what must hold. */

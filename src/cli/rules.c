@@ -300,6 +300,22 @@ static bool rule_express(const struct talk *talk, struct finding *finding)
 		     "Berth does not see into it");
 }
 
+/* The server's kernel would have it: its program has not called accept() yet. */
+static bool rule_not_accepted(const struct talk *talk, struct finding *finding)
+{
+	const json_t *other, *listener;
+	char process[64];
+
+	if (!talk->to || !talk->far || json_is_object(json_object_get(talk->far, "process")) ||
+	    strcmp(state_of(talk->far), "ESTAB"))
+		return false;
+	listener = facts_listener(talk->facts, talk->to, talk->protocol, talk->address, talk->port, &other);
+	if (!listener || !api_number(listener, "receive_queue"))
+		return false;
+	return found(finding, STUCK, "backlog", "it waits for %s on %s to accept it, one of %lld",
+		     who(listener, process), talk->to, api_number(listener, "receive_queue"));
+}
+
 /* Nothing is under way: the programs have nothing to say. */
 static bool rule_idle(const struct talk *talk, struct finding *finding)
 {
@@ -345,9 +361,9 @@ static bool rule_timeouts(const struct talk *talk, struct finding *finding)
 void rules_talk(const struct talk *talk, struct finding *finding)
 {
 	static bool (*const rules[])(const struct talk *talk, struct finding *finding) = {
-		rule_time_wait, rule_express,	  rule_no_such_host, rule_cut,	   rule_stopped,
-		rule_backlog,	rule_not_read,	  rule_loss,	     rule_corrupt, rule_rate,
-		rule_timeouts,	rule_half_closed, rule_delay,	     rule_idle,
+		rule_time_wait, rule_express,	  rule_no_such_host, rule_cut,		rule_stopped,
+		rule_backlog,	rule_not_read,	  rule_loss,	     rule_corrupt,	rule_rate,
+		rule_timeouts,	rule_half_closed, rule_delay,	     rule_not_accepted, rule_idle,
 	};
 
 	for (size_t i = 0; i < COUNT(rules); i++)

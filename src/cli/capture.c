@@ -128,7 +128,7 @@ static int release(struct capture *capture, bool all)
 		r = sink_packet(&capture->sink, block, u32_at(block + 4));
 		capture->held_from += sizeof(came) + u32_at(block + 4);
 	}
-	if (capture->held_from >= held->length || capture->held_from > HOLD_MAX) {
+	if (capture->held_from && (capture->held_from >= held->length || capture->held_from > HOLD_MAX)) {
 		memmove(held->bytes, held->bytes + capture->held_from, held->length - capture->held_from);
 		held->length -= capture->held_from;
 		capture->held_from = 0;
@@ -463,11 +463,12 @@ static int ring_change(const struct capture *capture)
 	bool on = !strcmp(capture->ring, "on");
 	json_t *body = json_pack("{s:b, s:I, s:I}", "on", on, "seconds", (json_int_t)capture->ring_seconds, "size",
 				 (json_int_t)capture->ring_size);
-	json_t *answer = NULL;
+	json_t *answer;
 	int r = api_put(capture->command, capture->network, "/v1/capture/ring", body, &answer);
 
 	json_decref(body);
-	json_decref(answer);
+	if (!r)
+		json_decref(answer);
 	if (on && r == CLI_OK)
 		tell_express(capture);
 	return r;

@@ -47,7 +47,7 @@ struct path {
 	struct berth_link *links[2];
 	struct way ways[2];
 	struct random random;
-	unsigned loss_ppm;
+	unsigned loss_ppm, loss_steps; /* drawn in so many steps; the table's need no more than 10,000 */
 	int64_t queue;
 	berth_time delay, now; /* one way */
 };
@@ -61,6 +61,11 @@ struct cell {
 	berth_time time; /* run for so long, whatever the bytes; 0: RUN_TIME */
 };
 
+static bool is_lost(struct path *path)
+{
+	return random_below(&path->random, path->loss_steps) < path->loss_ppm / (1000000 / path->loss_steps);
+}
+
 static void transmit(void *context, struct berth_packet *packet)
 {
 	struct way *way = context;
@@ -68,8 +73,7 @@ static void transmit(void *context, struct berth_packet *packet)
 	size_t length = berth_packet_length(packet);
 	berth_time backlog = way->free_at > path->now ? way->free_at - path->now : 0;
 
-	if ((way->to == 1 && random_below(&path->random, 1000000) < path->loss_ppm) || way->count == RING ||
-	    backlog * (RATE / 8) / BERTH_SEC > path->queue) {
+	if ((way->to == 1 && is_lost(path)) || way->count == RING || backlog * (RATE / 8) / BERTH_SEC > path->queue) {
 		berth_packet_unref(packet);
 		return;
 	}
@@ -185,6 +189,7 @@ static double run(const struct cell *cell, uint64_t seed)
 	int client, server;
 
 	random_init(&path->random, seed);
+	path->loss_steps = cell->time ? 1000000 : 10000;
 	path->delay = cell->rtt_ms * BERTH_MSEC / 2;
 	path->queue = cell->queue_percent ? RATE / 8 / 1000 * cell->rtt_ms * cell->queue_percent / 100 : QUEUE_BYTES;
 	add_stack(path, 0, cell);

@@ -223,7 +223,7 @@ static void check_drain(struct tcp_conn *conn)
 		bbr->mode = DRAIN;
 		conn->ssthresh = inflight(conn, 1);
 	}
-	if (bbr->mode == DRAIN && conn->board.pipe <= inflight(conn, 1))
+	if (bbr->mode == DRAIN && conn->sent->board.pipe <= inflight(conn, 1))
 		probe_bandwidth(conn);
 }
 
@@ -257,9 +257,9 @@ static void probe_rtt_step(struct tcp_conn *conn)
 	struct tcp_bbr *bbr = &conn->own->bbr;
 
 	/* Samples of now are low because we hold back. */
-	conn->rate->limited_until = conn->rate->delivered + conn->board.pipe + 1;
+	conn->rate->limited_until = conn->rate->delivered + conn->sent->board.pipe + 1;
 	if (!bbr->probe_done_at) {
-		if (conn->board.pipe > WINDOW_LEAST * (uint32_t)conn->mss)
+		if (conn->sent->board.pipe > WINDOW_LEAST * (uint32_t)conn->mss)
 			return;
 		bbr->probe_done_at = tcp_stack_of(conn)->now + PROBE_RTT_TIME;
 		bbr->probe_round_done = false;
@@ -326,13 +326,13 @@ static bool recover_or_restore(struct tcp_conn *conn, const struct rate_sample *
 	if (is == RECOVERY && was != RECOVERY) {
 		bbr->conserving = true;
 		bbr->round_end = conn->rate->delivered;
-		*cwnd = conn->board.pipe + sample->bytes;
+		*cwnd = conn->sent->board.pipe + sample->bytes;
 	} else if (was != OPEN && is == OPEN) {
 		*cwnd = MAX(*cwnd, bbr->prior_cwnd);
 		bbr->conserving = false;
 	}
 	if (bbr->conserving)
-		*cwnd = MAX(*cwnd, conn->board.pipe + sample->bytes);
+		*cwnd = MAX(*cwnd, conn->sent->board.pipe + sample->bytes);
 	return bbr->conserving;
 }
 

@@ -92,7 +92,7 @@ static void path_too_small(struct tcp_conn *conn)
 		return;
 	conn->timed = false;
 	if (conn->sack)
-		scoreboard_lose_all(&conn->board); /* no congestion: the window stays */
+		scoreboard_lose_all(&conn->sent->board); /* no congestion: the window stays */
 	else
 		conn->snd_nxt = conn->snd_una;
 	tcp_output(conn);

@@ -14,7 +14,7 @@
 
 static void undo_begin(struct tcp_conn *conn)
 {
-	conn->undo = (struct tcp_undo){
+	conn->sent->undo = (struct tcp_undo){
 		.possible = true,
 		.from = conn->snd_una,
 		.cwnd = conn->cwnd,
@@ -32,7 +32,7 @@ static void reduction_begin(struct tcp_conn *conn)
 {
 	conn->recover = conn->snd_max;
 	conn->in_recovery = true;
-	conn->reduction = (struct tcp_reduction){ .cwnd = MAX(conn->cwnd, conn->mss) };
+	conn->sent->reduction = (struct tcp_reduction){ .cwnd = MAX(conn->cwnd, conn->mss) };
 	conn->ssthresh = tcp_control(conn)->on_loss(conn, flight_for_control(conn));
 	conn->ecn_reduced = conn->ecn; /* the peer may stop telling of marks: this is the answer */
 	tcp_timer_clear(conn, TCP_TIMER_PROBE);
@@ -40,10 +40,10 @@ static void reduction_begin(struct tcp_conn *conn)
 
 void tcp_loss_congestion(struct tcp_conn *conn)
 {
-	if (tcp_control(conn)->on_sample)
+	if (tcp_control(conn)->on_sample || !tcp_sent_need(conn))
 		return; /* it has its own measure of congestion. Linux: BBR and marks */
-	conn->undo.possible = false;
-	conn->probe.out = false;
+	conn->sent->undo.possible = false;
+	conn->sent->probe.out = false;
 	reduction_begin(conn);
 }
 
@@ -51,15 +51,15 @@ static void recovery_begin(struct tcp_conn *conn)
 {
 	undo_begin(conn);
 	reduction_begin(conn);
-	conn->probe.out = false;
+	conn->sent->probe.out = false;
 	tcp_event(conn, BERTH_EVENT_TCP_FAST_RETRANSMIT);
 }
 
 /* RFC 6937 §3.1, with the slow start reduction bound for an ACK that advances. */
 static void reduce(struct tcp_conn *conn, const struct delivery *delivery, bool advanced)
 {
-	struct tcp_reduction *reduction = &conn->reduction;
-	uint32_t pipe = conn->board.pipe, send;
+	struct tcp_reduction *reduction = &conn->sent->reduction;
+	uint32_t pipe = conn->sent->board.pipe, send;
 
 	if (tcp_control(conn)->on_sample)
 		return;
@@ -99,10 +99,10 @@ static void undo(struct tcp_conn *conn)
 {
 	conn->in_recovery = false;
 	loss_end(conn);
-	conn->cwnd = MAX(conn->cwnd, conn->undo.cwnd);
-	conn->ssthresh = MAX(conn->ssthresh, conn->undo.ssthresh);
-	conn->undo.possible = false;
-	scoreboard_find_again(&conn->board);
+	conn->cwnd = MAX(conn->cwnd, conn->sent->undo.cwnd);
+	conn->ssthresh = MAX(conn->ssthresh, conn->sent->undo.ssthresh);
+	conn->sent->undo.possible = false;
+	scoreboard_find_again(&conn->sent->board);
 	if (tcp_control(conn)->on_undo)
 		tcp_control(conn)->on_undo(conn);
 	tcp_event(conn, BERTH_EVENT_TCP_SPURIOUS);
@@ -111,13 +111,13 @@ static void undo(struct tcp_conn *conn)
 /* Does the ACK answer something that was sent before the first resending? */
 static bool echoes_original(const struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	return conn->undo.stamped && conn->timestamps && segment->header.has_timestamps &&
-	       seq_lt(segment->header.timestamp_echo, conn->undo.stamp);
+	return conn->sent->undo.stamped && conn->timestamps && segment->header.has_timestamps &&
+	       seq_lt(segment->header.timestamp_echo, conn->sent->undo.stamp);
 }
 
 static bool was_for_nothing(const struct tcp_conn *conn, const struct tcp_segment *segment, bool advanced)
 {
-	const struct tcp_undo *undo = &conn->undo;
+	const struct tcp_undo *undo = &conn->sent->undo;
 
 	if (!undo->possible || !undo->stamped)
 		return false;
@@ -165,13 +165,13 @@ void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, cons
 {
 	const struct tcp_congestion *control = tcp_control(conn);
 	bool advanced = delivery->acked, was_recovering = conn->in_recovery, lost;
-	struct rate_sample sample = { .prior_pipe = conn->board.pipe + delivery->bytes };
-	uint32_t lost_before = conn->board.lost_bytes;
+	struct rate_sample sample = { .prior_pipe = conn->sent->board.pipe + delivery->bytes };
+	uint32_t lost_before = conn->sent->board.lost_bytes;
 
 	tcp_rate_sample(conn, delivery, &sample);
 	tcp_rack_update(conn, delivery);
 	lost = tcp_rack_detect(conn);
-	sample.lost = conn->board.lost_bytes - lost_before;
+	sample.lost = conn->sent->board.lost_bytes - lost_before;
 	lost = lost && !tcp_mtu_probe_lost(conn);
 	if (tcp_probe_answered(conn, advanced, duplicate, delivery) && !conn->in_recovery && !conn->in_loss)
 		reduction_begin(conn);
@@ -181,7 +181,7 @@ void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, cons
 		loss_step(conn, delivery, advanced);
 	else if (conn->in_recovery && seq_ge(conn->snd_una, conn->recover))
 		recovery_end(conn);
-	if (!conn->in_loss && !conn->in_recovery && (lost || was_recovering) && conn->board.lost_bytes)
+	if (!conn->in_loss && !conn->in_recovery && (lost || was_recovering) && conn->sent->board.lost_bytes)
 		recovery_begin(conn);
 	if (control->on_sample)
 		control->on_sample(conn, &sample);
@@ -206,8 +206,10 @@ void tcp_loss_reorder_timeout(struct tcp_conn *conn)
 
 void tcp_loss_timeout(struct tcp_conn *conn)
 {
-	const struct flight *first = scoreboard_first(&conn->board);
+	const struct flight *first = scoreboard_first(&conn->sent->board);
 
+	if (!tcp_sent_need(conn))
+		return;
 	conn->f_rto = !conn->in_recovery;
 	if (!conn->timeouts && !conn->in_recovery) { /* once for each loss, RFC 5681 §3.1 */
 		undo_begin(conn);
@@ -215,13 +217,13 @@ void tcp_loss_timeout(struct tcp_conn *conn)
 	}
 	conn->in_recovery = false;
 	conn->in_loss = true;
-	conn->probe.out = false;
+	conn->sent->probe.out = false;
 	conn->recover = conn->snd_max;
 	conn->cwnd = conn->mss;
 	conn->cwnd_acked = 0;
 	if (first && first->state == FLIGHT_SACKED) /* it would have been acknowledged. RFC 2018 §8 */
-		scoreboard_renege(&conn->board);
-	scoreboard_lose_all(&conn->board);
+		scoreboard_renege(&conn->sent->board);
+	scoreboard_lose_all(&conn->sent->board);
 	tcp_timer_clear(conn, TCP_TIMER_PROBE);
 	tcp_timer_clear(conn, TCP_TIMER_REORDER);
 }
@@ -230,13 +232,13 @@ void tcp_loss_timeout(struct tcp_conn *conn)
 void tcp_loss_sent(struct tcp_conn *conn, uint32_t bytes, bool again)
 {
 	if (conn->in_recovery)
-		conn->reduction.out += bytes;
-	if (!again || !conn->undo.possible)
+		conn->sent->reduction.out += bytes;
+	if (!again || !conn->sent->undo.possible)
 		return;
-	conn->undo.bytes += bytes;
-	if (!conn->undo.stamped) {
-		conn->undo.stamped = true;
-		conn->undo.stamp = tcp_timestamp_now(tcp_stack_of(conn), conn->timestamp_offset);
+	conn->sent->undo.bytes += bytes;
+	if (!conn->sent->undo.stamped) {
+		conn->sent->undo.stamped = true;
+		conn->sent->undo.stamp = tcp_timestamp_now(tcp_stack_of(conn), conn->timestamp_offset);
 	}
 }
 
@@ -244,6 +246,6 @@ void tcp_loss_sent(struct tcp_conn *conn, uint32_t bytes, bool again)
 void tcp_loss_duplicate(struct tcp_conn *conn, uint32_t begin, uint32_t end)
 {
 	tcp_rack_duplicate(conn);
-	if (conn->undo.possible && seq_gt(end, conn->undo.from))
-		conn->undo.bytes -= MIN(conn->undo.bytes, end - begin);
+	if (conn->sent->undo.possible && seq_gt(end, conn->sent->undo.from))
+		conn->sent->undo.bytes -= MIN(conn->sent->undo.bytes, end - begin);
 }

@@ -55,7 +55,7 @@ void tcp_mtu_drop(struct tcp_conn *conn)
 /* Largest segment that is under way and was to be sent again. */
 static uint32_t first_length(const struct tcp_conn *conn)
 {
-	const struct flight *first = conn->sack ? scoreboard_first(&conn->board) : NULL;
+	const struct flight *first = conn->sack ? scoreboard_first(&conn->sent->board) : NULL;
 
 	return MIN(first ? first->end - first->begin : tcp_flight(conn), conn->mss);
 }
@@ -132,8 +132,8 @@ static bool may_probe(const struct tcp_conn *conn, uint32_t length)
 {
 	uint32_t needed = length + SEGMENTS_BEHIND * conn->mss;
 
-	return !conn->in_recovery && !conn->in_loss && !conn->timeouts && !conn->board.lost_bytes &&
-	       !conn->board.sacked_bytes && conn->snd_nxt == conn->snd_max && conn->cwnd >= needed &&
+	return !conn->in_recovery && !conn->in_loss && !conn->timeouts && !conn->sent->board.lost_bytes &&
+	       !conn->sent->board.sacked_bytes && conn->snd_nxt == conn->snd_max && conn->cwnd >= needed &&
 	       conn->snd_wnd >= tcp_flight(conn) + needed && tcp_data_end(conn) - conn->snd_nxt >= needed;
 }
 
@@ -169,7 +169,7 @@ bool tcp_mtu_probe(struct tcp_conn *conn)
 		settle(conn);
 	if (length <= conn->mss || !may_probe(conn, length))
 		return false;
-	if (conn->cwnd < conn->board.pipe + length)
+	if (conn->cwnd < conn->sent->board.pipe + length)
 		return true;
 	search->begin = conn->snd_nxt;
 	search->end = conn->snd_nxt + length;
@@ -207,12 +207,12 @@ void tcp_mtu_acknowledged(struct tcp_conn *conn)
 bool tcp_mtu_probe_lost(struct tcp_conn *conn)
 {
 	struct tcp_mtu_search *search = conn->mtu_search;
-	const struct flight *lost = scoreboard_first_lost(&conn->board);
+	const struct flight *lost = scoreboard_first_lost(&conn->sent->board);
 
 	if (!search || !search->out || !lost || seq_lt(search->begin, lost->begin) || seq_ge(search->begin, lost->end))
 		return false;
 	search->out = false;
-	if (conn->board.lost_bytes > search->end - search->begin)
+	if (conn->sent->board.lost_bytes > search->end - search->begin)
 		return false; /* others, too: it may have been congestion, and says nothing of sizes */
 	search->high = search->size - 1;
 	return true;

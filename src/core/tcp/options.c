@@ -260,13 +260,13 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 {
 	uint32_t mss = MAX(conn->mss, 1);
 
-	info->tcpi_ca_state = conn->in_loss || conn->timeouts ? TCP_CA_Loss
-			      : conn->in_recovery	      ? TCP_CA_Recovery
-			      : conn->board.sacked_bytes      ? TCP_CA_Disorder
-							      : TCP_CA_Open;
+	info->tcpi_ca_state = conn->in_loss || conn->timeouts  ? TCP_CA_Loss
+			      : conn->in_recovery	       ? TCP_CA_Recovery
+			      : conn->sent->board.sacked_bytes ? TCP_CA_Disorder
+							       : TCP_CA_Open;
 	info->tcpi_unacked = (tcp_flight(conn) + mss - 1) / mss;
-	info->tcpi_sacked = (conn->board.sacked_bytes + mss - 1) / mss;
-	info->tcpi_lost = (conn->board.lost_bytes + mss - 1) / mss;
+	info->tcpi_sacked = (conn->sent->board.sacked_bytes + mss - 1) / mss;
+	info->tcpi_lost = (conn->sent->board.lost_bytes + mss - 1) / mss;
 	info->tcpi_snd_cwnd = conn->cwnd / mss;
 	info->tcpi_snd_ssthresh = conn->ssthresh == UINT32_MAX ? INT32_MAX : conn->ssthresh / mss;
 	info->tcpi_rcv_space = tcp_receive_space(conn);

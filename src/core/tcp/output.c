@@ -176,15 +176,18 @@ static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
 static bool record_sending(struct tcp_conn *conn, struct flight *again, uint32_t seq, uint32_t end)
 {
 	berth_time now = tcp_stack_of(conn)->now;
-	uint32_t pipe = conn->board.pipe;
 	struct flight *flight = again;
+	uint32_t pipe;
 
 	if (!conn->sack)
 		return true;
+	if (!tcp_sent_need(conn))
+		return false;
+	pipe = conn->sent->board.pipe;
 	if (again)
-		scoreboard_resent(&conn->board, again, conn->mss, now);
+		scoreboard_resent(&conn->sent->board, again, conn->mss, now);
 	else
-		flight = scoreboard_add(&conn->board, seq, end, conn->mss, now);
+		flight = scoreboard_add(&conn->sent->board, seq, end, conn->mss, now);
 	if (!flight)
 		return false;
 	tcp_rate_sent(conn, flight, pipe);
@@ -298,7 +301,7 @@ static uint32_t room_in(uint32_t window, uint32_t used)
 static uint32_t congestion_room(const struct tcp_conn *conn)
 {
 	if (conn->sack)
-		return room_in(conn->cwnd, conn->board.pipe);
+		return room_in(conn->cwnd, conn->sent->board.pipe);
 	return room_in(conn->cwnd + (conn->in_recovery ? 0 : MIN(conn->dup_acks, 2u) * conn->mss),
 		       conn->snd_nxt - conn->snd_una);
 }
@@ -306,15 +309,15 @@ static uint32_t congestion_room(const struct tcp_conn *conn)
 /* Send the oldest loss again, as long a run of it as there is room for. False: wait. */
 static bool resend_one(struct tcp_conn *conn)
 {
-	const struct flight *first = scoreboard_first_lost(&conn->board);
+	const struct flight *first = scoreboard_first_lost(&conn->sent->board);
 	uint32_t room = congestion_room(conn), most = packet_room(conn);
 	struct flight *flight;
 	bool fin, head;
 
-	if (room < MIN(first->end - first->begin, conn->mss) && conn->board.pipe)
+	if (room < MIN(first->end - first->begin, conn->mss) && conn->sent->board.pipe)
 		return false;
 	most = MIN(most, MAX(room, conn->mss));
-	flight = scoreboard_take_lost(&conn->board, most - most % conn->mss);
+	flight = scoreboard_take_lost(&conn->sent->board, most - most % conn->mss);
 	if (!flight)
 		return false;
 	head = flight->begin == conn->snd_una;
@@ -336,7 +339,7 @@ static bool output_one(struct tcp_conn *conn)
 
 	if (!tcp_may_send(conn))
 		return false; /* an event hook ended it */
-	if (conn->sack && conn->board.lost_bytes && !conn->send_new) {
+	if (conn->sack && conn->sent->board.lost_bytes && !conn->send_new) {
 		conn->cwnd_limited = true;
 		return resend_one(conn);
 	}
@@ -407,7 +410,7 @@ void tcp_retransmit(struct tcp_conn *conn)
 	if (!tcp_synchronized(conn->state) || !tcp_flight(conn))
 		return;
 	if (conn->sack) {
-		if (conn->board.lost_bytes)
+		if (conn->sent->board.lost_bytes)
 			resend_one(conn);
 		return;
 	}
@@ -437,7 +440,7 @@ bool tcp_output_probe(struct tcp_conn *conn)
 
 	if (probe_with_new(conn))
 		return true;
-	last = scoreboard_last(&conn->board);
+	last = scoreboard_last(&conn->sent->board);
 	if (!last)
 		return false;
 	fin = tcp_fin_sent(conn) && last->end == tcp_data_end(conn) + 1;

@@ -24,7 +24,7 @@ static bool sent_before(const struct flight *flight, const struct tcp_rack *rack
 
 void tcp_rack_update(struct tcp_conn *conn, const struct delivery *delivery)
 {
-	struct tcp_rack *rack = &conn->rack;
+	struct tcp_rack *rack = &conn->sent->rack;
 
 	rack->reordering |= delivery->reordered;
 	if (!delivery->any)
@@ -39,7 +39,7 @@ void tcp_rack_update(struct tcp_conn *conn, const struct delivery *delivery)
 /* A DSACK: a resending was for nothing. Wait longer from now on, once a round trip. */
 void tcp_rack_duplicate(struct tcp_conn *conn)
 {
-	struct tcp_rack *rack = &conn->rack;
+	struct tcp_rack *rack = &conn->sent->rack;
 
 	rack->persists = WINDOW_PERSISTS;
 	if (rack->round_known && seq_lt(conn->snd_una, rack->round_end))
@@ -51,7 +51,7 @@ void tcp_rack_duplicate(struct tcp_conn *conn)
 
 void tcp_rack_recovered(struct tcp_conn *conn)
 {
-	struct tcp_rack *rack = &conn->rack;
+	struct tcp_rack *rack = &conn->sent->rack;
 
 	if (rack->persists)
 		rack->persists--;
@@ -61,27 +61,27 @@ void tcp_rack_recovered(struct tcp_conn *conn)
 
 static berth_time reordering_window(const struct tcp_conn *conn)
 {
-	const struct tcp_rack *rack = &conn->rack;
+	const struct tcp_rack *rack = &conn->sent->rack;
 
 	if (!rack->reordering && (conn->in_recovery || conn->in_loss ||
-				  conn->board.sacked_bytes >= DUPLICATE_THRESHOLD * (uint32_t)conn->mss))
+				  conn->sent->board.sacked_bytes >= DUPLICATE_THRESHOLD * (uint32_t)conn->mss))
 		return 0;
 	return MIN(conn->rtt.smallest / 4 * MAX(rack->steps, 1), conn->rtt.mean);
 }
 
 bool tcp_rack_detect(struct tcp_conn *conn)
 {
-	berth_time now = tcp_stack_of(conn)->now, patience = conn->rack.rtt + reordering_window(conn);
+	berth_time now = tcp_stack_of(conn)->now, patience = conn->sent->rack.rtt + reordering_window(conn);
 	struct flight *flight;
 	bool found = false;
 
 	tcp_timer_clear(conn, TCP_TIMER_REORDER);
-	while ((flight = scoreboard_oldest(&conn->board)) && sent_before(flight, &conn->rack)) {
+	while ((flight = scoreboard_oldest(&conn->sent->board)) && sent_before(flight, &conn->sent->rack)) {
 		if (flight->sent + patience > now) {
 			tcp_timer_set(conn, TCP_TIMER_REORDER, flight->sent + patience);
 			break;
 		}
-		scoreboard_lose(&conn->board, flight);
+		scoreboard_lose(&conn->sent->board, flight);
 		found = true;
 	}
 	return found;
@@ -94,8 +94,8 @@ void tcp_probe_arm(struct tcp_conn *conn)
 
 	if (!conn->sack)
 		return;
-	if (!tcp_flight(conn) || conn->in_recovery || conn->in_loss || conn->probe.out || !conn->rtt.mean ||
-	    !conn->snd_wnd || conn->board.lost_bytes || !tcp_synchronized(conn->state)) {
+	if (!tcp_flight(conn) || conn->in_recovery || conn->in_loss || conn->sent->probe.out || !conn->rtt.mean ||
+	    !conn->snd_wnd || conn->sent->board.lost_bytes || !tcp_synchronized(conn->state)) {
 		tcp_timer_clear(conn, TCP_TIMER_PROBE);
 		return;
 	}
@@ -107,9 +107,9 @@ void tcp_probe_timeout(struct tcp_conn *conn)
 {
 	if (!tcp_flight(conn) || conn->in_recovery || conn->in_loss)
 		return;
-	conn->probe.out = true; /* one at a time: sending must not arm the next */
-	conn->probe.again = !tcp_output_probe(conn);
-	conn->probe.end = conn->snd_max;
+	conn->sent->probe.out = true; /* one at a time: sending must not arm the next */
+	conn->sent->probe.again = !tcp_output_probe(conn);
+	conn->sent->probe.end = conn->snd_max;
 	tcp_event(conn, BERTH_EVENT_TCP_TAIL_PROBE);
 	if (tcp_synchronized(conn->state))
 		tcp_timer_retransmit(conn);
@@ -118,17 +118,17 @@ void tcp_probe_timeout(struct tcp_conn *conn)
 /* §7.4.2. Returns true when the probe repaired a loss that nothing else would have told of. */
 bool tcp_probe_answered(struct tcp_conn *conn, bool advanced, bool duplicate, const struct delivery *delivery)
 {
-	if (!conn->probe.out || seq_lt(conn->snd_una, conn->probe.end))
+	if (!conn->sent->probe.out || seq_lt(conn->snd_una, conn->sent->probe.end))
 		return false;
-	if (!conn->probe.again || duplicate) {
-		conn->probe.out = false; /* new data, or both arrived */
+	if (!conn->sent->probe.again || duplicate) {
+		conn->sent->probe.out = false; /* new data, or both arrived */
 		return false;
 	}
-	if (seq_gt(conn->snd_una, conn->probe.end)) {
-		conn->probe.out = false;
+	if (seq_gt(conn->snd_una, conn->sent->probe.end)) {
+		conn->sent->probe.out = false;
 		return true;
 	}
 	if (!advanced && !delivery->sacked)
-		conn->probe.out = false; /* a plain duplicate ACK: the probe came second */
+		conn->sent->probe.out = false; /* a plain duplicate ACK: the probe came second */
 	return false;
 }

@@ -47,9 +47,9 @@ void tcp_rate_starved(struct tcp_conn *conn)
 {
 	struct tcp_rate *rate = conn->rate;
 
-	if (rate && tcp_data_end(conn) - conn->snd_nxt < conn->mss && conn->board.pipe < conn->cwnd &&
-	    !conn->board.lost_bytes && tcp_buffer_writeable(conn))
-		rate->limited_until = rate->delivered + conn->board.pipe + 1;
+	if (rate && tcp_data_end(conn) - conn->snd_nxt < conn->mss && conn->sent->board.pipe < conn->cwnd &&
+	    !conn->sent->board.lost_bytes && tcp_buffer_writeable(conn))
+		rate->limited_until = rate->delivered + conn->sent->board.pipe + 1;
 }
 
 static void keep(struct tcp_rate *rate, uint64_t bytes, berth_time interval, bool limited)

@@ -59,7 +59,7 @@ static bool take_blocks(struct tcp_conn *conn, const struct tcp_segment *segment
 		uint32_t begin = seq_max(header->sack[i].begin, conn->snd_una), end = header->sack[i].end;
 
 		if (seq_lt(begin, end) && seq_le(end, conn->snd_max) && seq_gt(end, segment->ack))
-			scoreboard_sack(&conn->board, begin, end, delivery);
+			scoreboard_sack(&conn->sent->board, begin, end, delivery);
 	}
 	return duplicate;
 }
@@ -68,7 +68,6 @@ static bool take_blocks(struct tcp_conn *conn, const struct tcp_segment *segment
 void tcp_sack_begin(struct tcp_conn *conn)
 {
 	conn->sack = true;
-	scoreboard_init(&conn->board, &tcp_of(tcp_stack_of(conn))->flights);
 }
 
 static struct delivery delivery_of(struct tcp_conn *conn, const struct tcp_segment *segment)
@@ -79,8 +78,8 @@ static struct delivery delivery_of(struct tcp_conn *conn, const struct tcp_segme
 		.least_rtt = conn->rtt.smallest,
 		.original_end = conn->recover,
 		.echo_age_ms = UINT32_MAX,
-		.had_sacks = conn->board.sacked_bytes,
-		.highest_before = conn->board.highest_sacked,
+		.had_sacks = conn->sent->board.sacked_bytes,
+		.highest_before = conn->sent->board.highest_sacked,
 	};
 
 	if (conn->timestamps && segment->header.has_timestamps)
@@ -91,13 +90,18 @@ static struct delivery delivery_of(struct tcp_conn *conn, const struct tcp_segme
 
 void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment)
 {
-	struct delivery delivery = delivery_of(conn, segment);
-	bool duplicate = take_blocks(conn, segment, &delivery), fin = false;
-	bool waiting = tcp_flight(conn);
+	bool waiting = tcp_flight(conn), duplicate, fin = false;
+	struct delivery delivery;
 
+	if (!waiting && !segment->header.sack_count)
+		return; /* nothing to acknowledge: we only receive */
+	if (!tcp_sent_need(conn))
+		return; /* as good as lost: there will be another */
+	delivery = delivery_of(conn, segment);
+	duplicate = take_blocks(conn, segment, &delivery);
 	if (seq_gt(segment->ack, conn->snd_una)) {
 		delivery.acked = segment->ack - conn->snd_una;
-		scoreboard_acknowledge(&conn->board, segment->ack, &delivery);
+		scoreboard_acknowledge(&conn->sent->board, segment->ack, &delivery);
 		if (delivery.sampled && !delivery.resent)
 			tcp_rtt_sample(&conn->rtt, delivery.rtt);
 		else

@@ -70,7 +70,7 @@ void tcp_drop_queues(struct tcp_conn *conn)
 {
 	sendq_clear(&conn->sendq);
 	receiveq_clear(&conn->receiveq);
-	scoreboard_clear(&conn->board);
+	tcp_sent_reset(conn);
 	tcp_rate_drop(conn);
 	tcp_mtu_drop(conn);
 	charge(conn);
@@ -84,11 +84,15 @@ void tcp_conn_init(struct tcp_conn *conn)
 	struct tcp_settings settings = conn->settings;
 	struct fastopen *fastopen = conn->fastopen; /* of the connect() that begins */
 	struct fastopen_keys *keys = conn->keys_to_be;
+	struct tcp_sent *sent;
 	uint8_t busy = conn->busy;
 
 	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
 	tcp_drop_queues(conn);
-	*conn = (struct tcp_conn){ .settings = settings, .busy = busy, .fastopen = fastopen, .keys_to_be = keys };
+	sent = conn->sent;
+	*conn = (struct tcp_conn){
+		.settings = settings, .busy = busy, .fastopen = fastopen, .keys_to_be = keys, .sent = sent
+	};
 	list_init(&conn->accept_node);
 	tcp_timer_init(conn);
 	tcp_rtt_init(&conn->rtt);
@@ -99,6 +103,7 @@ void tcp_conn_fini(struct tcp_conn *conn)
 {
 	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
 	tcp_drop_queues(conn);
+	tcp_sent_fini(conn);
 	fastopen_end(conn);
 	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
 	conn->keys_to_be = NULL;
@@ -172,7 +177,7 @@ void tcp_finish(struct tcp_conn *conn, int error)
 	fastopen_end(conn);
 	sendq_clear(&conn->sendq);
 	receiveq_clear_early(&conn->receiveq);
-	scoreboard_clear(&conn->board);
+	scoreboard_clear(&conn->sent->board);
 	tcp_rate_drop(conn);
 	tcp_mtu_drop(conn);
 	demux_remove(socket->stack, &socket->demux);

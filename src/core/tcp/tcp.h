@@ -161,6 +161,20 @@ struct tcp_undo {
 	uint32_t stamp; /* timestamp of the first of them */
 };
 
+/*
+ * What is known of segments that were sent, with SACK. Allocated when the
+ * first is; a conversation that never sent has tcp_sent_none, which is only
+ * read. From then on it is there until the conversation's memory goes.
+ */
+struct tcp_sent {
+	struct scoreboard board;
+	struct tcp_rack rack;
+	struct tcp_probe probe;
+	struct tcp_reduction reduction;
+	struct tcp_undo undo;
+};
+extern const struct tcp_sent tcp_sent_none;
+
 union tcp_own {
 	struct tcp_cubic cubic;
 	struct tcp_bbr bbr;
@@ -229,13 +243,9 @@ struct tcp_conn {
 
 	/* Congestion and time */
 	uint32_t cwnd, ssthresh, recover, cwnd_acked;
-	uint32_t charged;	 /* what the stack's budget counts for both queues */
-	uint32_t ecn_until;	 /* no other reduction for a mark before SND.UNA is there */
-	struct scoreboard board; /* with SACK */
-	struct tcp_rack rack;
-	struct tcp_probe probe;
-	struct tcp_reduction reduction;
-	struct tcp_undo undo;
+	uint32_t charged;		   /* what the stack's budget counts for both queues */
+	uint32_t ecn_until;		   /* no other reduction for a mark before SND.UNA is there */
+	struct tcp_sent *sent;		   /* with SACK; tcp_sent_none before anything was */
 	union tcp_own *own;		   /* the congestion control's; NULL: none yet, or no memory for it */
 	struct tcp_rate *rate;		   /* see rate.h; NULL: none yet */
 	struct tcp_mtu_search *mtu_search; /* see mtu.c; NULL: no black hole was met */
@@ -466,6 +476,12 @@ void tcp_ecn_ack(struct tcp_conn *conn, const struct tcp_segment *segment);
 void tcp_recovery_duplicate(struct tcp_conn *conn);
 void tcp_recovery_ack(struct tcp_conn *conn, uint32_t acked);
 void tcp_recovery_timeout(struct tcp_conn *conn);
+
+/* sent.c: before anything is written to conn->sent. False: no memory. */
+bool tcp_sent_need(struct tcp_conn *conn);
+/* As new; and gone. */
+void tcp_sent_reset(struct tcp_conn *conn);
+void tcp_sent_fini(struct tcp_conn *conn);
 
 /* rate.c, pace.c */
 struct tcp_rate *tcp_rate_need(struct tcp_conn *conn);

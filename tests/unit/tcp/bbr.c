@@ -21,6 +21,7 @@ static struct tcp_conn *begin(void)
 	conn->cwnd = 10000;
 	conn->ssthresh = UINT32_MAX;
 	tcp_sack_begin(conn);
+	CHECK(tcp_sent_need(conn));
 	CHECK(tcp_rate_need(conn) != NULL);
 	conn->settings.congestion = &tcp_bbr;
 	tcp_rtt_sample(&conn->rtt, RTT);
@@ -54,7 +55,7 @@ static void round_of(struct tcp_conn *conn, const struct path *path)
 					      .rtt = path->rtt,
 					      .bytes = bytes,
 					      .lost = i ? 0 : path->lost,
-					      .prior_pipe = MAX(conn->board.pipe, bytes) };
+					      .prior_pipe = MAX(conn->sent->board.pipe, bytes) };
 
 		stack->now += path->rtt / 10;
 		conn->rate->delivered += bytes;
@@ -72,7 +73,7 @@ static void rounds_of(struct tcp_conn *conn, int count, struct path path)
 /* STARTUP is over, and DRAIN. */
 static void settle(struct tcp_conn *conn, uint64_t rate)
 {
-	conn->board.pipe = 0;
+	conn->sent->board.pipe = 0;
 	rounds_of(conn, 6, (struct path){ .rate = rate, .rtt = RTT });
 }
 
@@ -93,12 +94,12 @@ TEST(tcp_bbr, startup_ends_when_three_rounds_bring_no_quarter_more)
 	struct tcp_conn *conn = begin();
 
 	rounds_of(conn, 1, (struct path){ .rate = 1000000, .rtt = RTT });
-	conn->board.pipe = 1000000; /* so that DRAIN lasts */
+	conn->sent->board.pipe = 1000000; /* so that DRAIN lasts */
 	rounds_of(conn, 2, (struct path){ .rate = 1200000, .rtt = RTT });
 	CHECK_EQ(conn->rate->pacing_rate, 3427380);
 	rounds_of(conn, 1, (struct path){ .rate = 1200000, .rtt = RTT });
 	CHECK_EQ(conn->rate->pacing_rate, (uint64_t)(1200000 / 2.885 * 0.99));
-	conn->board.pipe = 100000; /* the queue is empty again */
+	conn->sent->board.pipe = 100000; /* the queue is empty again */
 	rounds_of(conn, 1, (struct path){ .rate = 1200000, .rtt = RTT });
 	CHECK(conn->rate->pacing_rate >= 1200000 * 3 / 4 * 99 / 100);
 	CHECK(conn->rate->pacing_rate <= 1200000 * 5 / 4);
@@ -131,7 +132,7 @@ TEST(tcp_bbr, eight_round_trips_probe_once_and_drain_once)
 	int fast = 0, slow = 0, even = 0;
 
 	settle(conn, 1000000);
-	conn->board.pipe = 200000; /* the probe has its effect */
+	conn->sent->board.pipe = 200000; /* the probe has its effect */
 	for (int i = 0; i < 16; i++) {
 		rounds_of(conn, 1, (struct path){ .rate = 1000000, .rtt = RTT + RTT / 10 });
 		fast += conn->rate->pacing_rate == (uint64_t)(1000000 * 1.25 * 0.99);
@@ -166,7 +167,7 @@ TEST(tcp_bbr, the_least_round_trip_is_measured_anew_after_ten_seconds)
 		rounds_of(conn, 1, (struct path){ .rate = 1000000, .rtt = RTT + BERTH_MSEC });
 	CHECK_EQ(conn->cwnd, 4000);
 	begun = stack->now;
-	conn->board.pipe = 4000;
+	conn->sent->board.pipe = 4000;
 	while (conn->cwnd == 4000 && stack->now < begun + BERTH_SEC)
 		rounds_of(conn, 1, (struct path){ .rate = 40000, .rtt = RTT, .limited = true });
 	CHECK(stack->now - begun >= 200 * BERTH_MSEC);
@@ -186,7 +187,7 @@ TEST(tcp_bbr, recovery_sends_what_was_delivered_and_then_all_again)
 	before = conn->cwnd;
 	CHECK_EQ(tcp_bbr.on_loss(conn, before), conn->ssthresh);
 	conn->in_recovery = true;
-	conn->board.pipe = 50000;
+	conn->sent->board.pipe = 50000;
 	sample.prior_delivered = conn->rate->delivered - 1;
 	tcp_bbr.on_sample(conn, &sample);
 	CHECK_EQ(conn->cwnd, 53000);

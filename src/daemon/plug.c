@@ -207,7 +207,9 @@ static size_t closed_ends(struct host *host, uint64_t session, uint64_t ids[ENDS
 	LIST_EACH(&host->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
 
-		if (plug->session != session || plug->role != &role_stream || plug->end < 0 || plug->end_hung_up)
+		/* One that waits at its listener is not connected yet, which poll() calls hung up, too. */
+		if (plug->session != session || plug->role != &role_stream || plug->end < 0 || plug->end_hung_up ||
+		    plug->waits_at)
 			continue;
 		if (count == ENDS_ASKED)
 			return 0;
@@ -236,8 +238,9 @@ void plugs_hear_closed(struct host *host, uint64_t session)
 	for (size_t i = 0; i < count; i++) {
 		struct plug *plug = plug_find(daemon, ids[i]);
 
+		/* EPOLLPRI: what comes next may be urgent, for all that is known. */
 		if (plug && plug->end >= 0)
-			plug->role->end_ready(plug, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+			plug->role->end_ready(plug, EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP);
 	}
 	daemon->hearing = false;
 }

@@ -99,7 +99,8 @@ struct host {
 /* Bytes that one side took from us only in part. */
 struct held {
 	uint8_t *bytes;
-	size_t from, length; /* bytes[from … from + length - 1] */
+	size_t from, length;	     /* bytes[from … from + length - 1] */
+	struct berth_packet *packet; /* that the bytes are in; NULL: they are malloc()'s */
 };
 
 struct plug_role {
@@ -137,6 +138,7 @@ struct plug {
 	bool end_drained;		 /* read to its last byte; the loop says when there is more */
 	bool end_plain;			 /* readable, and the next byte is not an urgent one */
 	bool end_all_plain;		 /* nor is any other */
+	bool end_bulk, core_bulk;	 /* so much came last time that whole packets are moved */
 	struct channel *connect_channel; /* who waits for CHANNEL_CONNECTED, with which tag */
 	uint64_t connect_tag;
 	struct berth_timer timer;
@@ -255,11 +257,13 @@ void outbound_program_ended(struct plug *program);
 int plug_take_error(struct plug *plug);
 uint64_t plug_new_id(struct daemon *daemon);
 
-/* stream.c, listener.c, datagram.c, netlink.c, relay.c */
+/* stream.c, stream_open.c, listener.c, datagram.c, netlink.c, relay.c */
 extern const struct plug_role role_idle, role_stream, role_listener, role_datagram, role_netlink, role_relay;
 int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length);
 /* A program's socket connected to ".d". */
 void stream_accept(struct loop_watch *watch, uint32_t events);
+/* The stack's connect has an end, good or bad. Returns false when plug is not to be pumped. */
+bool stream_connected(struct plug *plug);
 /* plug has both its sockets: begin. */
 void stream_begin(struct plug *plug);
 /*

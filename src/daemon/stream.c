@@ -15,13 +15,13 @@
  *
  * The end may also be a real TCP connection (plug->real): publish.c.
  */
+#include "base/packet.h"
 #include "daemon/journal.h"
 #include "daemon/state.h"
-#include "os/process.h"
+#include "net/network.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -31,6 +31,9 @@ enum {
 	PUMP_ROUNDS = 16, /* scratches moved before others get their turn */
 	RESET_WAIT_MS = 500,
 	FILLER_MAX = 1 << 20,
+	BULK_BEGINS = 64 << 10, /* bytes read at once: whole packets next time */
+	BULK_LEAST = 16 << 10,	/* and back to copies below that */
+	BULK_PACKET = 64 << 10,
 };
 
 static void idle_core_ready(struct plug *plug)
@@ -48,13 +51,21 @@ const struct plug_role role_idle = { "idle", idle_core_ready, idle_end_ready, NU
 
 void held_free(struct held *held)
 {
-	free(held->bytes);
+	if (held->packet)
+		berth_packet_unref(held->packet);
+	else
+		free(held->bytes);
 	*held = (struct held){ 0 };
 }
 
-/* Keep a copy of what was not taken. Returns false without memory. */
-static bool held_put(struct held *held, const uint8_t *bytes, size_t length)
+/* Keep what was not taken of packet's bytes, or a copy of others. Returns false without memory. */
+static bool held_put(struct held *held, const uint8_t *bytes, size_t length, struct berth_packet *packet)
 {
+	if (packet) {
+		*held = (struct held){ .packet = berth_packet_ref(packet), .length = length };
+		held->bytes = (uint8_t *)bytes;
+		return true;
+	}
 	held->bytes = malloc(length);
 	if (!held->bytes)
 		return false;
@@ -165,7 +176,8 @@ static bool end_took(struct plug *plug, int error)
 	return false;
 }
 
-static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t length)
+/* packet: that the bytes are in, or NULL. */
+static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t length, struct berth_packet *packet)
 {
 	ssize_t n =
 		send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL | (plug->urgent_to_program ? MSG_OOB : 0));
@@ -177,15 +189,18 @@ static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t len
 	size_t taken = n < 0 ? 0 : (size_t)n;
 	if (plug->to_program.length)
 		held_took(&plug->to_program, taken);
-	else if (taken < length && !held_put(&plug->to_program, bytes + taken, length - taken)) {
+	else if (taken < length && !held_put(&plug->to_program, bytes + taken, length - taken, packet)) {
 		plug_abort(plug);
 		return PUMPED_END;
 	}
 	return plug->to_program.length ? PUMPED_ALL : PUMPED_SOME;
 }
 
-/* Urgent bytes come alone. The stack's SO_OOBINLINE is what the program set, and says how they are read. */
-static ssize_t read_core(struct plug *plug)
+/*
+ * Urgent bytes come alone. The stack's SO_OOBINLINE is what the program set, and says how they are read.
+ * What comes in bulk is not copied: *ret_packet is then the caller's, else NULL, and the bytes are in scratch.
+ */
+static ssize_t read_core(struct plug *plug, struct berth_packet **ret_packet)
 {
 	struct berth_stack *stack = plug->host->stack;
 	uint8_t *scratch = plug->host->daemon->scratch;
@@ -201,7 +216,14 @@ static ssize_t read_core(struct plug *plug)
 		if (n == 1 || is_inline)
 			return n;
 	}
-	return berth_recv(stack, plug->fd, scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+	if (plug->core_bulk) {
+		n = berth_recv_packet(stack, plug->fd, ret_packet, MSG_DONTWAIT);
+		plug->core_bulk = n >= BULK_LEAST || (n < 0 && errno == EAGAIN);
+		return n;
+	}
+	n = berth_recv(stack, plug->fd, scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+	plug->core_bulk = n >= BULK_BEGINS;
+	return n;
 }
 
 /*
@@ -221,17 +243,17 @@ static enum pumped reset_after_end(struct plug *plug)
 
 static enum pumped pump_to_program(struct plug *plug)
 {
-	struct daemon *daemon = plug->host->daemon;
-
 	for (int round = 0; round < PUMP_ROUNDS; round++) {
+		struct berth_packet *packet = NULL;
 		enum pumped r = PUMPED_SOME;
 		if (plug->to_program.length)
-			r = write_end(plug, plug->to_program.bytes + plug->to_program.from, plug->to_program.length);
+			r = write_end(plug, plug->to_program.bytes + plug->to_program.from, plug->to_program.length,
+				      NULL);
 		if (r != PUMPED_SOME)
 			return r;
 		if (plug->core_ended)
 			return reset_after_end(plug);
-		ssize_t n = read_core(plug);
+		ssize_t n = read_core(plug, &packet);
 		if (n < 0 && errno == EAGAIN)
 			return PUMPED_ALL;
 		if (n < 0) {
@@ -243,7 +265,8 @@ static enum pumped pump_to_program(struct plug *plug)
 			shutdown(plug->end, SHUT_WR);
 			return PUMPED_ALL;
 		}
-		r = write_end(plug, daemon->scratch, (size_t)n);
+		r = write_end(plug, packet ? packet->data : plug->host->daemon->scratch, (size_t)n, packet);
+		berth_packet_unref(packet);
 		if (r != PUMPED_SOME)
 			return r;
 	}
@@ -263,11 +286,37 @@ static enum pumped write_core(struct plug *plug, const uint8_t *bytes, size_t le
 	size_t taken = n < 0 ? 0 : (size_t)n;
 	if (plug->to_core.length)
 		held_took(&plug->to_core, taken);
-	else if (taken < length && !held_put(&plug->to_core, bytes + taken, length - taken)) {
+	else if (taken < length && !held_put(&plug->to_core, bytes + taken, length - taken, NULL)) {
 		plug_abort(plug);
 		return PUMPED_END;
 	}
 	return plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
+}
+
+/* The same of a packet, which is taken over. */
+static enum pumped give_core(struct plug *plug, struct berth_packet *packet)
+{
+	if (berth_send_packet(plug->host->stack, plug->fd, packet, MSG_DONTWAIT) >= 0)
+		return PUMPED_SOME;
+	if (errno != EAGAIN) {
+		int error = errno;
+		berth_packet_unref(packet);
+		stream_fail(plug, error);
+		return PUMPED_END;
+	}
+	plug->to_core = (struct held){ .bytes = packet->data, .length = packet->length, .packet = packet };
+	return PUMPED_ALL;
+}
+
+/* What the core did not take before. */
+static enum pumped write_core_again(struct plug *plug)
+{
+	struct berth_packet *packet = plug->to_core.packet;
+
+	if (!packet)
+		return write_core(plug, plug->to_core.bytes + plug->to_core.from, plug->to_core.length);
+	plug->to_core = (struct held){ .bytes = NULL };
+	return give_core(plug, packet);
 }
 
 /* The program will write no more, and the core has taken all that it wrote. */
@@ -294,18 +343,42 @@ static bool end_at_mark(struct plug *plug)
 	return !ioctl(plug->end, SIOCATMARK, &at_mark) && at_mark;
 }
 
+/* n bytes were read from the end: into packet, which is taken over, or scratch. */
+static enum pumped took_from_end(struct plug *plug, struct berth_packet *packet, size_t n)
+{
+	enum pumped r;
+
+	plug->end_bulk = n >= (packet ? BULK_LEAST : BULK_BEGINS);
+	if (!packet)
+		return write_core(plug, plug->host->daemon->scratch, n);
+	berth_packet_put(packet, n);
+	if (plug->end_bulk)
+		return give_core(plug, packet);
+	r = write_core(plug, packet->data, n); /* not for little: a packet takes its full size of memory */
+	berth_packet_unref(packet);
+	return r;
+}
+
 static enum pumped read_end(struct plug *plug)
 {
 	struct daemon *daemon = plug->host->daemon;
 	size_t room = plug->filler && plug->filler < SCRATCH_SIZE ? plug->filler : SCRATCH_SIZE;
+	struct berth_packet *packet = NULL;
 	ssize_t n;
 
 	plug->urgent_to_core = !plug->end_plain && end_at_mark(plug);
 	plug->end_plain = plug->end_all_plain;
 	if (plug->urgent_to_core)
 		room = 1;
-	n = recv(plug->end, daemon->scratch, room, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+	else if (plug->end_bulk && !plug->filler)
+		packet = berth_packet_new(daemon->net->packets, 0, BULK_PACKET);
+	if (packet)
+		room = BULK_PACKET;
+	n = recv(plug->end, packet ? packet->data : daemon->scratch, room, MSG_DONTWAIT);
+	int error = n < 0 ? errno : 0;
+	if (n <= 0)
+		berth_packet_unref(packet);
+	if (error == EAGAIN || error == EINTR) {
 		plug->end_drained = !plug->end_hung_up;
 		return PUMPED_ALL;
 	}
@@ -323,7 +396,7 @@ static enum pumped read_end(struct plug *plug)
 	}
 	/* What did not fill the room was all there was; the loop says when there is more, if it may. */
 	plug->end_drained = (size_t)n < room && !plug->end_hung_up;
-	if (write_core(plug, daemon->scratch, (size_t)n) == PUMPED_END)
+	if (took_from_end(plug, packet, (size_t)n) == PUMPED_END)
 		return PUMPED_END;
 	return plug->end_drained || plug->to_core.length ? PUMPED_ALL : PUMPED_SOME;
 }
@@ -333,7 +406,7 @@ static enum pumped pump_to_core(struct plug *plug)
 	for (int round = 0; round < PUMP_ROUNDS; round++) {
 		enum pumped r = PUMPED_SOME;
 		if (plug->to_core.length)
-			r = write_core(plug, plug->to_core.bytes + plug->to_core.from, plug->to_core.length);
+			r = write_core_again(plug);
 		if (r != PUMPED_SOME)
 			return r;
 		if (plug->end_ended)
@@ -404,8 +477,7 @@ void stream_connect_failed(struct plug *plug, int error)
 	drop_end(plug);
 }
 
-/* The stack's connect has an end, good or bad. Returns false when plug is not to be pumped. */
-static bool stream_connected(struct plug *plug)
+bool stream_connected(struct plug *plug)
 {
 	int readiness = berth_readiness(plug->host->stack, plug->fd);
 
@@ -457,129 +529,4 @@ const struct plug_role role_stream = { "stream", stream_core_ready, stream_end_r
 void stream_begin(struct plug *plug)
 {
 	plug_work(plug);
-}
-
-static void connect_begun(struct request *request)
-{
-	struct plug *plug = request->plug;
-
-	plug->role = &role_stream;
-	plug->connecting = true;
-	plug->error = 0;
-}
-
-int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length)
-{
-	struct plug *plug = request->plug;
-
-	if (plug->role == &role_stream)
-		return plug->connecting ? -EALREADY : -EISCONN;
-	bool wire = request->message->flags & CHANNEL_WIRE;
-	int r = wire ? -EAGAIN : express_connect(request, address, length);
-	plug->express = plug->express && !wire;
-	if (r != -EAGAIN)
-		return r;
-	if (request->message->flags & CHANNEL_FASTOPEN &&
-	    berth_setsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){ 1 }, sizeof(int)) <
-		    0)
-		return -errno;
-	if (!berth_connect(plug->host->stack, plug->fd, address, length)) {
-		connect_begun(request);
-		plug->connecting = false;
-		plug->established = true;
-		return 0;
-	}
-	if (errno != EINPROGRESS)
-		return -errno;
-	connect_begun(request);
-	daemon_settle(request->daemon); /* most connects are answered within the memory of this process */
-	stream_connected(plug);
-	if (plug->connecting) {
-		plug->connect_channel = request->channel;
-		plug->connect_tag = request->message->tag;
-		plug->connect_told_later = true;
-		return -EINPROGRESS;
-	}
-	r = -plug->error;
-	if (r)
-		plug->error = 0; /* told here and now, so SO_ERROR has nothing to say */
-	return r;
-}
-
-bool stream_is_over(struct request *request)
-{
-	struct tcp_info info = { 0 };
-
-	plugs_hear_closed(request->host, request->channel->session);
-	daemon_settle(request->daemon);
-	struct plug *plug = request->plug = plug_find(request->daemon, request->message->id);
-	if (plug && (berth_getsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_INFO, &info,
-				      &(socklen_t){ sizeof(info) }) < 0 ||
-		     info.tcpi_state != TCP_CLOSE))
-		return false;
-	if (plug)
-		plug->role->core_ready(plug);
-	request->plug = NULL;
-	return true;
-}
-
-/*
- * Only a supervisor connects sockets to us. A program can learn our name from
- * /proc/net/unix, and could get one of its host's sockets connected by swapping
- * descriptors while the kernel looks. Asked once for each supervisor, which
- * outlives its host's sockets.
- */
-static bool carried_by_supervisor(struct host *host, int end)
-{
-	pid_t pid = process_peer_pid(end);
-
-	if (pid && pid != host->carrier && !process_is_run(pid))
-		host->carrier = pid;
-	return pid && pid == host->carrier;
-}
-
-/* Whose socket is this that came to ".d"? NULL: nobody's that may. */
-static struct plug *plug_of_end(struct daemon *daemon, int end)
-{
-	struct sockaddr_un address;
-	socklen_t length = sizeof(address);
-	struct name name;
-
-	if (getpeername(end, (struct sockaddr *)&address, &length) < 0 ||
-	    name_read(daemon->key, &address, length, &name) < 0 || name.kind != NAME_SOCKET)
-		return NULL;
-	struct plug *plug = plug_find(daemon, name.id);
-	return plug && plug->role == &role_stream && plug->end < 0 && carried_by_supervisor(plug->host, end) ? plug
-													     : NULL;
-}
-
-/*
- * CHANNEL_ATTACH was sent before the program's socket was connected, but comes
- * by another socket: hear it now, or the filler would pass for data.
- */
-static void hear_first(struct host *host)
-{
-	LIST_EACH(&host->channels, node)
-		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
-}
-
-void stream_accept(struct loop_watch *watch, uint32_t events)
-{
-	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, stream_listener);
-	int end;
-
-	while ((end = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		struct plug *plug = plug_of_end(daemon, end);
-		if (plug && plug->connect_told_later) {
-			hear_first(plug->host);
-			plug = plug_of_end(daemon, end);
-		}
-		/* What is not established is not read: the loop would say for ever that it can be. */
-		if (!plug || plug_take_end(plug, end, plug->established ? STREAM_READABLE : 0) < 0) {
-			close(end);
-			continue;
-		}
-		plug->end_drained = plug->established;
-		stream_begin(plug);
-	}
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a TCP connection gets its two sides, which are stream.c's business from
+ * then on: connect() of the stack's socket, and the program's Unix socket that
+ * its supervisor brings to our listener.
+ */
+#include "daemon/state.h"
+#include "os/process.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+static void connect_begun(struct request *request)
+{
+	struct plug *plug = request->plug;
+
+	plug->role = &role_stream;
+	plug->connecting = true;
+	plug->error = 0;
+}
+
+int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length)
+{
+	struct plug *plug = request->plug;
+
+	if (plug->role == &role_stream)
+		return plug->connecting ? -EALREADY : -EISCONN;
+	bool wire = request->message->flags & CHANNEL_WIRE;
+	int r = wire ? -EAGAIN : express_connect(request, address, length);
+	plug->express = plug->express && !wire;
+	if (r != -EAGAIN)
+		return r;
+	if (request->message->flags & CHANNEL_FASTOPEN &&
+	    berth_setsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){ 1 }, sizeof(int)) <
+		    0)
+		return -errno;
+	if (!berth_connect(plug->host->stack, plug->fd, address, length)) {
+		connect_begun(request);
+		plug->connecting = false;
+		plug->established = true;
+		return 0;
+	}
+	if (errno != EINPROGRESS)
+		return -errno;
+	connect_begun(request);
+	daemon_settle(request->daemon); /* most connects are answered within the memory of this process */
+	stream_connected(plug);
+	if (plug->connecting) {
+		plug->connect_channel = request->channel;
+		plug->connect_tag = request->message->tag;
+		plug->connect_told_later = true;
+		return -EINPROGRESS;
+	}
+	r = -plug->error;
+	if (r)
+		plug->error = 0; /* told here and now, so SO_ERROR has nothing to say */
+	return r;
+}
+
+bool stream_is_over(struct request *request)
+{
+	struct tcp_info info = { 0 };
+
+	plugs_hear_closed(request->host, request->channel->session);
+	daemon_settle(request->daemon);
+	struct plug *plug = request->plug = plug_find(request->daemon, request->message->id);
+	if (plug && (berth_getsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_INFO, &info,
+				      &(socklen_t){ sizeof(info) }) < 0 ||
+		     info.tcpi_state != TCP_CLOSE))
+		return false;
+	if (plug)
+		plug->role->core_ready(plug);
+	request->plug = NULL;
+	return true;
+}
+
+/*
+ * Only a supervisor connects sockets to us. A program can learn our name from
+ * /proc/net/unix, and could get one of its host's sockets connected by swapping
+ * descriptors while the kernel looks. Asked once for each supervisor, which
+ * outlives its host's sockets.
+ */
+static bool carried_by_supervisor(struct host *host, int end)
+{
+	pid_t pid = process_peer_pid(end);
+
+	if (pid && pid != host->carrier && !process_is_run(pid))
+		host->carrier = pid;
+	return pid && pid == host->carrier;
+}
+
+/* Whose socket is this that came to ".d"? NULL: nobody's that may. */
+static struct plug *plug_of_end(struct daemon *daemon, int end)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+	struct name name;
+
+	if (getpeername(end, (struct sockaddr *)&address, &length) < 0 ||
+	    name_read(daemon->key, &address, length, &name) < 0 || name.kind != NAME_SOCKET)
+		return NULL;
+	struct plug *plug = plug_find(daemon, name.id);
+	return plug && plug->role == &role_stream && plug->end < 0 && carried_by_supervisor(plug->host, end) ? plug
+													     : NULL;
+}
+
+/*
+ * CHANNEL_ATTACH was sent before the program's socket was connected, but comes
+ * by another socket: hear it now, or the filler would pass for data.
+ */
+static void hear_first(struct host *host)
+{
+	LIST_EACH(&host->channels, node)
+		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
+}
+
+void stream_accept(struct loop_watch *watch, uint32_t events)
+{
+	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, stream_listener);
+	int end;
+
+	while ((end = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct plug *plug = plug_of_end(daemon, end);
+		if (plug && plug->connect_told_later) {
+			hear_first(plug->host);
+			plug = plug_of_end(daemon, end);
+		}
+		/* What is not established is not read: the loop would say for ever that it can be. */
+		if (!plug || plug_take_end(plug, end, plug->established ? STREAM_READABLE : 0) < 0) {
+			close(end);
+			continue;
+		}
+		plug->end_drained = plug->established;
+		stream_begin(plug);
+	}
+}

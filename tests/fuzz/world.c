@@ -170,7 +170,7 @@ static void check_readable(struct end *end, int fd, int readiness)
 		return;
 	if (readiness & BERTH_POLLERR || end->world->fail_in)
 		return; /* recv() would take the error away, or its memory could fail */
-	if (is_local(end, fd) && readiness & BERTH_POLLRDHUP)
+	if (readiness & BERTH_POLLRDHUP && is_local(end, fd))
 		return; /* a datagram socket that is shut has POLLIN and EAGAIN, as Linux's */
 	r = berth_recv(end->stack, fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (readiness & BERTH_POLLIN)

@@ -21,6 +21,8 @@ _berth() {
 		words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z-]*\)  .*/\1/p')
 	elif [ "$previous" = --net ]; then
 		words=$(_berth_networks)
+	elif [ "$previous" = --view ]; then
+		words="hosts conversations links events"
 	elif [ "$command" = run ]; then
 		# After the program's name it is the program's own completion that counts.
 		for ((i = 2; i < COMP_CWORD; i++)); do
@@ -39,7 +41,7 @@ _berth() {
 		case $command:$word in
 		*:-*) words=$(_berth_options "$command") ;;
 		rm:* | wait:* | logs:* | inspect:*) words=$(_berth_hosts "$(_berth_net)" -a) ;;
-		ss:* | ports:* | events:* | trace:* | why:* | publish:* | unpublish:* | kill:* | stop:* | exec:*) words=$(_berth_hosts "$(_berth_net)") ;;
+		ss:* | top:* | ports:* | events:* | trace:* | why:* | publish:* | unpublish:* | kill:* | stop:* | exec:*) words=$(_berth_hosts "$(_berth_net)") ;;
 		help:*) words=$(berth help 2>/dev/null | sed -n 's/^  \([a-z-]*\)  .*/\1/p') ;;
 		net:*) if [ "$previous" = inspect ]; then words=$(_berth_networks); else words="ls inspect"; fi ;;
 		esac

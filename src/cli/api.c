@@ -98,23 +98,30 @@ static json_t *parse_lines(const char *text, size_t length)
 	return values;
 }
 
-int api_lines(const struct command *command, const char *network, const char *target, json_t **ret_values)
+int lines_fetch(const char *network, const char *target, json_t **ret_values)
 {
 	char ahead[65536], *text;
 	size_t length;
 	int fd, status = http_stream(network, target, &fd, ahead, sizeof(ahead), &length);
 
 	if (status < 0)
-		return api_failed(command, network, status);
+		return status;
 	text = read_all(fd, ahead, length, &length);
 	close(fd);
 	if (!text || status != 200) {
 		free(text);
-		return api_failed(command, network, text ? -EPROTO : -ENOMEM);
+		return text ? -EPROTO : -ENOMEM;
 	}
 	*ret_values = parse_lines(text, length);
 	free(text);
-	return CLI_OK;
+	return 0;
+}
+
+int api_lines(const struct command *command, const char *network, const char *target, json_t **ret_values)
+{
+	int r = lines_fetch(network, target, ret_values);
+
+	return r < 0 ? api_failed(command, network, r) : CLI_OK;
 }
 
 int api_put(const struct command *command, const char *network, const char *path, const json_t *body,

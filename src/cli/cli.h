@@ -67,6 +67,7 @@ extern const struct command command_scenario;
 extern const struct command command_ss;
 extern const struct command command_stop;
 extern const struct command command_test;
+extern const struct command command_top;
 extern const struct command command_trace;
 extern const struct command command_unpublish;
 extern const struct command command_up;
@@ -110,6 +111,8 @@ int api_get(const struct command *command, const char *network, const char *path
  * GET target, whose body is a JSON value a line (it ends by itself): a new array in *ret_values. Else as api_get().
  */
 int api_lines(const struct command *command, const char *network, const char *target, json_t **ret_values);
+/* The same without a word: 0 or a negative errno. */
+int lines_fetch(const char *network, const char *target, json_t **ret_values);
 /* Tell the user why network's daemon did not answer (negative errno). Returns CLI_FAILED. */
 int api_failed(const struct command *command, const char *network, int error);
 /* PUT body there; when it is refused, the user is told the daemon's reason. Otherwise as api_get(). */
@@ -139,6 +142,17 @@ const char *api_string(const json_t *object, const char *key);
 long long api_number(const json_t *object, const char *key);
 /* Print value for --json: indented, keys in the daemon's order. */
 void api_print(const json_t *value);
+
+/* The time of an entry of the journal, "14:03:05.123456", in local time; and what happened, in the words for its kind. */
+void event_clock(const char *rfc3339, char *text, size_t size);
+void event_write(const json_t *entry, FILE *out);
+
+/* What PUT /v1/links takes to cut every host of left ("a,b") from every one of right: a new array. */
+json_t *partition_changes(const char *left, const char *right, const char *direction);
+/* … to mend everything that is cut in links. */
+json_t *heal_changes(const json_t *links);
+/* Whether a word begins conditions (or a direction), and so is no host. */
+bool link_word(const char *word);
 
 /* PUT body (which this takes) for verb at the program of host name. As api_put(), without the answer. */
 int program_put(const struct command *command, const char *network, const char *name, const char *verb, json_t *body);

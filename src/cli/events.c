@@ -44,8 +44,7 @@ struct reader {
 	char lines[LINES_ROOM];
 };
 
-/* "14:03:05.123456", in local time. */
-static void clock_text(const char *rfc3339, char *text, size_t size)
+void event_clock(const char *rfc3339, char *text, size_t size)
 {
 	struct tm tm = { 0 };
 	time_t seconds;
@@ -59,33 +58,36 @@ static void clock_text(const char *rfc3339, char *text, size_t size)
 		snprintf(text + strlen(text), size - strlen(text), "%.7s", rest);
 }
 
-static void print_ends(const json_t *entry)
+static void write_ends(const json_t *entry, FILE *out)
 {
 	const char *local = json_get_text(entry, "local", ""), *remote = json_get_text(entry, "remote", "");
 
 	if (*local)
-		printf(" %s", local);
+		fprintf(out, " %s", local);
 	if (*remote)
-		printf(" -> %s", remote);
+		fprintf(out, " -> %s", remote);
 }
 
-/* What happened, in the words that fit its kind. */
-static void print_what(const json_t *entry, const char *kind)
+void event_write(const json_t *entry, FILE *out)
 {
-	const char *text = json_get_text(entry, "text", "");
+	const char *kind = api_string(entry, "kind"), *text = json_get_text(entry, "text", "");
 	const json_t *result = json_object_get(entry, "result");
 
+	if (!strcmp(kind, "missed")) {
+		fprintf(out, "... %lld entries are not there any more", api_number(entry, "count"));
+		return;
+	}
 	if (!strcmp(kind, "state"))
-		printf("%s -> %s", api_string(entry, "before"), api_string(entry, "state"));
+		fprintf(out, "%s -> %s", api_string(entry, "before"), api_string(entry, "state"));
 	else
-		printf("%s", api_string(entry, "what"));
-	print_ends(entry);
+		fprintf(out, "%s", api_string(entry, "what"));
+	write_ends(entry, out);
 	if (*text)
-		printf(strcmp(kind, "call") ? "%s%s" : "%s(%s)", strcmp(kind, "call") ? "  " : " ", text);
+		fprintf(out, strcmp(kind, "call") ? "%s%s" : "%s(%s)", strcmp(kind, "call") ? "  " : " ", text);
 	if (json_is_string(result))
-		printf(" = %s", json_string_value(result));
+		fprintf(out, " = %s", json_string_value(result));
 	if (json_object_get(entry, "command"))
-		printf("  [%s %lld]", api_string(entry, "command"), api_number(entry, "pid"));
+		fprintf(out, "  [%s %lld]", api_string(entry, "command"), api_number(entry, "pid"));
 }
 
 static void print_entry(const json_t *entry, bool with_host)
@@ -94,15 +96,16 @@ static void print_entry(const json_t *entry, bool with_host)
 	char when[32];
 
 	if (!strcmp(kind, "missed")) {
-		printf("... %lld entries are not there any more\n", api_number(entry, "count"));
+		event_write(entry, stdout);
+		putchar('\n');
 		return;
 	}
-	clock_text(api_string(entry, "time"), when, sizeof(when));
+	event_clock(api_string(entry, "time"), when, sizeof(when));
 	printf("%s  ", when);
 	if (with_host)
 		printf("%-10s  ", api_string(entry, "host"));
 	printf("%-6s  ", kind);
-	print_what(entry, kind);
+	event_write(entry, stdout);
 	putchar('\n');
 }
 

@@ -141,8 +141,8 @@ static bool is_direction(const char *word)
 	return !strcmp(word, "in") || !strcmp(word, "out") || !strcmp(word, "both");
 }
 
-/* The words that begin conditions; no host should be called so. */
-static bool begins_conditions(const char *word)
+/* No host should be called so. */
+bool link_word(const char *word)
 {
 	static const char *const words[] = { "delay", "rtt", "loss", "duplicate", "corrupt", "reorder", "rate",
 					     "limit", "cut", "mend", "trace",	  "slot",    "ecn",	"noecn" };
@@ -158,7 +158,7 @@ static json_t *take_hosts(const struct link_call *call, int *used)
 {
 	json_t *hosts = json_array();
 
-	for (*used = 0; *used < call->argc && *used < 2 && !begins_conditions(call->argv[*used]); ++*used)
+	for (*used = 0; *used < call->argc && *used < 2 && !link_word(call->argv[*used]); ++*used)
 		json_array_append_new(hosts, json_string(call->argv[*used]));
 	return hosts;
 }
@@ -242,10 +242,10 @@ static int link_run(const struct command *command, int argc, char **argv)
 	return usage_error(command, "'%s' is none of show, set, reset", verb);
 }
 
-/* For every name in left and every one in right ("a,b"), cut the pair. Frees nothing; adds to changes. */
-static void add_cuts(json_t *changes, const char *left, const char *right, const char *direction)
+json_t *partition_changes(const char *left, const char *right, const char *direction)
 {
 	char *lefts = strdup(left), *rest = NULL;
+	json_t *changes = json_array();
 
 	for (char *a = lefts ? strtok_r(lefts, ",", &rest) : NULL; a; a = strtok_r(NULL, ",", &rest)) {
 		char *rights = strdup(right), *inner = NULL;
@@ -256,13 +256,13 @@ static void add_cuts(json_t *changes, const char *left, const char *right, const
 		free(rights);
 	}
 	free(lefts);
+	return changes;
 }
 
 static int partition_run(const struct command *command, int argc, char **argv)
 {
 	struct link_call call = { .command = command, .network = NETWORK_DEFAULT };
 	bool oneway = false;
-	json_t *changes;
 	int result;
 
 	while ((result = options_next(command, argc, argv)) > 0) {
@@ -277,28 +277,14 @@ static int partition_run(const struct command *command, int argc, char **argv)
 		return CLI_USAGE;
 	if (argc - optind != 3 || strcmp(argv[optind + 1], "!"))
 		return usage_error(command, "two sides with a ! between them are needed (as in a,b ! c)");
-	changes = json_array();
-	add_cuts(changes, argv[optind], argv[optind + 2], oneway ? "out" : "both");
-	return changes_make(&call, changes);
+	return changes_make(&call, partition_changes(argv[optind], argv[optind + 2], oneway ? "out" : "both"));
 }
 
-/* Mend every pair that is cut. */
-static int heal_run(const struct command *command, int argc, char **argv)
+json_t *heal_changes(const json_t *links)
 {
-	struct link_call call = { .command = command, .network = NETWORK_DEFAULT };
-	json_t *links, *link, *changes;
-	int result;
+	json_t *changes = json_array(), *link;
 	size_t i;
 
-	while ((result = options_next(command, argc, argv)) > 0)
-		call.network = optarg;
-	if (result != OPTIONS_END)
-		return options_exit(result);
-	if (usage_no_operands(command, argc, argv) || network_check(command, call.network))
-		return CLI_USAGE;
-	if (api_get(command, call.network, "/v1/links", &links))
-		return CLI_FAILED;
-	changes = json_array();
 	json_array_foreach(links, i, link) {
 		const char *from = json_string_value(json_object_get(link, "from"));
 		const char *to = json_string_value(json_object_get(link, "to"));
@@ -309,6 +295,25 @@ static int heal_run(const struct command *command, int argc, char **argv)
 									    : json_pack("[s]", from ? from : to),
 								 "direction", from ? "out" : "in", "words", "mend"));
 	}
+	return changes;
+}
+
+/* Mend every pair that is cut. */
+static int heal_run(const struct command *command, int argc, char **argv)
+{
+	struct link_call call = { .command = command, .network = NETWORK_DEFAULT };
+	json_t *links, *changes;
+	int result;
+
+	while ((result = options_next(command, argc, argv)) > 0)
+		call.network = optarg;
+	if (result != OPTIONS_END)
+		return options_exit(result);
+	if (usage_no_operands(command, argc, argv) || network_check(command, call.network))
+		return CLI_USAGE;
+	if (api_get(command, call.network, "/v1/links", &links))
+		return CLI_FAILED;
+	changes = heal_changes(links);
 	json_decref(links);
 	return changes_make(&call, changes);
 }

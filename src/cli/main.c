@@ -39,6 +39,7 @@ const struct command *const commands[] = {
 	&command_pause,
 	&command_resume,
 	/* looking */
+	&command_top,
 	&command_ss,
 	&command_ports,
 	&command_why,

@@ -19,7 +19,7 @@ try help
 is "$code" 0 "berth help"
 commands="run exec publish unpublish ps logs inspect wait kill stop rm
 	ss net ports link partition heal flap reset-conn pause resume
-	capture events trace why
+	capture events trace why top
 	up down config scenario test
 	doctor"
 for command in $commands version help; do
@@ -82,6 +82,13 @@ wrong 1 "network '$NET' is not running" "ss, and the network is not running" ss 
 wrong 1 "network '$NET' is not running" "events, and the network is not running" events --net "$NET"
 wrong 1 "network '$NET' is not running" "ports, and the network is not running" ports --net "$NET"
 wrong 1 "network '$NET' is not running" "why, and the network is not running" why --net "$NET"
+wrong 1 "network '$NET' is not running" "top -b, and the network is not running" top -b --net "$NET"
+wrong 125 "no number of seconds" "top with an interval that is none" top -d soon
+wrong 125 "no number above 0" "top with a number that is none" top -b -n 0
+wrong 125 "none of hosts, conversations" "top with a view that is none" top --view cats
+wrong 125 "no column 'cats'" "top with a column that is none" top --view hosts --sort cats
+wrong 125 "which view" "top with a column of no view" top --sort name
+wrong 125 "one word too many" "top of two" top web db
 wrong 125 "host's name is needed" "trace, and no host" trace
 wrong 125 "no list of kinds" "events, and kinds that are none" events --kinds 'a b'
 wrong 125 "neither an entry's number nor now" "events, and a strange beginning" events --since yesterday

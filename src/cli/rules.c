@@ -392,6 +392,17 @@ bool rules_listener(const struct facts *facts, const json_t *socket, struct find
 	return advise(finding, "a larger backlog for listen(), or a server that accepts sooner");
 }
 
+/* Asked again how a non-blocking connect() goes, or interrupted: nothing has failed. */
+static bool is_no_failure(const char *result)
+{
+	static const char *const under_way[] = { "EINPROGRESS", "EALREADY", "EISCONN", "EINTR" };
+
+	for (size_t i = 0; i < sizeof(under_way) / sizeof(*under_way); i++)
+		if (!strcmp(result, under_way[i]))
+			return true;
+	return false;
+}
+
 bool rules_failure(const struct facts *facts, const json_t *event, struct finding *finding)
 {
 	const char *result = json_string_value(json_object_get(event, "result"));
@@ -400,7 +411,7 @@ bool rules_failure(const struct facts *facts, const json_t *event, struct findin
 	char address[64], port[64], process[64];
 	long long number;
 
-	if (!result || strcmp(api_string(event, "what"), "connect") || !strcmp(result, "EINPROGRESS") ||
+	if (!result || strcmp(api_string(event, "what"), "connect") || is_no_failure(result) ||
 	    !end_split(json_get_text(event, "remote", ""), address, &number))
 		return false;
 	to = facts_host_at(facts, address, host);

@@ -44,6 +44,8 @@ until_true 10 grep -sq ready server.log
 server=$("$BERTH" ps --net "$NET" | awk '$1 == "server" { print $2 }')
 
 is "$("$BERTH" why --net "$NET")" "nothing is slow, stuck or refused" "nothing, when there is nothing"
+on asker "$PYTHON" -c 'import socket; s = socket.create_connection(("server", 7)); print(s.connect_ex(("server", 7)))' >asker.said
+is "$(cat asker.said) $(codes asker)" "106 " "to ask again how a connect() went (EISCONN) is no failure"
 
 on caller "$PYTHON" -c 'import socket; socket.socket().connect(("server", 80))' 2>/dev/null
 because no-listener "nobody listens at that port" caller 80

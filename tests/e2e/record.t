@@ -121,6 +121,13 @@ capture --save -i web -w web.pcapng 2>err
 is "$(number client web.pcapng)/$(number "block a0d0d0a" web.pcapng)" 0/1 "… a host's only"
 ok $(($(stat -c %s web.pcapng) > 2200000)) "… and never more than its size"
 like "$("$BERTH" net inspect "$NET")" '"size": 2097152' "berth net inspect tells of it"
+capture --ring on --seconds 1
+forgotten() {
+	capture --save -w old.pcapng 2>err
+	[ "$(number "curl on client" old.pcapng)" = 0 ]
+}
+until_true 15 forgotten
+ok $? "… nothing older than its seconds"
 capture --ring off
 capture --save -w none.pcapng 2>err
 is $? 1 "it ends when it is told to"

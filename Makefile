@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan asan bench bench-run check-layers check-symbols format format-check lint install uninstall clean help \
+.PHONY: build demo test test-asan asan bench bench-links bench-run check-layers check-symbols format format-check lint install uninstall clean help \
 	tools tools-test tools-lint tools-programs test-programs fuzz test-kernel
 
 build: build/build.ninja ## build everything into ./build
@@ -62,6 +62,10 @@ bench: build-release/build.ninja ## figures of libberth beside the kernel's loop
 bench-run: build-release/build.ninja ## programs under berth run beside the kernel's loopback (PARTS="iperf3 redis-get"; 2 minutes)
 	@ninja -C build-release -j $(JOBS) src/cli/berth bench/udp_echo
 	@$(PYTHON) bench/run.py --json build-release/bench-run.json $(PARTS)
+
+bench-links: build-release/build.ninja ## how exact emulated links are, beside the kernel's netem (root for that; 1 minute)
+	@ninja -C build-release -j $(JOBS) src/cli/berth bench/link_probe
+	@bench/links build-release $(if $(JSON),--json "$(JSON)")
 
 fuzz: tools ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
 	@tests/fuzz/run

@@ -15,6 +15,7 @@
 
 #include "cli/top_terminal.h"
 #include "control/json.h"
+#include "os/clock.h"
 
 enum { LINE_SUMMARY = 1, LINE_TABS, LINE_TITLES, LINE_ROWS, LINES_BELOW = 1 };
 
@@ -126,7 +127,7 @@ static void draw_head(const struct top *top)
 		putf(A_NORMAL, "%s%s%sup %s%s%zu host%s%severy %g s", dot, api_string(top->now->network, "subnet4"),
 		     dot, up, dot, hosts_count(top->now), hosts_count(top->now) == 1 ? "" : "s", dot, top->interval);
 	}
-	if (top->waiting && top->seen && top->now && top->now->at + 3 * top->interval + 2 < top->asked)
+	if (top->now && top->waiting && (double)clock_now() / 1e9 > top->asked + 2)
 		putf(tones[TONE_WARN], "%sno answer", dot);
 }
 

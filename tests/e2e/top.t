@@ -161,6 +161,16 @@ keys 'clear; NO_COLOR=1 "$BERTH" top --net "$NET" -d 0.3' Enter
 shows 'RETR DROPS$' "with NO_COLOR"
 is "$(colours)" 0 "… there are none"
 keys q
+keys 'clear; echo be''\''fore; "$BERTH" top --net "$NET" -d 0.3' Enter
+shows '^ web ' "again"
+daemon=$("$BERTH" net inspect "$NET" | sed -n 's/^ *"pid": \([0-9]*\),\{0,1\}$/\1/p' | head -n 1)
+kill -STOP "$daemon"
+shows 'no answer' "a daemon that does not answer: that is said"
+keys 2
+shows '^ CLIENT ' "… and keys work"
+keys q
+shows '^before' "… q too"
+kill -CONT "$daemon"
 keys 'clear; TERM=dumb "$BERTH" top --net "$NET" -d 0.3' Enter
 shows '^Conversations: ' "a terminal too dumb for that gets text"
 keys C-c

@@ -4,7 +4,7 @@
 
 #include <limits.h>
 
-size_t message_size(const struct berth_message *message)
+size_t message_size_of_many(const struct berth_message *message)
 {
 	size_t size = 0;
 

@@ -19,6 +19,7 @@
 #include <berth/socket.h>
 
 #include <errno.h>
+#include <limits.h>
 
 struct socket_options {
 	uint32_t send_buffer;	 /* bytes of payload */
@@ -237,7 +238,13 @@ int socket_get_option(struct berth_socket *socket, int level, int option, void *
 /* Cut or copy scattered memory. Returns bytes copied. */
 size_t message_scatter(const struct berth_message *message, size_t offset, const void *bytes, size_t length);
 size_t message_gather(const struct berth_message *message, size_t offset, void *bytes, size_t length);
-size_t message_size(const struct berth_message *message);
+size_t message_size_of_many(const struct berth_message *message);
+/* Bytes in all; SSIZE_MAX: that or more. */
+static inline size_t message_size(const struct berth_message *message)
+{
+	return message->part_count == 1 && message->parts->iov_len < SSIZE_MAX ? message->parts->iov_len
+									       : message_size_of_many(message);
+}
 /* Append one control message behind the *used bytes that are there, cut where the room ends. */
 void message_put_control(struct berth_message *message, size_t *used, int level, int type, const void *data,
 			 size_t size);

@@ -71,11 +71,15 @@ void tcp_drop_queues(struct tcp_conn *conn)
 	sendq_clear(&conn->sendq);
 	receiveq_clear(&conn->receiveq);
 	tcp_sent_reset(conn);
-	tcp_rate_drop(conn);
-	tcp_mtu_drop(conn);
+	if (conn->rate)
+		tcp_rate_drop(conn);
+	if (conn->mtu_search)
+		tcp_mtu_drop(conn);
 	charge(conn);
-	tcp_own_drop(conn);
-	tcp_blocks_drop(conn);
+	if (conn->own)
+		tcp_own_drop(conn);
+	if (conn->blocks)
+		tcp_blocks_drop(conn);
 }
 
 /* Everything but the settings as new; the socket may be used again after a failed connect(). */

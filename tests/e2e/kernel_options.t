@@ -86,7 +86,7 @@ complaints() { # FILE lossy|clean
 				n = split($2, messages, "|")
 				for (i = 1; i <= n; i++) {
 					m = messages[i]
-					if (m ~ /window.*completely full|ZeroWindow|window update|Zero window|keep-alive|D-SACK|Duplicate ACK|\(suspected\) retransmission|spurious retransmission/)
+					if (m ~ /window.*completely full|ZeroWindow|window update|Zero [Ww]indow|keep-alive|D-SACK|Duplicate ACK|\(suspected\) retransmission|spurious retransmission/)
 						continue
 					if (m ~ /Connection (establish|finish)|initiates the connection closing|ECN|Congestion/)
 						continue

@@ -205,6 +205,24 @@ TEST(sack, a_probe_takes_new_data_when_there_is_some)
 	dialogue_end();
 }
 
+/* Jitter brings ACKs in another order: with older timestamps than what came before. Linux: tcp_disordered_ack() */
+TEST(sack, an_overtaken_ack_is_heard)
+{
+	int fd = given_slow_path();
+
+	write_bytes(fd, 5000, 0);
+	ignore_sent();
+	wait_ms(20);
+	arrives(". 1:1(0) ack 1 <ts 522, sack 4001:5001>");
+	arrives(". 1:1(0) ack 1 <ts 521, sack 3001:4001>");
+	arrives(". 1:1(0) ack 1 <ts 520, sack 2001:3001>");
+	CHECK_EQ(events(BERTH_EVENT_TCP_DROP_PAWS), 0);
+	sends_after(5, ". 1:1001(1000) ack 1"); /* a quarter of the round trip, for there is reordering */
+	arrives(". 1:1(0) ack 1 <ts 10, sack 2001:3001>"); /* that is no reordering */
+	CHECK_EQ(events(BERTH_EVENT_TCP_DROP_PAWS), 1);
+	dialogue_end();
+}
+
 /* RFC 8985 §6.2 step 5 */
 TEST(sack, a_little_reordering_is_no_loss)
 {

@@ -65,6 +65,19 @@ static bool too_old(const struct tcp_conn *conn, const struct tcp_segment *segme
 	       seq_lt(segment->header.timestamp, conn->ts_recent) && now - conn->ts_recent_time < TCP_PAWS_AGE;
 }
 
+/*
+ * A duplicate ACK that others overtook: it carries no data and moves nothing, so that no wrapped sequence number can
+ * do harm, and its SACK blocks are worth having. Linux: tcp_disordered_ack()
+ */
+static bool overtaken(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	uint32_t behind = conn->ts_recent - segment->header.timestamp; /* ms */
+
+	return segment->flags & WIRE_TCP_ACK && !tcp_segment_length(segment) && segment->seq == conn->rcv_nxt &&
+	       segment->ack == conn->snd_una && (uint32_t)segment->header.window << conn->send_scale == conn->snd_wnd &&
+	       behind <= tcp_rtt_timeout(&conn->rtt) / BERTH_MSEC;
+}
+
 /* RFC 9293 §3.4; as Linux, what lies between our last ACK and RCV.NXT, or ends at the window's edge, is good. */
 static bool acceptable(const struct tcp_conn *conn, const struct tcp_segment *segment)
 {
@@ -89,7 +102,7 @@ static bool check_sequence(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
 
-	if (too_old(conn, segment, stack->now)) {
+	if (too_old(conn, segment, stack->now) && !overtaken(conn, segment)) {
 		answer_unacceptable(conn, segment);
 		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_PAWS);
 		return false;

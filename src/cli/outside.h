@@ -16,8 +16,8 @@ enum { OPTION_ALLOW = 768, OPTION_DENY, OPTION_OUTBOUND, OPTION_OFFLINE, OPTION_
 		{ OPTION_DENY, "deny", "WHERE[:PORT]", "but not this; it wins" }, \
 		{ OPTION_OUTBOUND, "outbound", NULL, "let it reach everything outside" }, \
 		{ OPTION_OFFLINE, "offline", NULL, "nothing outside (the default)" }, \
-		{ OPTION_DNS, "dns", "ADDRESS", "ask allowed names there (default: this machine's servers)" }, \
-		{ OPTION_ALIAS, "alias", "NAME", "one more name for this host; several hosts may share one" }, \
+		{ OPTION_DNS, "dns", "ADDRESS", "ask allowed names there (default: this machine's)" }, \
+		{ OPTION_ALIAS, "alias", "NAME", "one more name for this host; hosts may share one" }, \
 	{ \
 		OPTION_ADD_HOST, "add-host", "NAME:ADDRESS", "a name for this program alone" \
 	}

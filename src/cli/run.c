@@ -27,17 +27,17 @@ enum {
 };
 
 static const struct cli_option options[] = {
-	{ OPTION_NET, "net", "NETWORK", "the network to be on (default: default); the first program starts it" },
+	{ OPTION_NET, "net", "NETWORK", "its network (default: default), begun when it is new" },
 	{ OPTION_NAME, "name", "NAME", "this host's name (default: the program's, made unique)" },
 	{ OPTION_IP, "ip", "ADDRESS", "this host's address (default: the next free one)" },
 	{ OPTION_IP6, "ip6", "ADDRESS", "the same by its IPv6 address" },
-	{ 'p', "publish", "[IP:]REAL:PORT[/udp]", "reach PORT from the real machine at REAL (IP: 127.0.0.1)" },
+	{ 'p', "publish", "[IP:]REAL:PORT[/udp]", "reach PORT from the real machine at REAL (IP 127.0.0.1)" },
 	LAUNCH_OPTIONS,
 	OUTSIDE_OPTIONS,
 	{ OPTION_FAIL_ON_LEAK, "fail-on-leak", NULL, "fail when it tried to reach what it must not" },
 	{ OPTION_RM, "rm", NULL, "with -d, forget the program when it has ended" },
 	{ OPTION_INIT, "init", NULL, "reap orphans and pass signals on (which always happens)" },
-	{ OPTION_EXPRESS, "express", NULL, "carry connections past Berth's TCP, program to program: faster" },
+	{ OPTION_EXPRESS, "express", NULL, "past Berth's TCP, program to program: faster" },
 	{ OPTION_NO_EXPRESS, "no-express", NULL, "through Berth's TCP (the default; the last one counts)" },
 	{ 0 },
 };
@@ -150,9 +150,9 @@ const struct command command_run = {
 	.details = "The program has a host of its own: an address, every port, and a name that the\n"
 		   "other programs on the network reach it by. When the last one ends, so does the\n"
 		   "network.\n\n"
-		   "Exit code: the program's own; 128 + n when signal n ended it; 125 when Berth could\n"
-		   "not run it (a line on stderr says why); 126 when it can't be executed; 127 when\n"
-		   "there is no such program.\n",
+		   "Exit code: the program's own; 128 + n when signal n ended it; 125 when Berth\n"
+		   "could not run it (a line on stderr says why); 126 when it can't be executed;\n"
+		   "127 when there is no such program.\n",
 	.run = run_run,
 	.program_follows = true,
 };

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Program: PostgreSQL
 # Needs: initdb postgres psql pgbench
-# Packages: postgresql
+# Packages: postgresql-15 postgresql
 # Shows: psql, pgbench's 200 transactions by 4 clients, a cancelled query, 3 MB by COPY
 . "$(dirname "$0")/lib.sh"
 

@@ -310,12 +310,29 @@ TEST(close, time_wait_answers_a_repeated_fin_and_begins_anew)
 	dialogue_end();
 }
 
-TEST(close, time_wait_is_not_ended_by_a_reset)
+/* Linux: tcp_rfc1337 is 0 */
+TEST(close, time_wait_is_ended_by_an_exact_reset_alone)
 {
 	dialogue_begin(NULL);
 	given_time_wait("win 1000 <mss 1000>");
-	arrives("R 2:2(0)");
+	arrives("R 1:1(0)");
+	arrives("R 3:3(0)");
 	CHECK_EQ(count_state("TIME-WAIT"), 1);
+	arrives("R 2:2(0)");
+	CHECK_EQ(count_state("TIME-WAIT"), 0);
+	dialogue_end();
+}
+
+/* A peer that was born anew with our peer's address and port, and clocks that run behind. */
+TEST(close, time_wait_does_not_lock_out_a_peer_born_anew)
+{
+	dialogue_begin(NULL);
+	given_time_wait("win 1000 <mss 1000, ts 1000>");
+	arrives("S 1000:1000(0) win 1000 <mss 1000, ts 500>");
+	sends(". 2:2(0) ack 2");
+	arrives("R 2:2(0)"); /* what a SYN-SENT says to such an ACK: RFC 9293 §3.10.7.3 */
+	arrives("S 1000:1000(0) win 1000 <mss 1000, ts 1500>");
+	CHECK_EQ(count_state("SYN-RECV"), 1);
 	dialogue_end();
 }
 

@@ -156,12 +156,28 @@ static bool give_way(struct tcp_timewait *timewait, struct tcp_segment *segment)
 	return true;
 }
 
+/*
+ * RFC 9293 §3.10.7.4: CLOSED. An exact one only (RFC 5961): it comes from a peer that begins anew with our old ports, and
+ * that our ACK told it can't; RFC 1337's fix would leave it waiting for a minute. Linux: tcp_rfc1337 0
+ */
+static void timewait_reset(struct tcp_timewait *timewait, struct tcp_segment *segment)
+{
+	struct berth_stack *stack = timewait->tcp->stack;
+
+	if (segment->seq != timewait->rcv_nxt || too_old(timewait, segment)) {
+		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_OUT_OF_WINDOW);
+		return;
+	}
+	stack_event_between(stack, BERTH_EVENT_TCP_RST_RECEIVED, IPPROTO_TCP, &segment->local, &segment->remote);
+	timewait_free(timewait);
+}
+
 void tcp_timewait_arrive(struct tcp_timewait *timewait, struct tcp_segment *segment)
 {
 	struct berth_stack *stack = timewait->tcp->stack;
 
-	if (segment->flags & WIRE_TCP_RST) { /* must not cut the wait short: RFC 1337 §3, fix F1 */
-		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_OUT_OF_WINDOW);
+	if (segment->flags & WIRE_TCP_RST) {
+		timewait_reset(timewait, segment);
 		return;
 	}
 	if (too_old(timewait, segment)) {

@@ -75,7 +75,7 @@ mkdir -p web
 echo "a page" >web/index.html
 OPTION=fastopen=16 start_nginx web 80 "$WORK/web"
 ok $? "nginx listens with fastopen=16"
-timeout 60 "$BERTH" capture --net "$NET" -w fast.pcapng 2>capture.err &
+"$BERTH" capture --net "$NET" -w fast.pcapng 2>capture.err &
 capture=$!
 until_true 15 test -s fast.pcapng
 on browser sh -c 'for i in 1 2 3; do curl -sS --tcp-fastopen http://web/; done' >out 2>&1

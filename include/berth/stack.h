@@ -113,6 +113,11 @@ struct berth_limits {
 
 struct berth_stack_config {
 	uint64_t seed;				 /* of every random choice; from entropy unless in a simulation */
+	/*
+	 * Of TCP's sequence numbers and timestamps alone (RFC 6528, RFC 7323 §7.1); 0: from seed. A stack that takes
+	 * over another's address, and its clock, goes on where that was, so that no peer's TIME-WAIT takes it for old.
+	 */
+	uint64_t sequence_seed;
 	berth_time now;				 /* the time at birth */
 	const struct berth_allocator *allocator; /* NULL: malloc */
 	struct berth_packet_pool *packets;	 /* shared pool (a reference is taken); NULL: own */

@@ -147,6 +147,7 @@ struct berth_stack *berth_stack_new(const struct berth_stack_config *config)
 	limits_fill(&stack->limits);
 	stack->hooks = config->hooks;
 	random_init(&stack->random, config->seed);
+	stack->sequence_seed = config->sequence_seed;
 	stack->hash_key = (struct hash_key){ random_u64(&stack->random), random_u64(&stack->random) };
 	timers_init(&stack->timers, stack->allocator);
 	list_init(&stack->links);

@@ -82,6 +82,7 @@ struct berth_stack {
 	struct berth_limits limits; /* no field is 0 */
 	struct berth_hooks hooks;
 	struct random random;
+	uint64_t sequence_seed;	  /* of sequence numbers and timestamps; 0: from random */
 	struct hash_key hash_key; /* of demultiplexing and every table a peer can fill */
 	struct timers timers;
 	struct list links;

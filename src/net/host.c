@@ -126,11 +126,21 @@ static void hook_event(void *context, const struct berth_event_info *about)
 	host->hooks.event(host->hooks.context, about);
 }
 
+/* Whoever has the address next is, to its peers, the same machine. */
+static uint64_t sequence_seed_of(const struct berth_host *host)
+{
+	struct random random;
+
+	random_init(&random, host->net->sequence_seed + ip_u32(host->ip4));
+	return random_u64(&random) | 1;
+}
+
 static int open_stack(struct berth_host *host)
 {
 	struct berth_net *net = host->net;
 	struct berth_stack_config config = {
 		.seed = random_u64(&net->random),
+		.sequence_seed = sequence_seed_of(host),
 		.now = net->now,
 		.allocator = net->allocator,
 		.packets = net->packets,

@@ -45,6 +45,9 @@ struct berth_net *berth_net_new(const struct berth_net_config *config)
 	net->allocator = config->allocator;
 	net->now = config->now;
 	random_init(&net->random, config->seed);
+	struct random sequences;
+	random_init(&sequences, ~config->seed);
+	net->sequence_seed = random_u64(&sequences);
 	const char *name = config->name ? config->name : "default";
 	net->mtu = config->mtu ? config->mtu : 1500;
 	net->superframe = config->superframe == UINT_MAX ? 0 : config->superframe;

@@ -80,6 +80,7 @@ struct berth_net {
 	const struct berth_allocator *allocator;
 	berth_time now;
 	struct random random;
+	uint64_t sequence_seed; /* with a host's address: its stack's */
 	char name[64];
 	struct berth_ip subnet4, subnet6;
 	unsigned subnet4_length, mtu, superframe;

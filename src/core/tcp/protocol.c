@@ -12,6 +12,13 @@ static int attach(struct berth_stack *stack, void **ret_state)
 	tcp->flights.allocator = stack->allocator;
 	tcp->isn_key = (struct hash_key){ random_u64(&stack->random), random_u64(&stack->random) };
 	tcp->timestamp_key = (struct hash_key){ random_u64(&stack->random), random_u64(&stack->random) };
+	if (stack->sequence_seed) {
+		struct random random;
+
+		random_init(&random, stack->sequence_seed);
+		tcp->isn_key = (struct hash_key){ random_u64(&random), random_u64(&random) };
+		tcp->timestamp_key = (struct hash_key){ random_u64(&random), random_u64(&random) };
+	}
 	tcp_timewait_init(tcp);
 	*ret_state = tcp;
 	return 0;

@@ -53,6 +53,19 @@ TEST(tcp_isn, differs_between_four_tuples_and_secrets)
 	berth_stack_free(two);
 }
 
+TEST(tcp_isn, goes_on_in_a_stack_with_the_same_sequence_seed)
+{
+	struct berth_stack *one = berth_stack_new(&(struct berth_stack_config){ .seed = 1, .sequence_seed = 7 });
+	struct berth_stack *two =
+		berth_stack_new(&(struct berth_stack_config){ .seed = 2, .sequence_seed = 7, .now = 4 * BERTH_MSEC });
+	struct berth_endpoint local = endpoint(1, 80), remote = endpoint(2, 5000);
+
+	CHECK_EQ(tcp_isn(two, &local, &remote) - tcp_isn(one, &local, &remote), 1000);
+	CHECK_EQ(tcp_timestamp_offset(one, &local, &remote), tcp_timestamp_offset(two, &local, &remote));
+	berth_stack_free(one);
+	berth_stack_free(two);
+}
+
 TEST(tcp_congestion, the_initial_window_is_rfc_6928s)
 {
 	CHECK_EQ(tcp_initial_window(1460), 14600);

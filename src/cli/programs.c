@@ -150,12 +150,20 @@ static int wait_one(const struct ending *ending, const char *name)
 static int ask_running(const struct ending *ending, const char *name, bool *ret_running)
 {
 	struct api_stream stream;
-	int r = wait_open(ending, name, &stream);
+	json_t *program;
+	char path[160];
+	int r = wait_open(ending, name, &stream); /* says what is wrong with the name */
 
 	if (r)
 		return r;
-	*ret_running = !wait_ended(&stream, 0);
 	api_stream_close(&stream);
+	r = program_path(ending->command, name, "", path, sizeof(path));
+	if (!r)
+		r = api_get(ending->command, ending->network, path, &program);
+	if (r)
+		return r;
+	*ret_running = strcmp(api_string(program, "state"), "ended") != 0;
+	json_decref(program);
 	return CLI_OK;
 }
 

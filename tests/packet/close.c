@@ -257,15 +257,23 @@ TEST(close, an_ack_of_what_was_never_sent_is_challenged)
 	dialogue_end();
 }
 
+/* RFC 5961 §7. Linux: tcp_invalid_ratelimit, half a second; RST, SYN and ACK count together. */
 TEST(close, challenges_have_a_rate_limit)
 {
 	dialogue_begin(NULL);
 	given_accepted("win 1000 <mss 1000>");
 
-	for (int i = 0; i < 1500; i++)
+	for (int i = 0; i < 500; i++) {
 		arrives("R 100:100(0)");
-	CHECK_EQ(dialogue.out_end - dialogue.out_begin, 1000);
-	CHECK_EQ(events(BERTH_EVENT_TCP_CHALLENGE_LIMITED), 500);
+		arrives("S 100:100(0)");
+		arrives(". 1:1(0) ack 5000");
+	}
+	sends(". 1:1(0) ack 1");
+	silent(499);
+	CHECK_EQ(events(BERTH_EVENT_TCP_CHALLENGE_LIMITED), 1499);
+	silent(1);
+	arrives("R 100:100(0)");
+	sends(". 1:1(0) ack 1");
 	dialogue_end();
 }
 

@@ -15,47 +15,40 @@ void tcp_segment_drop(struct berth_stack *stack, struct tcp_segment *segment, en
 	segment->packet = NULL;
 }
 
-bool tcp_challenge_allowed(struct berth_stack *stack)
+/*
+ * RFC 5961 §7: each conversation has a limit of its own. A stack's one counter would tell whoever shares it, by what
+ * is left, how often somebody else's conversation was challenged: enough to guess addresses, ports and sequence
+ * numbers (CVE-2016-5696). Linux: __tcp_oow_rate_limited()
+ */
+bool tcp_challenge_allowed(struct berth_stack *stack, berth_time *last)
 {
-	struct tcp_stack *tcp = tcp_of(stack);
-
-	if (stack->now - tcp->challenge_second >= BERTH_SEC) {
-		tcp->challenge_second = stack->now;
-		tcp->challenges = 0;
+	if (*last && stack->now - *last < TCP_CHALLENGE_GAP) {
+		stack_event(stack, BERTH_EVENT_TCP_CHALLENGE_LIMITED);
+		return false;
 	}
-	if (tcp->challenges < TCP_CHALLENGE_PER_SECOND) {
-		tcp->challenges++;
-		return true;
-	}
-	stack_event(stack, BERTH_EVENT_TCP_CHALLENGE_LIMITED);
-	return false;
+	*last = MAX(stack->now, 1);
+	return true;
 }
 
 void tcp_challenge(struct tcp_conn *conn)
 {
-	if (tcp_challenge_allowed(tcp_stack_of(conn)))
+	if (tcp_challenge_allowed(tcp_stack_of(conn), &conn->last_challenge))
 		tcp_send_ack(conn);
 }
 
 /*
  * Answer a segment that is not acceptable with an ACK. Two confused ends must
- * not answer each other for ever, so pure ACKs are answered twice a second
- * only (Linux: tcp_oow_rate_limited()).
+ * not answer each other for ever, so pure ACKs, and SYNs, are answered as
+ * challenges are (Linux: tcp_oow_rate_limited()).
  */
 static void answer_unacceptable(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	struct berth_stack *stack = tcp_stack_of(conn);
-
 	if (segment->flags & WIRE_TCP_RST)
 		return;
-	if (!tcp_segment_length(segment)) {
-		if (conn->last_duplicate_ack && stack->now - conn->last_duplicate_ack < TCP_DUPLICATE_ACK_GAP) {
-			stack_event(stack, BERTH_EVENT_TCP_CHALLENGE_LIMITED);
-			return;
-		}
-		conn->last_duplicate_ack = MAX(stack->now, 1);
-	}
-	tcp_send_ack(conn);
+	if (tcp_segment_length(segment) && !(segment->flags & WIRE_TCP_SYN))
+		tcp_send_ack(conn);
+	else
+		tcp_challenge(conn);
 }
 
 /* RFC 7323 §5.3 R1: protection against wrapped sequence numbers. */

@@ -292,7 +292,7 @@ static void request_ack(struct tcp_request *request)
 		.timestamp_echo = request->ts_recent,
 	};
 
-	if (tcp_challenge_allowed(stack))
+	if (tcp_challenge_allowed(stack, &request->last_challenge))
 		tcp_emit_bare(stack, &request->demux, &header);
 }
 

@@ -81,10 +81,9 @@ enum tcp_urgent {
 #define TCP_KEEPALIVE_IDLE (7200 * BERTH_SEC) /* RFC 9293 §3.8.4 */
 #define TCP_KEEPALIVE_INTERVAL (75 * BERTH_SEC)
 #define TCP_KEEPALIVE_PROBES 9
-#define TCP_PAWS_AGE (24 * 86400 * BERTH_SEC)	 /* RFC 7323 §5.5 */
-#define TCP_CHALLENGE_PER_SECOND 1000		 /* RFC 5961 §7 */
-#define TCP_CWND_MAX (1u << 30)			 /* what a scaled window can hold */
-#define TCP_DUPLICATE_ACK_GAP (500 * BERTH_MSEC) /* Linux: tcp_invalid_ratelimit */
+#define TCP_PAWS_AGE (24 * 86400 * BERTH_SEC) /* RFC 7323 §5.5 */
+#define TCP_CWND_MAX (1u << 30)		      /* what a scaled window can hold */
+#define TCP_CHALLENGE_GAP (500 * BERTH_MSEC)  /* Linux: tcp_invalid_ratelimit */
 
 struct tcp_conn;
 
@@ -255,7 +254,7 @@ struct tcp_conn {
 	berth_time timed_at;
 	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
 	berth_time probing_since; /* user timeout while the window is shut */
-	berth_time last_sent, last_resent, last_heard, last_duplicate_ack;
+	berth_time last_sent, last_resent, last_heard, last_challenge;
 	berth_time deadline[TCP_TIMERS];
 	struct berth_timer timer;
 
@@ -278,7 +277,7 @@ struct tcp_request {
 	bool timestamps, scaling, sack, ecn;
 	bool acked; /* TCP_DEFER_ACCEPT: the ACK came, the data did not */
 	uint8_t send_scale, receive_scale, retries;
-	berth_time created, last_sent;
+	berth_time created, last_sent, last_challenge;
 	struct berth_timer timer;
 };
 
@@ -288,7 +287,7 @@ struct tcp_timewait {
 	struct port_claim claim;
 	struct list node; /* in tcp_stack.timewaits, by expiry */
 	struct tcp_stack *tcp;
-	berth_time expiry, ts_recent_time, last_ack;
+	berth_time expiry, ts_recent_time, last_challenge;
 	uint32_t snd_nxt, rcv_nxt, ts_recent, timestamp_offset;
 	uint16_t window;
 	bool timestamps;
@@ -306,8 +305,6 @@ struct tcp_stack {
 	struct list timewaits;
 	unsigned timewait_count;
 	struct berth_timer timewait_timer;
-	berth_time challenge_second;
-	unsigned challenges;
 };
 
 /* A segment that arrived, in host order. The packet is taken away when its payload is queued. */
@@ -409,7 +406,8 @@ void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment);
 void tcp_segment_drop(struct berth_stack *stack, struct tcp_segment *segment, enum berth_event reason);
 void tcp_become_established(struct tcp_conn *conn);
 void tcp_challenge(struct tcp_conn *conn);
-bool tcp_challenge_allowed(struct berth_stack *stack);
+/* May a conversation that answered so at *last (0: never) do it now? */
+bool tcp_challenge_allowed(struct berth_stack *stack, berth_time *last);
 
 /* arrival_syn.c */
 void tcp_arrive_syn_sent(struct tcp_conn *conn, struct tcp_segment *segment);

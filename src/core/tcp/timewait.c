@@ -112,12 +112,8 @@ static void timewait_ack(struct tcp_timewait *timewait)
 		.timestamp_echo = timewait->ts_recent,
 	};
 
-	if (timewait->last_ack && stack->now - timewait->last_ack < TCP_DUPLICATE_ACK_GAP) {
-		stack_event(stack, BERTH_EVENT_TCP_CHALLENGE_LIMITED);
-		return;
-	}
-	timewait->last_ack = MAX(stack->now, 1);
-	tcp_emit_bare(stack, &timewait->demux, &header);
+	if (tcp_challenge_allowed(stack, &timewait->last_challenge))
+		tcp_emit_bare(stack, &timewait->demux, &header);
 }
 
 static bool too_old(const struct tcp_timewait *timewait, const struct tcp_segment *segment)

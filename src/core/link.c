@@ -6,6 +6,7 @@
 #include "core/dhcp/dhcp.h"
 #include "core/group/group.h"
 #include "core/ip/ip.h"
+#include "core/route/route.h"
 #include "core/socket/socket.h"
 #include "core/stack.h"
 
@@ -187,7 +188,7 @@ int berth_link_set_mtu(struct berth_link *link, unsigned mtu)
 	if (mtu < MTU_MIN || mtu > MTU_MAX)
 		return -EINVAL;
 	link->mtu = mtu;
-	link->stack->route_generation++; /* paths hold the MTU */
+	route_changed(link->stack); /* paths hold the MTU */
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 #include "wire/ip4.h"
 #include "wire/ip6.h"
 
+#include <limits.h>
+
 enum { IP_TOTAL_MAX = 65535 };
 
 /* Path MTUs learnt from routers, pmtu.c. Fixed in size: old ones are overwritten. */
@@ -27,7 +29,16 @@ struct redirect {
 	berth_time until;
 };
 
+/* Ways that were found, path.c: connections come and go between the same addresses. A power of two. */
+enum { PATH_MEMOS = 32 };
+struct path_memo {
+	struct berth_ip destination, source;
+	struct berth_link *link;
+	struct ip_path path; /* generation 0: none */
+};
+
 struct icmp {
+	struct path_memo paths[PATH_MEMOS];
 	struct pmtu pmtus[PMTU_SETS][PMTU_WAYS];
 	struct redirect redirects[REDIRECTS_MAX];
 	unsigned redirect_count;
@@ -37,6 +48,10 @@ struct icmp {
 
 /* The known path MTU to destination, or limit if none is less. */
 unsigned pmtu_find(struct berth_stack *stack, struct berth_ip destination, unsigned limit);
+static inline bool pmtu_known(struct berth_stack *stack, struct berth_ip destination)
+{
+	return pmtu_find(stack, destination, UINT_MAX) != UINT_MAX;
+}
 /* A router says that more than mtu bytes don't pass; length is the packet's that was too big.
  * Returns the MTU to use from now on. */
 unsigned pmtu_learn(struct berth_stack *stack, struct berth_ip destination, unsigned mtu, unsigned length);
@@ -44,6 +59,8 @@ unsigned pmtu_learn(struct berth_stack *stack, struct berth_ip destination, unsi
 /* What next_hop, as routes say it, is after redirects. */
 struct berth_ip redirect_find(struct berth_stack *stack, struct berth_link *link, struct berth_ip destination,
 			      struct berth_ip next_hop);
+/* Is there one for destination, good or expired? */
+bool redirect_known(const struct berth_stack *stack, struct berth_ip destination);
 void redirect_forget_link(struct berth_stack *stack, const struct berth_link *link);
 
 /* A packet from its arrival to its transport. */

@@ -211,8 +211,8 @@ static void path_by_loopback(struct berth_stack *stack, struct berth_ip destinat
 		path->source = ip_is_local(stack, destination) ? destination : source_by_loopback(stack, destination);
 }
 
-int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
-		 struct berth_link *link, struct ip_path *ret_path)
+static int find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source, struct berth_link *link,
+		struct ip_path *ret_path)
 {
 	struct ip_path path = { .generation = stack->route_generation };
 	int r;
@@ -240,4 +240,33 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
 	path.mtu = pmtu_find(stack, destination, path.mtu);
 	*ret_path = path;
 	return 0;
+}
+
+/* Where the answer to this question is remembered. Whoever chooses addresses can only make others' be forgotten. */
+static struct path_memo *memo_of(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source)
+{
+	uint64_t to[2], from[2];
+
+	memcpy(to, destination.bytes, sizeof(to));
+	memcpy(from, source.bytes, sizeof(from));
+	to[1] = (to[0] ^ to[1] ^ (from[0] ^ from[1]) >> 7) * 0x9e3779b97f4a7c15u;
+	return &stack->icmp->paths[to[1] >> 32 & (PATH_MEMOS - 1)];
+}
+
+int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
+		 struct berth_link *link, struct ip_path *ret_path)
+{
+	struct path_memo *memo = memo_of(stack, destination, source);
+	int r;
+
+	if (ip_path_valid(stack, &memo->path) && memo->link == link && ip_equal(memo->destination, destination) &&
+	    ip_equal(memo->source, source)) {
+		*ret_path = memo->path;
+		return 0;
+	}
+	r = find(stack, destination, source, link, ret_path);
+	/* What routers said ends with time, and not with a new generation: it is asked for again. */
+	if (r == 0 && !redirect_known(stack, destination) && !pmtu_known(stack, destination))
+		*memo = (struct path_memo){ destination, source, link, *ret_path };
+	return r;
 }

@@ -27,6 +27,16 @@ struct berth_ip redirect_find(struct berth_stack *stack, struct berth_link *link
 	return next_hop;
 }
 
+bool redirect_known(const struct berth_stack *stack, struct berth_ip destination)
+{
+	const struct icmp *icmp = stack->icmp;
+
+	for (unsigned i = 0; i < icmp->redirect_count; i++)
+		if (ip_equal(icmp->redirects[i].destination, destination))
+			return true;
+	return false;
+}
+
 /* The entry of destination, else a free one, else the oldest. */
 static struct redirect *slot_for(struct icmp *icmp, struct berth_ip destination)
 {

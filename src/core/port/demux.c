@@ -17,11 +17,15 @@ struct demux {
 static uint32_t tuple_hash(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 			   const struct berth_endpoint *remote)
 {
-	uint64_t words[5];
+	uint64_t words[5] = { (uint64_t)protocol << 32 | (uint32_t)local->port << 16 | remote->port };
 
-	memcpy(words, local->ip.bytes, 16);
-	memcpy(words + 2, remote->ip.bytes, 16);
-	words[4] = (uint64_t)protocol << 32 | (uint32_t)local->port << 16 | remote->port;
+	if (ip_is4(local->ip) && ip_is4(remote->ip)) { /* of another count than IPv6's, which the hash knows */
+		memcpy(words + 1, local->ip.bytes + 12, 4);
+		memcpy((uint8_t *)(words + 1) + 4, remote->ip.bytes + 12, 4);
+		return (uint32_t)hash_words(stack->hash_key, words, 2);
+	}
+	memcpy(words + 1, local->ip.bytes, 16);
+	memcpy(words + 3, remote->ip.bytes, 16);
 	return (uint32_t)hash_words(stack->hash_key, words, 5);
 }
 
@@ -55,16 +59,34 @@ static int grow(struct berth_stack *stack)
 	return 0;
 }
 
+static bool is_for(const struct demux_node *node, uint8_t protocol, const struct berth_endpoint *local,
+		   const struct berth_endpoint *remote)
+{
+	return node->protocol == protocol && endpoint_equal(&node->remote, remote) &&
+	       endpoint_equal(&node->local, local);
+}
+
+static struct demux_node *find_hashed(const struct demux *demux, uint32_t hash, uint8_t protocol,
+				      const struct berth_endpoint *local, const struct berth_endpoint *remote)
+{
+	if (!demux->size)
+		return NULL;
+	for (struct demux_node *node = demux->chains[hash & (demux->size - 1)]; node; node = node->next)
+		if (node->hash == hash && is_for(node, protocol, local, remote))
+			return node;
+	return NULL;
+}
+
 int demux_add(struct berth_stack *stack, struct demux_node *node)
 {
 	struct demux *demux = stack->demux;
 	struct demux_node **chain;
 
-	if (demux_find(stack, node->protocol, &node->local, &node->remote))
+	node->hash = tuple_hash(stack, node->protocol, &node->local, &node->remote);
+	if (find_hashed(demux, node->hash, node->protocol, &node->local, &node->remote))
 		return -EADDRINUSE;
 	if (demux->count >= demux->size && grow(stack) < 0)
 		return -ENOMEM;
-	node->hash = tuple_hash(stack, node->protocol, &node->local, &node->remote);
 	chain = &demux->chains[node->hash & (demux->size - 1)];
 	node->next = *chain;
 	*chain = node;
@@ -91,29 +113,18 @@ void demux_remove(struct berth_stack *stack, struct demux_node *node)
 	demux->count--;
 }
 
-static bool is_for(const struct demux_node *node, uint8_t protocol, const struct berth_endpoint *local,
-		   const struct berth_endpoint *remote)
-{
-	return node->protocol == protocol && endpoint_equal(&node->remote, remote) &&
-	       endpoint_equal(&node->local, local);
-}
-
 struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 			      const struct berth_endpoint *remote)
 {
 	struct demux *demux = stack->demux;
 	struct demux_node *node;
-	uint32_t hash;
 
-	if (!demux->size)
-		return NULL;
 	if (demux->last && is_for(demux->last, protocol, local, remote))
 		return demux->last;
-	hash = tuple_hash(stack, protocol, local, remote);
-	for (node = demux->chains[hash & (demux->size - 1)]; node; node = node->next)
-		if (node->hash == hash && is_for(node, protocol, local, remote))
-			return demux->last = node;
-	return NULL;
+	node = find_hashed(demux, tuple_hash(stack, protocol, local, remote), protocol, local, remote);
+	if (node)
+		demux->last = node;
+	return node;
 }
 
 void demux_each(struct berth_stack *stack, uint8_t protocol, void (*each)(void *context, struct demux_node *node),

@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan asan bench bench-links bench-run check-layers check-symbols format format-check lint install uninstall clean help \
+.PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
 	tools tools-test tools-lint tools-programs test-programs fuzz test-kernel
 
 build: build/build.ninja ## build everything into ./build
@@ -66,6 +66,12 @@ bench-run: build-release/build.ninja ## programs under berth run beside the kern
 bench-links: build-release/build.ninja ## how exact emulated links are, beside the kernel's netem (root for that; 1 minute)
 	@ninja -C build-release -j $(JOBS) src/cli/berth bench/link_probe
 	@bench/links build-release $(if $(JSON),--json "$(JSON)")
+
+instructions: tools-test build ## the hot paths beside their budgets of instructions (valgrind; 5 seconds)
+	@tools/instructions build
+
+instructions-accept: tools-test build ## what the hot paths take now becomes their budget
+	@tools/instructions --accept build
 
 fuzz: tools ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
 	@tests/fuzz/run

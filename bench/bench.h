@@ -7,7 +7,8 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
-#include <berth/berth.h>
+#include "pair.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,43 +33,6 @@ void report(const char *what, const char *unit, bool less, struct figure ours, c
 void report_begin(const char *title, const char *theirs);
 /* Ends a JSON file of all lines, if one was asked for. */
 void report_end(void);
-
-/* A pair of stacks in one thread, joined by a cable of memory. */
-struct pair {
-	struct berth_stack *stacks[2];
-	struct berth_link *links[2];
-	struct pair_end {
-		struct pair *pair;
-		int side;
-	} ends[2];
-	struct queue {
-		struct berth_packet **packets;
-		size_t head, count, room; /* room is a power of two */
-	} queues[2];			  /* by receiver */
-	struct berth_packet_pool *pool;
-	berth_time now;
-	unsigned loss_permyriad; /* of the frames, both ways */
-	uint64_t random;
-	size_t memory; /* bytes allocated by the stacks, if counted */
-	struct berth_allocator allocator;
-};
-
-struct pair_options {
-	unsigned mtu, superframe;
-	bool checksums, count_memory;
-	unsigned time_wait;	 /* limit */
-	unsigned loss_permyriad; /* for the caller to set in pair when the handshake is through */
-};
-
-void pair_init(struct pair *pair, const struct pair_options *options);
-void pair_fini(struct pair *pair);
-/* Carry frames until none is left; the clock follows the real one. */
-void pair_run(struct pair *pair);
-/* A listener at side 1, port; side 0 connects. */
-int pair_listen(struct pair *pair, uint16_t port, int backlog);
-int pair_connect(struct pair *pair, uint16_t port);
-
-uint64_t xorshift(uint64_t *state);
 
 /* Was this part asked for? All are if none was named. */
 bool wanted(const char *part);

@@ -121,6 +121,8 @@ static int carry(struct supervisor *supervisor, int fd, const void *express, siz
 		r = connect_native(supervisor, fd, express, express_length);
 		again = r == -EAGAIN || (r == -ECONNREFUSED && express_length);
 		if (again)
+			receiver_step_aside(supervisor);
+		if (again)
 			poll(NULL, 0, 1);
 	}
 	/* The edge that epoll waits for. */

@@ -11,6 +11,7 @@
 #include "os/fdpass.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -137,6 +138,7 @@ static int ask_locked(struct supervisor *supervisor, struct line *line, struct c
 	if (r)
 		return r;
 	for (;;) {
+		receiver_wait(supervisor, line->fd, POLLIN, -1);
 		r = line_receive(line, message, 0);
 		if (r)
 			return -EPIPE;

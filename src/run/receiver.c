@@ -2,6 +2,11 @@
 /*
  * Receivers: threads that wait for the program's calls in the kernel itself
  * (polling first would cost a wake-up more), run the handler and answer.
+ *
+ * Linux wakes everybody who waits in NOTIF_RECV for each call, so one receiver
+ * does, and keeps that turn while it runs a handler, for most take less than a
+ * wake-up. Before it waits for anything it looks after the listener, too, and
+ * when another call comes first it gives the turn away.
  */
 #include "run/supervisor.h"
 
@@ -30,6 +35,33 @@ static const struct {
 	{ SYS_sendmmsg, handle_sendmmsg },	 { SYS_recvfrom, handle_recvfrom },
 	{ SYS_recvmsg, handle_recvmsg },	 { SYS_recvmmsg, handle_recvmmsg },
 };
+
+static _Thread_local bool has_turn;
+
+static void turn_take(struct supervisor *supervisor)
+{
+	if (!has_turn)
+		pthread_mutex_lock(&supervisor->turn);
+	has_turn = true;
+}
+
+void receiver_step_aside(struct supervisor *supervisor)
+{
+	if (has_turn)
+		pthread_mutex_unlock(&supervisor->turn);
+	has_turn = false;
+}
+
+int receiver_wait(struct supervisor *supervisor, int fd, short events, int timeout_ms)
+{
+	struct pollfd fds[2] = { { .fd = fd, .events = events }, { .fd = supervisor->listener, .events = POLLIN } };
+	int count = poll(fds, has_turn ? 2 : 1, timeout_ms);
+
+	if (count <= 0 || fds[0].revents)
+		return count;
+	receiver_step_aside(supervisor);
+	return poll(fds, 1, timeout_ms);
+}
 
 bool call_valid(const struct call *call)
 {
@@ -144,12 +176,11 @@ static int64_t run_handler(struct call *call, struct peers *peers)
  */
 static int64_t linger(struct call *call)
 {
-	struct pollfd ready = { .fd = call->descriptor.fd, .events = POLLIN };
 	int64_t value = CALL_PENDING;
 
 	if (call->wait_events != EPOLLIN || __atomic_exchange_n(&call->supervisor->lingering, 1, __ATOMIC_ACQUIRE))
 		return value;
-	if (poll(&ready, 1, TICK_MS) == 1)
+	if (receiver_wait(call->supervisor, call->descriptor.fd, POLLIN, TICK_MS) == 1)
 		value = call_valid(call) ? call->attempt(call) : CALL_ANSWERED;
 	__atomic_store_n(&call->supervisor->lingering, 0, __ATOMIC_RELEASE);
 	return value;
@@ -195,6 +226,7 @@ void *receiver_run(void *context)
 	sizes.seccomp_notif = MAX(sizes.seccomp_notif, sizeof(*request));
 	request = calloc(1, sizes.seccomp_notif);
 	while (peers && scratch && request) {
+		turn_take(supervisor);
 		memset(request, 0, sizes.seccomp_notif);
 		if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, request) == 0)
 			serve(supervisor, request, peers, scratch);
@@ -203,6 +235,7 @@ void *receiver_run(void *context)
 		else if (errno == ENOENT && __atomic_load_n(&supervisor->child, __ATOMIC_ACQUIRE) == 0)
 			break;
 	}
+	receiver_step_aside(supervisor);
 	if (peers)
 		peers_fini(peers);
 	free(peers);

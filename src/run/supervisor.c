@@ -149,6 +149,7 @@ void supervisor_prepare(struct supervisor *supervisor)
 		supervisor->lines[i].fd = -1;
 	pthread_mutex_init(&supervisor->lock, NULL);
 	pthread_mutex_init(&supervisor->notes_lock, NULL);
+	pthread_mutex_init(&supervisor->turn, NULL);
 	list_init(&supervisor->pending);
 	list_init(&supervisor->connecting);
 	list_init(&supervisor->notes);

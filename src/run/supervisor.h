@@ -2,7 +2,7 @@
 /*
  * Inside the supervisor. One main thread, the worker (worker.c): an epoll loop
  * over pending calls, the daemon's messages and signals. Three receivers
- * (receiver.c), each blocked in SECCOMP_IOCTL_NOTIF_RECV, run a call's handler.
+ * (receiver.c) take turns in SECCOMP_IOCTL_NOTIF_RECV and run a call's handler.
  *
  * A call is in one thread's hands at a time. A handler that would block answers
  * CALL_PENDING; the call then moves to the worker, which runs call->attempt
@@ -153,6 +153,7 @@ struct supervisor {
 	int epoll, wake, signals;
 	unsigned filler; /* 1-byte sends that turn EPOLLOUT off */
 	pthread_mutex_t lock, notes_lock;
+	pthread_mutex_t turn; /* of the receiver that takes calls from the kernel */
 	struct list pending, connecting, notes;
 	size_t pending_count;
 	uint64_t next_serial, id_base, id_count;
@@ -256,6 +257,13 @@ void holders_sweep(struct supervisor *supervisor, bool now);
 
 /* receiver.c */
 void *receiver_run(void *context);
+/*
+ * Wait until fd has events, at most for timeout_ms (-1: for ever); in a receiver, what the program asks meanwhile
+ * is another's. Returns what poll() does.
+ */
+int receiver_wait(struct supervisor *supervisor, int fd, short events, int timeout_ms);
+/* What follows may take time: the next call is another receiver's. */
+void receiver_step_aside(struct supervisor *supervisor);
 bool call_valid(const struct call *call);
 /* Answer: closes the call's copy, then sends. value: as handlers return. */
 void call_finish(struct call *call, int64_t value);

@@ -22,4 +22,10 @@ class Server(http.server.ThreadingHTTPServer):
 server = Server(("", 80), Generation)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever(0.05)
+server.socket.setblocking(False)
+try:
+    while True:  # who stands in the queue is served, too: closing would reset them
+        server.process_request(*server.get_request())
+except BlockingIOError:
+    pass
 server.server_close()

@@ -168,6 +168,19 @@ static int32_t get_queue(struct request *request, bool unsent)
 	return 0;
 }
 
+/* The program has read all that it was given. Is an urgent byte what comes next? */
+static int32_t get_mark(struct request *request)
+{
+	struct plug *plug = request->plug;
+	int at_mark = 0;
+
+	if (plug && plug->fd >= 0 && plug->role == &role_stream)
+		at_mark = stream_at_mark(plug);
+	memcpy(request->reply_payload, &at_mark, sizeof(at_mark));
+	request->reply.payload_length = sizeof(at_mark);
+	return 0;
+}
+
 int32_t ioctl_run(struct request *request)
 {
 	unsigned long what = (uint32_t)request->message->option;
@@ -178,6 +191,8 @@ int32_t ioctl_run(struct request *request)
 		return get_list(request);
 	if (what == SIOCOUTQ || what == SIOCOUTQNSD)
 		return get_queue(request, what == SIOCOUTQNSD);
+	if (what == SIOCATMARK)
+		return get_mark(request);
 	if (changes_something(what))
 		return -EPERM;
 	memcpy(&entry, request->payload, MIN(request->payload_length, sizeof(entry)));

@@ -272,6 +272,8 @@ void stream_begin(struct plug *plug);
  * May end request's plug, and then request has none. Linux: inet_getname()
  */
 bool stream_is_over(struct request *request);
+/* When the program has read all that was written to its end: is the next byte urgent, whether it has come or not? */
+bool stream_at_mark(struct plug *plug);
 void stream_reset_answered(struct plug *plug);
 /* As if the peer had sent a RST: the program sees ECONNRESET, the peer gets one. May end plug. */
 void stream_reset(struct plug *plug);

@@ -196,6 +196,23 @@ static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t len
 	return plug->to_program.length ? PUMPED_ALL : PUMPED_SOME;
 }
 
+bool stream_at_mark(struct plug *plug)
+{
+	struct berth_stack *stack = plug->host->stack;
+	int is_inline = 0;
+	socklen_t length = sizeof(is_inline);
+	char byte;
+
+	if (plug->to_program.length)
+		return plug->urgent_to_program;
+	if (berth_sockatmark(stack, plug->fd) != 1)
+		return false;
+	berth_getsockopt(stack, plug->fd, SOL_SOCKET, SO_OOBINLINE, &is_inline, &length);
+	/* EINVAL: the byte was taken, and given to the program before. */
+	return is_inline || berth_recv(stack, plug->fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       errno != EINVAL;
+}
+
 /*
  * Urgent bytes come alone. The stack's SO_OOBINLINE is what the program set, and says how they are read.
  * What comes in bulk is not copied: *ret_packet is then the caller's, else NULL, and the bytes are in scratch.

@@ -163,6 +163,7 @@ size_t filter_build(struct sock_filter code[FILTER_MAX])
 	load(&builder, ARGUMENT_LOW(1));
 	give_if(&builder, 0x400454ca, FAIL(EPERM));	   /* TUNSETIFF: an interface of the real kernel's */
 	give_if(&builder, 0x5411, SECCOMP_RET_USER_NOTIF); /* SIOCOUTQ, TIOCOUTQ */
+	give_if(&builder, 0x8905, SECCOMP_RET_USER_NOTIF); /* SIOCATMARK */
 	give_if(&builder, 0x890b, SECCOMP_RET_USER_NOTIF); /* SIOCADDRT */
 	give_if(&builder, 0x890c, SECCOMP_RET_USER_NOTIF); /* SIOCDELRT */
 	give_if_between(&builder, 0x8910, 0x89ff, SECCOMP_RET_USER_NOTIF);

@@ -290,6 +290,30 @@ static int64_t ioctl_queue(struct call *call, uint32_t request)
 	return r < 0 ? r : memory_write(call, call->args[2], &waiting, sizeof(waiting));
 }
 
+/*
+ * Does the next byte have the mark? One that the program's socket holds is the kernel's to tell; when all was read,
+ * the daemon knows of a mark whose byte is still to come, as TCP does from the first segment that announces it.
+ */
+static int64_t ioctl_at_mark(struct call *call)
+{
+	struct channel_message message;
+	int at_mark = 0, unread = 0, r;
+
+	if (!call->descriptor.ours)
+		return CALL_CONTINUE;
+	if (call->descriptor.type != SOCK_STREAM)
+		return -ENOTTY;
+	if (!ioctl(call->descriptor.fd, SIOCATMARK, &at_mark) && !at_mark &&
+	    !ioctl(call->descriptor.fd, SIOCINQ, &unread) && !unread) {
+		call_message(call, &message, CHANNEL_IOCTL);
+		message.option = SIOCATMARK;
+		r = call_ask(call, &message, NULL, 0, &at_mark, sizeof(at_mark));
+		if (r < 0)
+			return r;
+	}
+	return memory_write(call, call->args[2], &at_mark, sizeof(at_mark));
+}
+
 /* Requests on interfaces that a struct ifreq holds; others are not supported here. */
 #define IOCTL_FIRST 0x8910
 #define IOCTL_LAST 0x895f
@@ -303,6 +327,8 @@ int64_t handle_ioctl(struct call *call)
 
 	if (request == SIOCOUTQ || request == SIOCOUTQNSD)
 		return ioctl_queue(call, request);
+	if (request == SIOCATMARK)
+		return ioctl_at_mark(call);
 	if (!call->descriptor.ours) {
 		if (!is_unix(call->descriptor.fd))
 			return CALL_CONTINUE;

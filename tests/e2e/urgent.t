@@ -47,10 +47,10 @@ except BlockingIOError: pass
 c.setblocking(True); piece = b""
 import threading
 threading.Thread(target=lambda: (c.send(b"urgent", OOB), c.shutdown(socket.SHUT_WR)), daemon=True).start()
-tail = b"" # no marks: whoever reads while the byte is under way may be at the mark before it is known (README)
+tail, marks = b"", 0
 while piece := s.recv(100000):
-    total -= len(piece); tail = (tail + piece)[-5:]
-print("behind a full pipe", total, tail, take(s, 1, OOB))
+    marks += mark(s); total -= len(piece); tail = (tail + piece)[-5:]
+print("behind a full pipe", total, tail, marks, take(s, 1, OOB))
 END
 
 kernel=$(timeout 100 "$PYTHON" urgent.py 2>&1)

@@ -124,6 +124,7 @@ TEST(filter, options_go_where_they_are_known)
 TEST(filter, interfaces_and_rings_do_not_leak)
 {
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x5411, 0, 0), NOTIFY); /* SIOCOUTQ */
+	CHECK_EQ(verdict(SYS_ioctl, 3, 0x8905, 0, 0), NOTIFY); /* SIOCATMARK */
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x541b, 0, 0), ALLOW);  /* FIONREAD */
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x890f, 0, 0), ALLOW);
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x8910, 0, 0), NOTIFY);

@@ -47,7 +47,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 4
+#define CHANNEL_VERSION 5
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)

@@ -48,9 +48,11 @@ c.setblocking(True); piece = b""
 import threading
 threading.Thread(target=lambda: (c.send(b"urgent", OOB), c.shutdown(socket.SHUT_WR)), daemon=True).start()
 tail, marks = b"", 0
+while total > 1000: total -= len(s.recv(min(100000, total - 1000))); marks += mark(s)
+known = urgent(s)
 while piece := s.recv(100000):
     marks += mark(s); total -= len(piece); tail = (tail + piece)[-5:]
-print("behind a full pipe", total, tail, marks, take(s, 1, OOB))
+print("behind a full pipe", known, total, tail, marks, take(s, 1, OOB))
 END
 
 kernel=$(timeout 100 "$PYTHON" urgent.py 2>&1)

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/packet.h"
 #include "base/random.h"
+#include "base/share.h"
 #include "base/timer.h"
 #include "core/budget.h"
 
@@ -66,6 +67,7 @@ struct socket_table {
 	struct list ready;	     /* sockets that berth_poll() has to report */
 	struct list later;	     /* sockets to notify when a walk over them is over */
 	size_t count;
+	struct share options; /* struct socket_options */
 };
 
 /* A protocol with names of its own, and what its attach() returned. */

@@ -60,7 +60,7 @@ static void put_original(struct berth_socket *socket, const struct berth_packet 
 void datagram_write_control(struct berth_socket *socket, const struct berth_packet *packet,
 			    struct berth_message *message)
 {
-	const struct socket_options *options = &socket->options;
+	const struct socket_options *options = socket->options;
 	bool six = socket->family == AF_INET6;
 	int ttl = packet->ttl, traffic_class = packet->traffic_class;
 	uint8_t tos = packet->traffic_class;

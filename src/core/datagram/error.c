@@ -27,7 +27,7 @@ static void queue(struct berth_socket *socket, const struct sock_extended_err *e
 	struct datagram *datagram = datagram_of(socket);
 	struct berth_packet *packet = berth_packet_new(socket->stack->packets, 0, entry_size + length);
 
-	if (packet && datagram->memory + packet_truesize(packet) > socket->options.receive_buffer) {
+	if (packet && datagram->memory + packet_truesize(packet) > socket->receive_buffer) {
 		berth_packet_unref(packet);
 		packet = NULL;
 	}
@@ -58,9 +58,9 @@ void datagram_error(struct berth_socket *socket, const struct berth_ip_error *er
 	};
 	bool too_big = error->error == EMSGSIZE;
 
-	if (too_big && socket->options.mtu_discover == IP_PMTUDISC_DONT)
+	if (too_big && socket->options->mtu_discover == IP_PMTUDISC_DONT)
 		return;
-	if (socket->options.receive_errors)
+	if (socket->options->receive_errors)
 		queue(socket, &entry, error->reporter, &to, payload, length);
 	else if ((!error->hard && !too_big) || socket->state != SOCKET_CONNECTED)
 		return;
@@ -72,7 +72,7 @@ void datagram_too_big(struct berth_socket *socket, const struct berth_endpoint *
 {
 	struct sock_extended_err entry = { .ee_errno = EMSGSIZE, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = mtu };
 
-	if (!socket->options.receive_errors)
+	if (!socket->options->receive_errors)
 		return;
 	queue(socket, &entry, ip_any, remote, NULL, 0);
 	berth_socket_notify(socket); /* the caller gets the error itself */

@@ -82,7 +82,7 @@ static const uint8_t *options_of(const struct berth_packet *packet, size_t *ret_
 void datagram_write_options(struct berth_socket *socket, const struct berth_packet *packet,
 			    struct berth_message *message, size_t *used)
 {
-	const struct socket_options *wanted = &socket->options;
+	const struct socket_options *wanted = socket->options;
 	uint8_t received[WIRE_IP4_OPTIONS_MAX], back[WIRE_IP4_OPTIONS_MAX];
 	size_t length;
 	const uint8_t *options = options_of(packet, &length);

@@ -131,7 +131,7 @@ void datagram_deliver(struct berth_socket *socket, struct berth_packet *packet, 
 {
 	struct datagram *datagram = datagram_of(socket);
 
-	if (datagram->receive_shut || datagram->memory + packet_truesize(packet) > socket->options.receive_buffer) {
+	if (datagram->receive_shut || datagram->memory + packet_truesize(packet) > socket->receive_buffer) {
 		drop_full(socket, packet, full);
 		return;
 	}

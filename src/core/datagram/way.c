@@ -13,9 +13,9 @@ static int destination(struct berth_socket *socket, const struct berth_message *
 	if (socket_peer_has_port(socket) && !ret_remote->port)
 		return -EINVAL;
 	ret_remote->ip = address_or_loopback(socket, ret_remote->ip);
-	if (socket->options.ipv6_only && ip_is4(ret_remote->ip))
+	if (socket->options->ipv6_only && ip_is4(ret_remote->ip))
 		return -ENETUNREACH;
-	if (!socket->options.broadcast && ip_is_broadcast(socket->stack, ret_remote->ip))
+	if (!socket->options->broadcast && ip_is_broadcast(socket->stack, ret_remote->ip))
 		return -EACCES;
 	return 0;
 }
@@ -90,13 +90,13 @@ int datagram_find_way(struct berth_socket *socket, const struct berth_message *m
 		return -EOPNOTSUPP;
 	if (datagram_of(socket)->send_shut)
 		return -EPIPE;
-	way->control = (struct datagram_control){ .traffic_class = socket->options.traffic_class,
+	way->control = (struct datagram_control){ .traffic_class = socket->options->traffic_class,
 						  .link_index = message->to_link };
 	if ((r = destination(socket, message, &way->remote)) < 0 ||
 	    (r = datagram_read_control(socket, message, &way->control)) < 0 || (r = autobind(socket)) < 0)
 		return r;
 	r = find_path(socket, message, way);
-	if (r >= 0 && socket->options.mtu_discover >= IP_PMTUDISC_PROBE)
+	if (r >= 0 && socket->options->mtu_discover >= IP_PMTUDISC_PROBE)
 		way->path.mtu = way->path.link->mtu; /* what routers said does not count. ip(7) */
 	if (r >= 0 && message->flags & MSG_CONFIRM)
 		ip_path_confirm(&way->path);
@@ -115,7 +115,7 @@ static const struct datagram_options *options_for(const struct berth_socket *soc
 
 struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct datagram_way *way, size_t length)
 {
-	uint8_t discover = socket->options.mtu_discover;
+	uint8_t discover = socket->options->mtu_discover;
 	const struct datagram_options *options = options_for(socket, way);
 	size_t header = ip_is4(way->remote.ip) ? 20 + (size_t)(options ? options->length : 0) : 40;
 	struct ip_send send = {
@@ -128,7 +128,7 @@ struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct 
 		.options_length = options ? options->length : 0,
 		/* Linux: ip_dont_fragment(): with WANT only what would not be fragmented here. */
 		.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE ||
-				 (socket->options.dont_fragment6 && !ip_is4(way->remote.ip)) ||
+				 (socket->options->dont_fragment6 && !ip_is4(way->remote.ip)) ||
 				 (discover == IP_PMTUDISC_WANT && length + header <= way->path.mtu),
 	};
 
@@ -142,7 +142,7 @@ int datagram_transmit(struct berth_socket *socket, struct berth_packet *packet, 
 	size_t header = ip_is4(way->remote.ip) ? 20 : 40;
 	int r = -EMSGSIZE;
 
-	if (socket->options.mtu_discover == IP_PMTUDISC_INTERFACE && packet->length + header > way->path.mtu)
+	if (socket->options->mtu_discover == IP_PMTUDISC_INTERFACE && packet->length + header > way->path.mtu)
 		stack_drop(socket->stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG);
 	else
 		r = ip_send(socket->stack, packet, &way->path, &send);

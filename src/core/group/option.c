@@ -295,7 +295,7 @@ static int change_membership(struct berth_socket *socket, enum verb verb, enum m
 /* IP_MULTICAST_IF: in_addr, ip_mreq or ip_mreqn. */
 static int set_interface4(struct berth_socket *socket, const void *value, socklen_t length)
 {
-	struct socket_options *options = &socket->options;
+	struct socket_options *options = socket->options;
 	struct member_request request = { .index = 0 };
 	struct ip_mreqn mreqn = { .imr_ifindex = 0 };
 
@@ -324,7 +324,7 @@ static int set_interface6(struct berth_socket *socket, int index)
 		return -ENODEV;
 	if (index && socket->bound_link && socket->bound_link->index != (unsigned)index)
 		return -EINVAL;
-	socket->options.multicast_link6 = (unsigned)index;
+	socket->options->multicast_link6 = (unsigned)index;
 	socket->path.generation = 0;
 	return 0;
 }
@@ -347,7 +347,7 @@ static int set_flag(bool *flag, int number, bool strict)
 
 static int set_number4(struct berth_socket *socket, int option, const void *value, socklen_t length)
 {
-	struct socket_options *options = &socket->options;
+	struct socket_options *options = socket->options;
 	bool stream = socket->protocol->type == SOCK_STREAM;
 	int number = 0;
 
@@ -372,7 +372,7 @@ static int set_number4(struct berth_socket *socket, int option, const void *valu
 
 static int set_number6(struct berth_socket *socket, int option, const void *value, socklen_t length)
 {
-	struct socket_options *options = &socket->options;
+	struct socket_options *options = socket->options;
 	bool stream = socket->protocol->type == SOCK_STREAM;
 	int number;
 
@@ -430,7 +430,7 @@ static int get_number(const struct socket_options *options, bool v4, int option)
 
 int group_get_option(struct berth_socket *socket, int level, int option, void *value, socklen_t *length)
 {
-	const struct socket_options *options = &socket->options;
+	const struct socket_options *options = socket->options;
 	bool v4 = level == IPPROTO_IP;
 	struct in_addr address = { 0 };
 	int number;

@@ -190,7 +190,7 @@ bool group_wanted(const struct berth_socket *socket, const struct berth_link *li
 
 	if (membership)
 		return filter_accepts(&membership->filter, source);
-	return ip_is4(group) ? socket->options.multicast_all4 : socket->options.multicast_all6;
+	return ip_is4(group) ? socket->options->multicast_all4 : socket->options->multicast_all6;
 }
 
 void group_socket_fini(struct berth_socket *socket)

@@ -27,7 +27,7 @@ static bool writable(struct berth_socket *socket)
 
 	if (socket->state == SOCKET_LISTENING || !list_empty(&local->wait_node))
 		return false;
-	if (local->sent * 4 > socket->options.send_buffer)
+	if (local->sent * 4 > socket->send_buffer)
 		return false;
 	return socket->protocol->type == SOCK_STREAM || !peer || peer->peer == local || !local_queue_full(peer);
 }

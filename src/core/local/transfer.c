@@ -32,7 +32,7 @@ static size_t room(const struct berth_socket *socket)
 {
 	size_t sent = local_of((struct berth_socket *)(uintptr_t)socket)->sent;
 
-	return sent < socket->options.send_buffer ? socket->options.send_buffer - sent : 0;
+	return sent < socket->send_buffer ? socket->send_buffer - sent : 0;
 }
 
 bool local_queue_full(struct local_socket *local)
@@ -207,7 +207,7 @@ static int find_reader(struct berth_socket *socket, const struct berth_message *
 
 	if (r < 0 || message->flags & MSG_OOB)
 		return r < 0 ? r : -EOPNOTSUPP;
-	if (size + MESSAGE_OVERHEAD > socket->options.send_buffer)
+	if (size + MESSAGE_OVERHEAD > socket->send_buffer)
 		return -EMSGSIZE;
 	if (socket->error)
 		return socket_take_error(socket);

@@ -134,8 +134,8 @@ int berth_socket_output(struct berth_socket *socket, struct berth_packet *packet
 	struct ip_send send = {
 		.destination = to,
 		.protocol = socket->demux.protocol,
-		.traffic_class = socket->options.traffic_class,
-		.dont_fragment = socket->options.mtu_discover == IP_PMTUDISC_DO,
+		.traffic_class = socket->options->traffic_class,
+		.dont_fragment = socket->options->mtu_discover == IP_PMTUDISC_DO,
 	};
 	int r = socket_route(socket, &remote, socket->demux.local.ip, &path);
 

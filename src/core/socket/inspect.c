@@ -48,8 +48,8 @@ static void inspect(struct berth_socket *socket, struct berth_socket_info *info)
 		.state = generic_state(socket),
 		.local = socket->demux.local,
 		.remote = socket->demux.remote,
-		.receive_buffer = socket->options.receive_buffer,
-		.send_buffer = socket->options.send_buffer,
+		.receive_buffer = socket->receive_buffer,
+		.send_buffer = socket->send_buffer,
 		.ipv6_wildcard = socket->family == AF_INET6 && ip_is_any(socket->demux.local.ip),
 	};
 	if (inspector)

@@ -35,7 +35,7 @@ static int from_inet6(const struct berth_socket *socket, const struct sockaddr *
 	memcpy(&in6, address, MIN(length, sizeof(in6)));
 	ret_endpoint->port = ntohs(in6.sin6_port);
 	ret_endpoint->ip = ip_from6(in6.sin6_addr.s6_addr);
-	if (ip_is4(ret_endpoint->ip) && socket->options.ipv6_only)
+	if (ip_is4(ret_endpoint->ip) && socket->options->ipv6_only)
 		return -ENETUNREACH;
 	return 0;
 }
@@ -182,7 +182,7 @@ uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip)
 		return CLAIM_IP6;
 	if (socket->family == AF_INET)
 		return CLAIM_IP4;
-	return socket->options.ipv6_only ? CLAIM_IP6 : CLAIM_IP4 | CLAIM_IP6;
+	return socket->options->ipv6_only ? CLAIM_IP6 : CLAIM_IP4 | CLAIM_IP6;
 }
 
 uint8_t connection_families(const struct berth_socket *socket, struct berth_ip bound_ip, struct berth_ip ip)
@@ -204,8 +204,8 @@ int socket_claim(struct berth_socket *socket, struct berth_endpoint local)
 	claim->ip = local.ip;
 	claim->port = local.port;
 	claim->families = claim_families(socket, local.ip);
-	claim->reuse_address = socket->options.reuse_address;
-	claim->reuse_port = socket->options.reuse_port;
+	claim->reuse_address = socket->options->reuse_address;
+	claim->reuse_port = socket->options->reuse_port;
 	claim->listening = false;
 	r = port_claim(socket->stack, claim);
 	if (r < 0) {
@@ -241,7 +241,7 @@ static struct berth_ip main_address(struct berth_stack *stack, bool is4)
 static struct berth_link *multicast_way(const struct berth_socket *socket, struct berth_ip group,
 					struct berth_ip *source)
 {
-	const struct socket_options *options = &socket->options;
+	const struct socket_options *options = socket->options;
 	bool v4 = ip_is4(group);
 
 	if (v4 && ip_is_any(*source))
@@ -251,7 +251,7 @@ static struct berth_link *multicast_way(const struct berth_socket *socket, struc
 
 void socket_fill_send(const struct berth_socket *socket, struct ip_send *send)
 {
-	const struct socket_options *options = &socket->options;
+	const struct socket_options *options = socket->options;
 	bool v4 = ip_is4(send->destination);
 
 	if (!ip_is_multicast(send->destination)) {

@@ -160,7 +160,7 @@ static bool is_local_on(const struct berth_socket *socket, struct berth_ip ip)
 /* Linux: __inet_bind(), inet_addr_valid_or_nonlocal(). */
 static int may_bind_to(const struct berth_socket *socket, struct berth_ip ip)
 {
-	bool anywhere = socket->claim.divert || socket->options.freebind || socket->options.transparent;
+	bool anywhere = socket->claim.divert || socket->options->freebind || socket->options->transparent;
 
 	if (ip_is_any(ip) || anywhere || is_local_on(socket, ip))
 		return 0;
@@ -207,7 +207,7 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 		return r;
 	if (bound)
 		return -EINVAL;
-	if (socket->options.bind_no_port && !local.port) { /* connect() or listen() will find one. Linux: ip(7) */
+	if (socket->options->bind_no_port && !local.port) { /* connect() or listen() will find one. Linux: ip(7) */
 		socket->demux.local.ip = socket->bound_ip = socket->claim.ip = local.ip;
 		return 0;
 	}
@@ -265,7 +265,7 @@ static int take_child(struct berth_socket *listener, struct berth_socket **ret_c
 	int r;
 
 	while ((r = listener->protocol->accept(listener, ret_child)) == -EAGAIN) {
-		r = socket_wait(listener, BERTH_POLLIN, listener->options.receive_timeout);
+		r = socket_wait(listener, BERTH_POLLIN, listener->options->receive_timeout);
 		if (r < 0)
 			return r;
 		if (!socket_open(listener) || listener->state != SOCKET_LISTENING)
@@ -365,7 +365,7 @@ static int connect_check(struct berth_socket *socket, struct berth_endpoint *rem
 	if (!socket_connectionless(socket) &&
 	    (ip_is_multicast(remote->ip) || ip_is_broadcast(socket->stack, remote->ip)))
 		return -ENETUNREACH;
-	if (socket_connectionless(socket) && !socket->options.broadcast && ip_is_broadcast(socket->stack, remote->ip))
+	if (socket_connectionless(socket) && !socket->options->broadcast && ip_is_broadcast(socket->stack, remote->ip))
 		return -EACCES;
 	return 0;
 }
@@ -396,7 +396,7 @@ static int connect_begin(struct berth_socket *socket, struct berth_endpoint remo
 
 int socket_connect_wait(struct berth_socket *socket)
 {
-	int r = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
+	int r = socket_wait(socket, BERTH_POLLOUT, socket->options->send_timeout);
 
 	if (r == -EAGAIN)
 		return -EINPROGRESS;
@@ -423,7 +423,7 @@ static int socket_disconnect(struct berth_socket *socket)
 
 static int connect_by_name(struct berth_socket *socket, const struct sockaddr *address, socklen_t length)
 {
-	berth_time deadline = socket_deadline(socket, socket->options.send_timeout);
+	berth_time deadline = socket_deadline(socket, socket->options->send_timeout);
 	int r;
 
 	while ((r = socket->protocol->connect_name(socket, address, length)) == -EAGAIN) {
@@ -502,7 +502,7 @@ static int socket_close(struct berth_stack *stack, int fd, bool abort)
 
 	if (!socket)
 		return -EBADF;
-	abort = abort || socket->options.linger_seconds == 0;
+	abort = abort || socket->options->linger_seconds == 0;
 	socket_uninstall(socket);
 	socket->state = SOCKET_CLOSED;
 	if (socket->protocol->release)

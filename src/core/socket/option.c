@@ -100,7 +100,7 @@ static bool resets(const struct plain_option *plain, int number)
 
 static int plain_set(struct berth_socket *socket, const struct plain_option *plain, int number)
 {
-	uint8_t *field = (uint8_t *)&socket->options + plain->offset;
+	uint8_t *field = (uint8_t *)socket->options + plain->offset;
 
 	if (plain->kind == KIND_BOOL) {
 		*(bool *)field = number != 0;
@@ -115,11 +115,11 @@ static int plain_set(struct berth_socket *socket, const struct plain_option *pla
 		*field = (uint8_t)number;
 	}
 	if (plain->level == SOL_SOCKET && plain->option == SO_TIMESTAMP)
-		socket->options.receive_timestamp_ns = false; /* the one or the other. Linux: sock_set_timestamp() */
+		socket->options->receive_timestamp_ns = false; /* the one or the other. Linux: sock_set_timestamp() */
 	else if (plain->level == SOL_SOCKET && plain->option == SO_TIMESTAMPNS)
-		socket->options.receive_timestamp = false;
-	socket->claim.reuse_address = socket->options.reuse_address; /* counts for those who ask later */
-	socket->claim.reuse_port = socket->options.reuse_port;
+		socket->options->receive_timestamp = false;
+	socket->claim.reuse_address = socket->options->reuse_address; /* counts for those who ask later */
+	socket->claim.reuse_port = socket->options->reuse_port;
 	if (plain->level == SOL_SOCKET && plain->option == SO_KEEPALIVE && socket->protocol == &tcp_protocol)
 		tcp_keepalive_changed(socket); /* its timer */
 	if (plain->level == SOL_SOCKET && plain->option == SO_OOBINLINE)
@@ -143,7 +143,7 @@ static int linger_set(struct berth_socket *socket, const void *value, socklen_t 
 	if (length < sizeof(linger))
 		return -EINVAL;
 	memcpy(&linger, value, sizeof(linger));
-	socket->options.linger_seconds = linger.l_onoff ? MAX(linger.l_linger, 0) : -1;
+	socket->options->linger_seconds = linger.l_onoff ? MAX(linger.l_linger, 0) : -1;
 	return 0;
 }
 
@@ -216,7 +216,7 @@ static int pacing_rate_set(struct berth_socket *socket, const void *value, sockl
 	rate = narrow == UINT32_MAX ? UINT64_MAX : narrow;
 	if (length >= sizeof(rate))
 		memcpy(&rate, value, sizeof(rate));
-	socket->options.max_pacing_rate = rate;
+	socket->options->max_pacing_rate = rate;
 	if (socket->protocol == &tcp_protocol)
 		tcp_pacing_changed(socket);
 	return 0;
@@ -224,7 +224,7 @@ static int pacing_rate_set(struct berth_socket *socket, const void *value, sockl
 
 static int socket_level_set(struct berth_socket *socket, int option, const void *value, socklen_t length)
 {
-	struct socket_options *options = &socket->options;
+	struct socket_options *options = socket->options;
 	int number, r;
 
 	switch (option) {
@@ -244,12 +244,11 @@ static int socket_level_set(struct berth_socket *socket, int option, const void 
 	switch (option) {
 	case SO_RCVBUF:
 		options->receive_buffer_set = true;
-		return buffer_set(&options->receive_buffer, number, RECEIVE_BUFFER_MIN,
+		return buffer_set(&socket->receive_buffer, number, RECEIVE_BUFFER_MIN,
 				  socket->stack->limits.receive_buffer_max);
 	case SO_SNDBUF:
 		options->send_buffer_set = true;
-		return buffer_set(&options->send_buffer, number, SEND_BUFFER_MIN,
-				  socket->stack->limits.send_buffer_max);
+		return buffer_set(&socket->send_buffer, number, SEND_BUFFER_MIN, socket->stack->limits.send_buffer_max);
 	case SO_BINDTOIFINDEX:
 		return bind_to_index(socket, number);
 	case SO_RCVLOWAT:
@@ -266,7 +265,7 @@ static int v6only_set(struct berth_socket *socket, int number)
 		return -ENOPROTOOPT;
 	if (socket->claim.port)
 		return -EINVAL;
-	socket->options.ipv6_only = number != 0;
+	socket->options->ipv6_only = number != 0;
 	return 0;
 }
 
@@ -327,10 +326,26 @@ static int ip_options_get(struct berth_socket *socket, void *value, socklen_t *l
 	return 0;
 }
 
-int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)
+/* socket->options are the socket's own meanwhile. */
+static int set_own(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)
 {
 	const struct plain_option *plain = plain_find(level, option);
 	int number, r;
+
+	if (level == SOL_SOCKET && !plain)
+		return socket_level_set(socket, option, value, length);
+	if (!plain && (r = group_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
+		return r;
+	if ((r = int_from(level, value, length, &number)) < 0)
+		return r;
+	return plain ? plain_set(socket, plain, number) : special_set(socket, level, option, number);
+}
+
+int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)
+{
+	struct share *share = &socket->stack->sockets.options;
+	struct socket_options *own;
+	int r;
 
 	if (!level_fits(socket, level))
 		return socket_has_family(socket) ? -EOPNOTSUPP : -ENOPROTOOPT;
@@ -344,13 +359,13 @@ int socket_set_option(struct berth_socket *socket, int level, int option, const 
 	if (is_protocols(socket, level))
 		return socket->protocol->setsockopt ? socket->protocol->setsockopt(socket, option, value, length)
 						    : -ENOPROTOOPT;
-	if (level == SOL_SOCKET && !plain)
-		return socket_level_set(socket, option, value, length);
-	if (!plain && (r = group_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
-		return r;
-	if ((r = int_from(level, value, length, &number)) < 0)
-		return r;
-	return plain ? plain_set(socket, plain, number) : special_set(socket, level, option, number);
+	own = share_own(share, socket->options);
+	if (!own)
+		return -ENOMEM;
+	socket->options = own;
+	r = set_own(socket, level, option, value, length);
+	socket->options = share_settle(share, socket->options); /* a hook may have set some, too */
+	return r;
 }
 
 static int give(void *value, socklen_t *length, const void *what, size_t size)
@@ -368,7 +383,7 @@ static struct timeval to_timeval(berth_time timeout)
 
 static int plain_get(const struct berth_socket *socket, const struct plain_option *plain)
 {
-	const uint8_t *field = (const uint8_t *)&socket->options + plain->offset;
+	const uint8_t *field = (const uint8_t *)socket->options + plain->offset;
 
 	if (plain->kind == KIND_BOOL)
 		return *(const bool *)field;
@@ -392,7 +407,7 @@ static int mtu_get(struct berth_socket *socket, int *ret_number)
 
 static int int_get(struct berth_socket *socket, int level, int option, int *ret_number)
 {
-	const struct socket_options *options = &socket->options;
+	const struct socket_options *options = socket->options;
 
 	if ((level == IPPROTO_IP && option == IP_MTU) || (level == IPPROTO_IPV6 && option == IPV6_MTU))
 		return mtu_get(socket, ret_number);
@@ -414,9 +429,9 @@ static int int_get(struct berth_socket *socket, int level, int option, int *ret_
 	case SO_ACCEPTCONN:
 		return *ret_number = socket->state == SOCKET_LISTENING, 0;
 	case SO_RCVBUF:
-		return *ret_number = (int)options->receive_buffer, 0;
+		return *ret_number = (int)socket->receive_buffer, 0;
 	case SO_SNDBUF:
-		return *ret_number = (int)options->send_buffer, 0;
+		return *ret_number = (int)socket->send_buffer, 0;
 	case SO_SNDLOWAT:
 		return *ret_number = 1, 0;
 	case SO_BINDTOIFINDEX:
@@ -433,7 +448,7 @@ static int int_get(struct berth_socket *socket, int level, int option, int *ret_
 
 static int struct_get(struct berth_socket *socket, int option, void *value, socklen_t *length)
 {
-	const struct socket_options *options = &socket->options;
+	const struct socket_options *options = socket->options;
 	struct linger linger = { options->linger_seconds >= 0, MAX(options->linger_seconds, 0) };
 	struct timeval receive = to_timeval(options->receive_timeout), send = to_timeval(options->send_timeout);
 	const char *name = socket->bound_link ? socket->bound_link->name : "";

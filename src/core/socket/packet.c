@@ -15,7 +15,7 @@ static ssize_t send_packet(struct berth_socket *socket, struct berth_packet *pac
 	while ((r = socket->protocol->send_packet(socket, packet, flags)) == -EAGAIN) {
 		if (flags & MSG_DONTWAIT || !socket_open(socket))
 			break;
-		r = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
+		r = socket_wait(socket, BERTH_POLLOUT, socket->options->send_timeout);
 		if (r == 0)
 			r = socket_may_send(socket);
 		if (r < 0)
@@ -45,7 +45,7 @@ static ssize_t receive_packet(struct berth_socket *socket, struct berth_packet *
 			r = socket_take_error(socket);
 		if (r != -EAGAIN || flags & MSG_DONTWAIT || !socket_open(socket))
 			break;
-		r = socket_wait(socket, BERTH_POLLIN | BERTH_POLLRDHUP, socket->options.receive_timeout);
+		r = socket_wait(socket, BERTH_POLLIN | BERTH_POLLRDHUP, socket->options->receive_timeout);
 		if (r < 0)
 			break;
 	}

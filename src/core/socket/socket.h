@@ -21,10 +21,10 @@
 #include <errno.h>
 #include <limits.h>
 
+/* What an application set, shared with sockets that have the same; socket_set_option() alone writes it. */
 struct socket_options {
-	uint32_t send_buffer;	 /* bytes of payload */
-	uint32_t receive_buffer; /* bytes of payload */
-	int32_t linger_seconds;	 /* -1: off */
+	unsigned holders;
+	int32_t linger_seconds; /* -1: off */
 	uint32_t receive_low_water;
 	berth_time receive_timeout, send_timeout; /* 0: none */
 	uint64_t max_pacing_rate;		  /* bytes a second; UINT64_MAX: none */
@@ -63,14 +63,15 @@ struct berth_socket {
 	struct list later_node;	 /* in stack->sockets.later, or budget.starved */
 	struct list memberships; /* group/'s */
 	struct ip_path path;	 /* last found way to remote */
-	struct socket_options options;
-	struct berth_link *bound_link; /* SO_BINDTODEVICE */
-	struct berth_ip bound_ip;      /* what bind() was given; local.ip may be narrower while connected */
-	int fd;			       /* -1: none */
-	int error;		       /* positive errno for SO_ERROR */
-	uint16_t reported;	       /* readiness that hook and berth_poll() know of */
-	uint8_t family;		       /* AF_INET or AF_INET6, as asked for in berth_socket() */
-	uint8_t state;		       /* enum socket_state; protocols move it */
+	struct socket_options *options;
+	uint32_t send_buffer, receive_buffer; /* bytes of payload */
+	struct berth_link *bound_link;	      /* SO_BINDTODEVICE */
+	struct berth_ip bound_ip;	      /* what bind() was given; local.ip may be narrower while connected */
+	int fd;				      /* -1: none */
+	int error;			      /* positive errno for SO_ERROR */
+	uint16_t reported;		      /* readiness that hook and berth_poll() know of */
+	uint8_t family;			      /* AF_INET or AF_INET6, as asked for in berth_socket() */
+	uint8_t state;			      /* enum socket_state; protocols move it */
 	bool nonblocking;
 	bool doomed;	/* berth_socket_done() was called inside a call: the memory goes when that ends */
 	uint16_t calls; /* API calls that are inside this socket now */

@@ -9,12 +9,35 @@
 
 #include <errno.h>
 
+static void options_init(struct socket_options *options)
+{
+	options->linger_seconds = -1;
+	options->max_pacing_rate = UINT64_MAX;
+	options->receive_low_water = 1;
+	options->mtu_discover = IP_PMTUDISC_WANT;
+	options->multicast_ttl4 = options->multicast_ttl6 = 1;
+	options->multicast_loop4 = options->multicast_loop6 = true;
+	options->multicast_all4 = options->multicast_all6 = true;
+}
+
 int socket_table_init(struct berth_stack *stack)
 {
+	struct socket_options *options;
+
 	list_init(&stack->sockets.all);
 	list_init(&stack->sockets.ready);
 	list_init(&stack->sockets.later);
+	options = share_init(&stack->sockets.options, stack->allocator, sizeof(*options));
+	if (!options)
+		return -ENOMEM;
+	options_init(options);
 	return 0;
+}
+
+static void socket_free(struct berth_socket *socket)
+{
+	share_unref(&socket->stack->sockets.options, socket->options);
+	stack_free(socket->stack, socket, socket_size(socket->protocol));
 }
 
 static void socket_delete(struct berth_socket *socket)
@@ -31,7 +54,7 @@ static void socket_delete(struct berth_socket *socket)
 	stack->sockets.count--;
 	socket->doomed = true;
 	if (!socket->calls)
-		stack_free(stack, socket, socket_size(socket->protocol));
+		socket_free(socket);
 }
 
 struct berth_socket *socket_enter(struct berth_stack *stack, int fd)
@@ -46,7 +69,7 @@ struct berth_socket *socket_enter(struct berth_stack *stack, int fd)
 ssize_t socket_leave(struct berth_socket *socket, ssize_t r)
 {
 	if (!--socket->calls && socket->doomed)
-		stack_free(socket->stack, socket, socket_size(socket->protocol));
+		socket_free(socket);
 	return r;
 }
 
@@ -64,6 +87,7 @@ void socket_table_fini(struct berth_stack *stack)
 	stack_free(stack, stack->sockets.slots, stack->sockets.room * sizeof(struct berth_socket *));
 	stack->sockets.slots = NULL;
 	stack->sockets.room = 0;
+	share_fini(&stack->sockets.options);
 }
 
 struct berth_socket *socket_get(struct berth_stack *stack, int fd)
@@ -117,19 +141,6 @@ void socket_uninstall(struct berth_socket *socket)
 	list_remove(&socket->ready_node);
 }
 
-static void options_init(struct socket_options *options, const struct berth_limits *limits)
-{
-	options->send_buffer = limits->send_buffer;
-	options->receive_buffer = limits->receive_buffer;
-	options->linger_seconds = -1;
-	options->max_pacing_rate = UINT64_MAX;
-	options->receive_low_water = 1;
-	options->mtu_discover = IP_PMTUDISC_WANT;
-	options->multicast_ttl4 = options->multicast_ttl6 = 1;
-	options->multicast_loop4 = options->multicast_loop6 = true;
-	options->multicast_all4 = options->multicast_all6 = true;
-}
-
 int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol, uint8_t number, int family,
 	       struct berth_socket **ret_socket)
 {
@@ -152,7 +163,9 @@ int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol,
 	list_init(&socket->ready_node);
 	list_init(&socket->memberships);
 	list_init(&socket->later_node);
-	options_init(&socket->options, &stack->limits);
+	socket->options = share_ref(&stack->sockets.options, NULL);
+	socket->send_buffer = stack->limits.send_buffer;
+	socket->receive_buffer = stack->limits.receive_buffer;
 	list_append(&stack->sockets.all, &socket->node);
 	stack->sockets.count++;
 	r = protocol->open ? protocol->open(socket) : 0;
@@ -178,7 +191,10 @@ int berth_socket_spawn(struct berth_socket *listener, const struct berth_endpoin
 
 	if (r < 0)
 		return r;
-	socket->options = listener->options;
+	share_unref(&stack->sockets.options, socket->options);
+	socket->options = share_ref(&stack->sockets.options, listener->options);
+	socket->send_buffer = listener->send_buffer;
+	socket->receive_buffer = listener->receive_buffer;
 	socket->bound_link = listener->bound_link;
 	socket->bound_ip = local->ip;
 	socket->bound = true;

@@ -48,7 +48,7 @@ static ssize_t send_some(struct berth_socket *socket, struct berth_message *mess
 	while ((r = socket->protocol->send(socket, message)) == -EAGAIN && !waited) {
 		if (message->flags & MSG_DONTWAIT || !socket_open(socket))
 			break;
-		waited = socket_wait(socket, BERTH_POLLOUT, socket->options.send_timeout);
+		waited = socket_wait(socket, BERTH_POLLOUT, socket->options->send_timeout);
 		if (waited < 0)
 			return done ? (ssize_t)0 : waited;
 		waited = socket_may_send(socket);
@@ -184,7 +184,7 @@ static ssize_t receive_some(struct berth_socket *socket, struct berth_message *m
 			return socket_take_error(socket);
 		if (r != -EAGAIN || flags & MSG_DONTWAIT || !socket_open(socket))
 			return r;
-		waited = socket_wait(socket, BERTH_POLLIN | BERTH_POLLRDHUP, socket->options.receive_timeout);
+		waited = socket_wait(socket, BERTH_POLLIN | BERTH_POLLRDHUP, socket->options->receive_timeout);
 		if (waited < 0)
 			return waited;
 		message->flags = flags;

@@ -51,7 +51,7 @@ static bool answer_may_wait(struct tcp_conn *conn)
 {
 	if (fastopen_client_has_more(conn))
 		conn->interactive = true;
-	return conn->settings.defer_accept || fastopen_client_has_more(conn);
+	return conn->settings->defer_accept || fastopen_client_has_more(conn);
 }
 
 static void connected(struct tcp_conn *conn, struct tcp_segment *segment)

@@ -79,7 +79,7 @@ static uint32_t low_water(const struct tcp_conn *conn)
 {
 	const struct berth_stack *stack = tcp_stack_of((struct tcp_conn *)conn);
 
-	return conn->settings.notsent_low_water ? conn->settings.notsent_low_water : stack->limits.notsent_low_water;
+	return conn->settings->notsent_low_water ? conn->settings->notsent_low_water : stack->limits.notsent_low_water;
 }
 
 /* What may go at once, or a run of half of the window. Linux: tcp_xmit_size_goal() */
@@ -119,7 +119,7 @@ static size_t memory_room(struct tcp_conn *conn)
 /* How many bytes may be queued now: more than 0, or -errno. With -EAGAIN tcp_writeable() says when. */
 static ssize_t room_to_send(struct tcp_conn *conn)
 {
-	uint32_t buffer = tcp_socket(conn)->options.send_buffer;
+	uint32_t buffer = tcp_socket(conn)->send_buffer;
 	size_t room;
 
 	if (conn->write_shutdown || conn->state == TCP_CLOSED || conn->state == TCP_LISTEN)
@@ -321,7 +321,7 @@ uint32_t tcp_unsent(const struct tcp_conn *conn)
 /* Linux: sk_stream_is_writeable(), at least a third of the buffer is free. */
 bool tcp_buffer_writeable(const struct tcp_conn *conn)
 {
-	size_t used = conn->sendq.bytes, room = tcp_socket((struct tcp_conn *)conn)->options.send_buffer;
+	size_t used = conn->sendq.bytes, room = tcp_socket((struct tcp_conn *)conn)->send_buffer;
 
 	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
 }
@@ -333,7 +333,7 @@ bool tcp_writeable(struct tcp_conn *conn)
 
 bool tcp_readable(struct tcp_conn *conn)
 {
-	size_t low = MAX(tcp_socket(conn)->options.receive_low_water, 1u);
+	size_t low = MAX(tcp_socket(conn)->options->receive_low_water, 1u);
 
 	if (conn->urgent_in != TCP_URGENT_NONE && tcp_urgent_hides_next(conn))
 		low++;

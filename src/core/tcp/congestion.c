@@ -14,7 +14,7 @@ const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length
 
 const struct tcp_congestion *tcp_control(const struct tcp_conn *conn)
 {
-	const struct tcp_congestion *chosen = conn->settings.congestion;
+	const struct tcp_congestion *chosen = conn->settings->congestion;
 
 	return chosen->on_sample && (!conn->sack || !conn->own) ? &tcp_newreno : chosen;
 }
@@ -37,7 +37,7 @@ void tcp_congestion_begin(struct tcp_conn *conn)
 	const struct tcp_congestion *control;
 
 	tcp_own_drop(conn);
-	if (conn->settings.congestion->on_begin)
+	if (conn->settings->congestion->on_begin)
 		(void)tcp_own_need(conn); /* without, NewReno does it */
 	control = tcp_control(conn);
 	tcp_pace_check(conn);

@@ -25,7 +25,7 @@ static struct fastopen_peer *peer_of(struct tcp_conn *conn)
 
 static bool without_cookie(struct tcp_conn *conn)
 {
-	return conn->settings.fastopen_no_cookie ||
+	return conn->settings->fastopen_no_cookie ||
 	       (tcp_stack_of(conn)->limits.fastopen & BERTH_FASTOPEN_CLIENT_NO_COOKIE);
 }
 
@@ -52,7 +52,7 @@ static struct fastopen *begin(struct tcp_conn *conn)
 
 int fastopen_client_connect(struct tcp_conn *conn)
 {
-	if (conn->fastopen || !conn->settings.fastopen_connect)
+	if (conn->fastopen || !conn->settings->fastopen_connect)
 		return 0;
 	if (!begin(conn))
 		return -ENOBUFS;
@@ -113,8 +113,8 @@ static uint32_t room(struct tcp_conn *conn, const struct fastopen_peer *peer)
 
 	if (peer && peer->mss)
 		mss = MIN(mss, peer->mss);
-	if (conn->settings.max_segment)
-		mss = MIN(mss, conn->settings.max_segment);
+	if (conn->settings->max_segment)
+		mss = MIN(mss, conn->settings->max_segment);
 	return mss > OPTIONS_MAX ? mss - OPTIONS_MAX : 0;
 }
 

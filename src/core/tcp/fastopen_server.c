@@ -109,9 +109,9 @@ static bool has_room(struct tcp_conn *parent)
 	struct tcp_listener *listener = parent->listener;
 	struct fastopen *oldest = LIST_FIRST(&listener->fastopen_resets, struct fastopen, node);
 
-	if (listener->fastopen_count < parent->settings.fastopen_queue)
+	if (listener->fastopen_count < parent->settings->fastopen_queue)
 		return true;
-	if (!parent->settings.fastopen_queue || !oldest || oldest->expiry > stack->now) {
+	if (!parent->settings->fastopen_queue || !oldest || oldest->expiry > stack->now) {
 		stack_event(stack, BERTH_EVENT_TCP_FASTOPEN_CROWDED);
 		return false;
 	}
@@ -198,11 +198,11 @@ struct tcp_conn *fastopen_server_arrive(struct tcp_conn *parent, struct tcp_segm
 	struct berth_stack *stack = tcp_stack_of(parent);
 	const struct wire_tcp *header = &segment->header;
 	bool free_of_cookie =
-		(stack->limits.fastopen & BERTH_FASTOPEN_SERVER_NO_COOKIE) || parent->settings.fastopen_no_cookie;
+		(stack->limits.fastopen & BERTH_FASTOPEN_SERVER_NO_COOKIE) || parent->settings->fastopen_no_cookie;
 	struct tcp_conn *conn = NULL;
 
 	ret_cookie->length = 0;
-	if (!(stack->limits.fastopen & BERTH_FASTOPEN_SERVER) || !parent->settings.fastopen_queue ||
+	if (!(stack->limits.fastopen & BERTH_FASTOPEN_SERVER) || !parent->settings->fastopen_queue ||
 	    !(segment->length || header->has_fastopen) || !has_room(parent))
 		return NULL;
 	if (header->has_fastopen && !header->cookie_length && !free_of_cookie) {

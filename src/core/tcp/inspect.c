@@ -35,7 +35,7 @@ static void inspect_socket(struct berth_socket *socket, struct berth_socket_info
 	uint32_t mss = MAX(conn->mss, 1);
 
 	info->state = tcp_state_name(conn->state);
-	info->congestion = conn->settings.congestion->name;
+	info->congestion = conn->settings->congestion->name;
 	if (conn->state == TCP_LISTEN) {
 		info->receive_queue = conn->listener->accepted_count;
 		info->send_queue = conn->listener->backlog;

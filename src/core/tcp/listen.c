@@ -39,8 +39,11 @@ int tcp_listen(struct berth_socket *socket, int backlog)
 		tcp_set_state(conn, TCP_LISTEN);
 		conn->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
 		keys_move(conn);
-		if (!conn->settings.fastopen_queue && (socket->stack->limits.fastopen & BERTH_FASTOPEN_LISTENERS))
-			conn->settings.fastopen_queue = conn->listener->backlog;
+		if (!conn->settings->fastopen_queue && (socket->stack->limits.fastopen & BERTH_FASTOPEN_LISTENERS) &&
+		    tcp_settings_own(conn) == 0) {
+			conn->settings->fastopen_queue = conn->listener->backlog;
+			tcp_settings_settle(conn);
+		}
 		tcp_leave(conn);
 		return 0;
 	}

@@ -15,14 +15,32 @@
 #define WINDOW_CLAMP_MIN 1152
 #define LINGER2_MAX 120 /* Linux: TCP_FIN_TIMEOUT_MAX, seconds */
 
-void tcp_settings_init(struct tcp_settings *settings)
+int tcp_settings_init(struct tcp_stack *tcp)
 {
-	*settings = (struct tcp_settings){
-		.keepalive_idle = TCP_KEEPALIVE_IDLE,
-		.keepalive_interval = TCP_KEEPALIVE_INTERVAL,
-		.keepalive_probes = TCP_KEEPALIVE_PROBES,
-		.congestion = &tcp_cubic,
-	};
+	struct tcp_settings *settings = share_init(&tcp->settings, tcp->stack->allocator, sizeof(*settings));
+
+	if (!settings)
+		return -ENOMEM;
+	settings->keepalive_idle = TCP_KEEPALIVE_IDLE;
+	settings->keepalive_interval = TCP_KEEPALIVE_INTERVAL;
+	settings->keepalive_probes = TCP_KEEPALIVE_PROBES;
+	settings->congestion = &tcp_cubic;
+	return 0;
+}
+
+int tcp_settings_own(struct tcp_conn *conn)
+{
+	struct tcp_settings *own = share_own(&tcp_of(tcp_stack_of(conn))->settings, conn->settings);
+
+	if (!own)
+		return -ENOMEM;
+	conn->settings = own;
+	return 0;
+}
+
+void tcp_settings_settle(struct tcp_conn *conn)
+{
+	conn->settings = share_settle(&tcp_of(tcp_stack_of(conn))->settings, conn->settings);
 }
 
 struct option {
@@ -35,32 +53,32 @@ struct option {
 /* tcp(7): what a cork or MSG_MORE holds goes now, and the cork stays. Linux: TCP_NAGLE_PUSH */
 static void set_no_delay(struct tcp_conn *conn, int value)
 {
-	bool cork = conn->settings.cork;
+	bool cork = conn->settings->cork;
 
-	conn->settings.no_delay = value;
+	conn->settings->no_delay = value;
 	if (value) {
-		conn->settings.cork = false;
+		conn->settings->cork = false;
 		conn->more = false;
 	}
 	tcp_output(conn);
-	conn->settings.cork = cork;
+	conn->settings->cork = cork;
 }
 static int get_no_delay(struct tcp_conn *conn)
 {
-	return conn->settings.no_delay;
+	return conn->settings->no_delay;
 }
 static void set_cork(struct tcp_conn *conn, int value)
 {
-	conn->settings.cork = value;
+	conn->settings->cork = value;
 	tcp_output(conn);
 }
 static int get_cork(struct tcp_conn *conn)
 {
-	return conn->settings.cork;
+	return conn->settings->cork;
 }
 static void set_max_segment(struct tcp_conn *conn, int value)
 {
-	conn->settings.max_segment = (uint16_t)value;
+	conn->settings->max_segment = (uint16_t)value;
 	conn->mss_mtu = 0;
 }
 /* In force, or asked for before there is a connection. Linux: 536 when nothing is known. */
@@ -68,56 +86,56 @@ static int get_max_segment(struct tcp_conn *conn)
 {
 	if (conn->mss)
 		return conn->mss;
-	return conn->settings.max_segment ? conn->settings.max_segment : 536;
+	return conn->settings->max_segment ? conn->settings->max_segment : 536;
 }
 static void set_keepalive_idle(struct tcp_conn *conn, int value)
 {
-	conn->settings.keepalive_idle = value * BERTH_SEC;
+	conn->settings->keepalive_idle = value * BERTH_SEC;
 	tcp_timer_keepalive(conn);
 }
 static int get_keepalive_idle(struct tcp_conn *conn)
 {
-	return (int)(conn->settings.keepalive_idle / BERTH_SEC);
+	return (int)(conn->settings->keepalive_idle / BERTH_SEC);
 }
 static void set_keepalive_interval(struct tcp_conn *conn, int value)
 {
-	conn->settings.keepalive_interval = value * BERTH_SEC;
+	conn->settings->keepalive_interval = value * BERTH_SEC;
 }
 static int get_keepalive_interval(struct tcp_conn *conn)
 {
-	return (int)(conn->settings.keepalive_interval / BERTH_SEC);
+	return (int)(conn->settings->keepalive_interval / BERTH_SEC);
 }
 static void set_keepalive_probes(struct tcp_conn *conn, int value)
 {
-	conn->settings.keepalive_probes = (uint8_t)value;
+	conn->settings->keepalive_probes = (uint8_t)value;
 }
 static int get_keepalive_probes(struct tcp_conn *conn)
 {
-	return conn->settings.keepalive_probes;
+	return conn->settings->keepalive_probes;
 }
 static void set_syn_retries(struct tcp_conn *conn, int value)
 {
-	conn->settings.syn_retries = (uint8_t)value;
+	conn->settings->syn_retries = (uint8_t)value;
 }
 static int get_syn_retries(struct tcp_conn *conn)
 {
-	return conn->settings.syn_retries ? conn->settings.syn_retries : TCP_SYN_RETRIES;
+	return conn->settings->syn_retries ? conn->settings->syn_retries : TCP_SYN_RETRIES;
 }
 static void set_user_timeout(struct tcp_conn *conn, int value)
 {
-	conn->settings.user_timeout_ms = (uint32_t)value;
+	conn->settings->user_timeout_ms = (uint32_t)value;
 }
 static int get_user_timeout(struct tcp_conn *conn)
 {
-	return (int)conn->settings.user_timeout_ms;
+	return (int)conn->settings->user_timeout_ms;
 }
 static void set_linger2(struct tcp_conn *conn, int value)
 {
-	conn->settings.linger2_seconds = value < 0 ? -1 : MIN(value, LINGER2_MAX);
+	conn->settings->linger2_seconds = value < 0 ? -1 : MIN(value, LINGER2_MAX);
 }
 static int get_linger2(struct tcp_conn *conn)
 {
-	int seconds = conn->settings.linger2_seconds;
+	int seconds = conn->settings->linger2_seconds;
 
 	return seconds ? seconds : (int)(TCP_FIN_WAIT_2_TIME / BERTH_SEC);
 }
@@ -134,22 +152,22 @@ static int get_quick_ack(struct tcp_conn *conn)
 }
 static void set_notsent_low_water(struct tcp_conn *conn, int value)
 {
-	conn->settings.notsent_low_water = (uint32_t)value;
+	conn->settings->notsent_low_water = (uint32_t)value;
 	conn->wake = true;
 }
 static int get_notsent_low_water(struct tcp_conn *conn)
 {
-	return (int)conn->settings.notsent_low_water;
+	return (int)conn->settings->notsent_low_water;
 }
 static void set_window_clamp(struct tcp_conn *conn, int value)
 {
-	conn->settings.window_clamp = value ? (uint32_t)MAX(value, WINDOW_CLAMP_MIN) : 0;
+	conn->settings->window_clamp = value ? (uint32_t)MAX(value, WINDOW_CLAMP_MIN) : 0;
 }
 static int get_window_clamp(struct tcp_conn *conn)
 {
-	uint32_t clamp = conn->settings.window_clamp;
+	uint32_t clamp = conn->settings->window_clamp;
 
-	return (int)(clamp ? clamp : tcp_socket(conn)->options.receive_buffer);
+	return (int)(clamp ? clamp : tcp_socket(conn)->receive_buffer);
 }
 
 #define FLAG_RANGE 0, 0
@@ -186,17 +204,17 @@ static int set_congestion(struct tcp_conn *conn, const void *value, socklen_t le
 		return -EINVAL;
 	if (!congestion)
 		return -ENOENT;
-	if (conn->settings.congestion == congestion)
+	if (conn->settings->congestion == congestion)
 		return 0;
-	conn->settings.congestion = congestion;
+	conn->settings->congestion = congestion;
 	if (tcp_synchronized(conn->state))
 		tcp_congestion_begin(conn);
 	return 0;
 }
 
-int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length)
+/* conn->settings are its own meanwhile. */
+static int set_own(struct tcp_conn *conn, int name, const void *value, socklen_t length)
 {
-	struct tcp_conn *conn = tcp_conn_of(socket);
 	const struct option *option = option_find(name);
 	int number;
 
@@ -211,10 +229,22 @@ int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, soc
 		number = !!number;
 	else if (number < option->least || number > option->most)
 		return -EINVAL;
-	tcp_enter(conn);
 	option->set(conn, number);
-	tcp_leave(conn);
 	return 0;
+}
+
+int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length)
+{
+	struct tcp_conn *conn = tcp_conn_of(socket);
+	int r = tcp_settings_own(conn);
+
+	if (r < 0)
+		return r;
+	tcp_enter(conn);
+	r = set_own(conn, name, value, length);
+	tcp_settings_settle(conn);
+	tcp_leave(conn);
+	return r;
 }
 
 static void info_handshake(struct tcp_conn *conn, struct tcp_info *info)
@@ -282,7 +312,7 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_notsent_bytes = tcp_unsent(conn);
 	info->tcpi_snd_wnd = conn->snd_wnd;
 	info->tcpi_pacing_rate = tcp_pace_rate(conn);
-	info->tcpi_max_pacing_rate = tcp_socket(conn)->options.max_pacing_rate;
+	info->tcpi_max_pacing_rate = tcp_socket(conn)->options->max_pacing_rate;
 	info->tcpi_delivery_rate = tcp_rate_delivery(conn);
 	info->tcpi_delivery_rate_app_limited = conn->rate && conn->rate->limited;
 	if (conn->state == TCP_LISTEN) { /* Linux: the accept queue and its limit */
@@ -322,7 +352,7 @@ int tcp_getsockopt(struct berth_socket *socket, int name, void *value, socklen_t
 		return 0;
 	}
 	if (name == TCP_CONGESTION) {
-		strncpy(congestion, conn->settings.congestion->name, sizeof(congestion) - 1);
+		strncpy(congestion, conn->settings->congestion->name, sizeof(congestion) - 1);
 		return copy_out(value, length, congestion, sizeof(congestion));
 	}
 	if (!option)

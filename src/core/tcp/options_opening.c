@@ -42,7 +42,7 @@ static int set_queue(struct tcp_conn *conn, int value)
 {
 	if (value < 0 || !unconnected(conn))
 		return -EINVAL;
-	conn->settings.fastopen_queue = (uint32_t)MIN(value, TCP_BACKLOG_MAX);
+	conn->settings->fastopen_queue = (uint32_t)MIN(value, TCP_BACKLOG_MAX);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static int set_connect(struct tcp_conn *conn, int value)
 		return -EOPNOTSUPP;
 	if (conn->state != TCP_CLOSED)
 		return -EINVAL;
-	conn->settings.fastopen_connect = value;
+	conn->settings->fastopen_connect = value;
 	return 0;
 }
 
@@ -62,7 +62,7 @@ static int set_no_cookie(struct tcp_conn *conn, int value)
 {
 	if (value < 0 || value > 1 || !unconnected(conn))
 		return -EINVAL;
-	conn->settings.fastopen_no_cookie = value;
+	conn->settings->fastopen_no_cookie = value;
 	return 0;
 }
 
@@ -106,7 +106,7 @@ int tcp_opening_set(struct tcp_conn *conn, int name, const void *value, socklen_
 	case TCP_FASTOPEN_NO_COOKIE:
 		return set_no_cookie(conn, number);
 	}
-	conn->settings.defer_accept = timeouts_in(number);
+	conn->settings->defer_accept = timeouts_in(number);
 	return 0;
 }
 
@@ -114,16 +114,16 @@ static int get_number(struct tcp_conn *conn, int name, int *ret_number)
 {
 	switch (name) {
 	case TCP_FASTOPEN:
-		*ret_number = (int)conn->settings.fastopen_queue;
+		*ret_number = (int)conn->settings->fastopen_queue;
 		return 0;
 	case TCP_FASTOPEN_CONNECT:
-		*ret_number = conn->settings.fastopen_connect;
+		*ret_number = conn->settings->fastopen_connect;
 		return 0;
 	case TCP_FASTOPEN_NO_COOKIE:
-		*ret_number = conn->settings.fastopen_no_cookie;
+		*ret_number = conn->settings->fastopen_no_cookie;
 		return 0;
 	case TCP_DEFER_ACCEPT:
-		*ret_number = seconds_of(conn->settings.defer_accept);
+		*ret_number = seconds_of(conn->settings->defer_accept);
 		return 0;
 	}
 	return -ENOPROTOOPT;

@@ -55,8 +55,8 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 	struct tcp_emit emit = {
 		.local = socket->demux.local,
 		.remote = socket->demux.remote,
-		.ttl = socket->options.ttl,
-		.traffic_class = tcp_ecn_mark(conn, header, fresh, socket->options.traffic_class),
+		.ttl = socket->options->ttl,
+		.traffic_class = tcp_ecn_mark(conn, header, fresh, socket->options->traffic_class),
 	};
 	uint32_t length = payload ? (uint32_t)berth_packet_length(payload) : 0;
 	struct ip_path *path;
@@ -126,8 +126,8 @@ void tcp_send_syn(struct tcp_conn *conn)
 
 	header.has_mss = true;
 	header.mss = tcp_mss_of_mtu(socket->stack, mtu, ip_is6(socket->demux.remote.ip));
-	if (conn->settings.max_segment)
-		header.mss = MIN(header.mss, conn->settings.max_segment);
+	if (conn->settings->max_segment)
+		header.mss = MIN(header.mss, conn->settings->max_segment);
 	header.has_sack_permitted = answer ? conn->sack : socket->stack->limits.sack == BERTH_SACK_ON;
 	header.has_scale = conn->scaling;
 	header.scale = conn->receive_scale;
@@ -264,9 +264,9 @@ static bool small_may_go(const struct tcp_conn *conn, bool last)
 {
 	if (last || conn->urgent_out)
 		return true;
-	if (conn->settings.cork || conn->more)
+	if (conn->settings->cork || conn->more)
 		return false;
-	return conn->settings.no_delay || conn->snd_nxt == conn->snd_una ||
+	return conn->settings->no_delay || conn->snd_nxt == conn->snd_una ||
 	       seq_le(conn->snd_small_end, conn->snd_una) || seq_gt(conn->snd_small_end, conn->snd_max);
 }
 
@@ -392,7 +392,7 @@ void tcp_output(struct tcp_conn *conn)
 		tcp_rate_starved(conn);
 	if (!tcp_may_send(conn))
 		return;
-	conn->wake |= conn->settings.notsent_low_water != 0; /* what was sent may have made room */
+	conn->wake |= conn->settings->notsent_low_water != 0; /* what was sent may have made room */
 	/* What waits with nothing under way to bring an ACK waits for the persist timer. */
 	waiting = conn->sendq.bytes || (conn->fin_queued && !tcp_fin_sent(conn));
 	if (tcp_flight(conn) || !waiting)

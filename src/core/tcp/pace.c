@@ -16,7 +16,7 @@
 
 static uint64_t rate_limit(const struct tcp_conn *conn)
 {
-	return tcp_socket((struct tcp_conn *)conn)->options.max_pacing_rate;
+	return tcp_socket((struct tcp_conn *)conn)->options->max_pacing_rate;
 }
 
 /* Bytes a second. UINT64_MAX: no limit. */

@@ -19,6 +19,10 @@ static int attach(struct berth_stack *stack, void **ret_state)
 		tcp->isn_key = (struct hash_key){ random_u64(&random), random_u64(&random) };
 		tcp->timestamp_key = (struct hash_key){ random_u64(&random), random_u64(&random) };
 	}
+	if (tcp_settings_init(tcp) < 0) {
+		stack_free(stack, tcp, sizeof(*tcp));
+		return -ENOMEM;
+	}
 	tcp_timewait_init(tcp);
 	*ret_state = tcp;
 	return 0;
@@ -31,6 +35,7 @@ static void detach(struct berth_stack *stack, void *state)
 	tcp_timewait_fini(tcp);
 	fastopen_cache_fini(tcp);
 	flight_pool_fini(&tcp->flights);
+	share_fini(&tcp->settings);
 	stack_free(stack, tcp, sizeof(*tcp));
 }
 
@@ -38,7 +43,7 @@ static int conn_open(struct berth_socket *socket)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
 
-	tcp_settings_init(&conn->settings);
+	conn->settings = share_ref(&tcp_of(socket->stack)->settings, NULL);
 	tcp_conn_init(conn);
 	return 0;
 }

@@ -70,13 +70,13 @@ static int request_arm(struct tcp_request *request)
 /* TCP_DEFER_ACCEPT: is data still waited for? Linux: it is as long as that many SYN-ACKs would take. */
 static bool deferring(const struct tcp_request *request)
 {
-	return request->retries < request->parent->settings.defer_accept;
+	return request->retries < request->parent->settings->defer_accept;
 }
 
 /* Linux: syn_ack_recalc(). The last SYN-ACK of the time that data is waited for goes out: the peer's last chance. */
 static bool should_send(const struct tcp_request *request)
 {
-	return !request->acked || request->retries + 1 >= request->parent->settings.defer_accept;
+	return !request->acked || request->retries + 1 >= request->parent->settings->defer_accept;
 }
 
 static bool expired(const struct tcp_request *request)
@@ -115,7 +115,7 @@ static void request_fill(struct tcp_request *request, const struct tcp_segment *
 	struct berth_stack *stack = stack_of(request);
 	const struct wire_tcp *header = &segment->header;
 	bool ip6 = ip_is6(segment->remote.ip);
-	uint16_t max_segment = request->parent->settings.max_segment;
+	uint16_t max_segment = request->parent->settings->max_segment;
 
 	request->irs = segment->seq;
 	request->window = header->window; /* not scaled, RFC 7323 §2.2 */
@@ -188,7 +188,8 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 	struct berth_socket *socket = tcp_socket(conn);
 	struct ip_path *path;
 
-	conn->settings = request->parent->settings;
+	share_unref(&tcp_of(socket->stack)->settings, conn->settings);
+	conn->settings = share_ref(&tcp_of(socket->stack)->settings, request->parent->settings);
 	conn->iss = request->iss;
 	conn->irs = request->irs;
 	conn->snd_una = conn->snd_nxt = conn->snd_max = conn->snd_small_end = request->iss + 1;

@@ -85,7 +85,7 @@ void tcp_drop_queues(struct tcp_conn *conn)
 /* Everything but the settings as new; the socket may be used again after a failed connect(). */
 void tcp_conn_init(struct tcp_conn *conn)
 {
-	struct tcp_settings settings = conn->settings;
+	struct tcp_settings *settings = conn->settings;
 	struct fastopen *fastopen = conn->fastopen; /* of the connect() that begins */
 	struct fastopen_keys *keys = conn->keys_to_be;
 	struct tcp_sent *sent;
@@ -111,6 +111,8 @@ void tcp_conn_fini(struct tcp_conn *conn)
 	fastopen_end(conn);
 	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
 	conn->keys_to_be = NULL;
+	share_unref(&tcp_of(tcp_stack_of(conn))->settings, conn->settings);
+	conn->settings = NULL;
 }
 
 static const char *told_name(unsigned state)
@@ -200,7 +202,7 @@ void tcp_abort(struct tcp_conn *conn, int error)
 /* FIN-WAIT-2 without a descriptor: the peer's FIN may never come. Linux: tcp_fin_timeout, TCP_LINGER2. */
 void tcp_orphan_wait(struct tcp_conn *conn)
 {
-	int32_t seconds = conn->settings.linger2_seconds;
+	int32_t seconds = conn->settings->linger2_seconds;
 	berth_time wait = seconds ? seconds * BERTH_SEC : TCP_FIN_WAIT_2_TIME;
 
 	if (seconds < 0)

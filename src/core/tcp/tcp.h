@@ -87,8 +87,9 @@ enum tcp_urgent {
 
 struct tcp_conn;
 
-/* What an application set; survives disconnect. */
+/* What an application set, shared with sockets that have the same; survives disconnect. See tcp_settings_own(). */
 struct tcp_settings {
+	unsigned holders;
 	bool no_delay, cork;
 	uint8_t syn_retries; /* 0: the default */
 	uint8_t keepalive_probes;
@@ -258,7 +259,7 @@ struct tcp_conn {
 	berth_time deadline[TCP_TIMERS];
 	struct berth_timer timer;
 
-	struct tcp_settings settings;
+	struct tcp_settings *settings;
 	struct tcp_listener *listener;	  /* LISTEN only */
 	struct fastopen_keys *keys_to_be; /* TCP_FASTOPEN_KEY came before listen() */
 	struct fastopen *fastopen;	  /* while a handshake of it is under way; else NULL */
@@ -302,6 +303,7 @@ struct tcp_stack {
 	struct fastopen_keys fastopen_keys;
 	struct fastopen_cache *fastopen_cache; /* NULL: not used yet */
 	struct flight_pool flights;
+	struct share settings; /* struct tcp_settings */
 	struct list timewaits;
 	unsigned timewait_count;
 	struct berth_timer timewait_timer;
@@ -627,7 +629,10 @@ uint32_t tcp_unsent(const struct tcp_conn *conn);
 bool tcp_readable(struct tcp_conn *conn);
 int tcp_setsockopt(struct berth_socket *socket, int name, const void *value, socklen_t length);
 int tcp_getsockopt(struct berth_socket *socket, int name, void *value, socklen_t *length);
-void tcp_settings_init(struct tcp_settings *settings);
+int tcp_settings_init(struct tcp_stack *tcp);
+/* Before settings are written: 0 or -ENOMEM; and after. */
+int tcp_settings_own(struct tcp_conn *conn);
+void tcp_settings_settle(struct tcp_conn *conn);
 /* options_opening.c: -ENOPROTOOPT when name is none of its options */
 int tcp_opening_set(struct tcp_conn *conn, int name, const void *value, socklen_t length);
 int tcp_opening_get(struct tcp_conn *conn, int name, void *value, socklen_t *length);

@@ -86,7 +86,7 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t before = conn->rcv_nxt;
 	bool gap = conn->receiveq.early || seq_gt(segment->seq, conn->rcv_nxt);
-	size_t limit = 2u * (size_t)tcp_socket(conn)->options.receive_buffer + 2 * BERTH_PACKET_MAX;
+	size_t limit = 2u * (size_t)tcp_socket(conn)->receive_buffer + 2 * BERTH_PACKET_MAX;
 	struct berth_packet *packet = segment->packet;
 	uint32_t received;
 

@@ -51,7 +51,7 @@ void tcp_timer_retransmit(struct tcp_conn *conn)
 
 static bool user_timeout_over(const struct tcp_conn *conn, berth_time since, berth_time now)
 {
-	return conn->settings.user_timeout_ms && now - since >= conn->settings.user_timeout_ms * BERTH_MSEC;
+	return conn->settings->user_timeout_ms && now - since >= conn->settings->user_timeout_ms * BERTH_MSEC;
 }
 
 static void give_up(struct tcp_conn *conn)
@@ -65,7 +65,7 @@ static unsigned syn_retries(const struct tcp_conn *conn)
 {
 	if (conn->opened_fast)
 		return TCP_SYN_ACK_RETRIES + 1;
-	return conn->settings.syn_retries ? conn->settings.syn_retries : TCP_SYN_RETRIES;
+	return conn->settings->syn_retries ? conn->settings->syn_retries : TCP_SYN_RETRIES;
 }
 
 static void syn_timeout(struct tcp_conn *conn)
@@ -139,10 +139,10 @@ static void persist_timeout(struct tcp_conn *conn)
 static void keepalive_timeout(struct tcp_conn *conn)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
-	const struct tcp_settings *settings = &conn->settings;
+	const struct tcp_settings *settings = conn->settings;
 	bool idle_long = stack->now - conn->last_heard >= settings->keepalive_idle;
 
-	if (!tcp_socket(conn)->options.keepalive || !tcp_synchronized(conn->state))
+	if (!tcp_socket(conn)->options->keepalive || !tcp_synchronized(conn->state))
 		return;
 	if (tcp_flight(conn) || conn->sendq.bytes || !idle_long) {
 		conn->keepalives = 0;
@@ -162,13 +162,13 @@ static void keepalive_timeout(struct tcp_conn *conn)
 /* When nothing is heard until then, ask. Moved only when it comes up. */
 void tcp_timer_keepalive(struct tcp_conn *conn)
 {
-	berth_time now = tcp_stack_of(conn)->now, due = conn->last_heard + conn->settings.keepalive_idle;
+	berth_time now = tcp_stack_of(conn)->now, due = conn->last_heard + conn->settings->keepalive_idle;
 
-	if (!tcp_socket(conn)->options.keepalive || !tcp_synchronized(conn->state)) {
+	if (!tcp_socket(conn)->options->keepalive || !tcp_synchronized(conn->state)) {
 		tcp_timer_clear(conn, TCP_TIMER_KEEPALIVE);
 		return;
 	}
-	tcp_timer_set(conn, TCP_TIMER_KEEPALIVE, due > now ? due : now + conn->settings.keepalive_idle);
+	tcp_timer_set(conn, TCP_TIMER_KEEPALIVE, due > now ? due : now + conn->settings->keepalive_idle);
 }
 
 void tcp_keepalive_changed(struct berth_socket *socket)

@@ -21,11 +21,11 @@ void tcp_tune_send(struct tcp_conn *conn)
 	uint64_t wanted = 2 * (uint64_t)MIN(conn->cwnd, conn->snd_wnd);
 	bool was_writeable;
 
-	if (wanted <= socket->options.send_buffer || socket->options.send_buffer_set || socket->stack->budget.pressure)
+	if (wanted <= socket->send_buffer || socket->options->send_buffer_set || socket->stack->budget.pressure)
 		return;
 	was_writeable = tcp_writeable(conn);
 	wanted = MIN(wanted, socket->stack->limits.send_buffer_max);
-	socket->options.send_buffer = (uint32_t)MAX(wanted, socket->options.send_buffer);
+	socket->send_buffer = (uint32_t)MAX(wanted, socket->send_buffer);
 	conn->wake |= !was_writeable && tcp_writeable(conn);
 }
 
@@ -46,7 +46,7 @@ void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 		   elapsed = socket->stack->now - tuning->since;
 	uint64_t in_round, wanted;
 
-	if (socket->options.receive_buffer_set)
+	if (socket->options->receive_buffer_set)
 		return;
 	tuning->taken += taken;
 	if (elapsed < round)
@@ -57,7 +57,7 @@ void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 		uint64_t most = socket->stack->limits.receive_buffer_max;
 
 		wanted = tuning->last ? window_for(in_round, tuning->last, conn->receive_mss) : 2 * in_round;
-		socket->options.receive_buffer = (uint32_t)MAX(MIN(wanted, most), socket->options.receive_buffer);
+		socket->receive_buffer = (uint32_t)MAX(MIN(wanted, most), socket->receive_buffer);
 		tuning->last = in_round;
 	}
 	tuning->since = socket->stack->now;

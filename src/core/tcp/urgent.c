@@ -14,7 +14,7 @@
 
 static bool is_inline(struct tcp_conn *conn)
 {
-	return tcp_socket(conn)->options.oob_inline;
+	return tcp_socket(conn)->options->oob_inline;
 }
 
 /* The next byte that a reader gets. */

@@ -38,8 +38,8 @@ uint16_t tcp_mss_with(struct tcp_conn *conn, unsigned mtu)
 	unsigned mss =
 		MIN(conn->peer_mss, tcp_mss_of_mtu(tcp_stack_of(conn), mtu, ip_is6(tcp_socket(conn)->demux.remote.ip)));
 
-	if (conn->settings.max_segment)
-		mss = MIN(mss, conn->settings.max_segment);
+	if (conn->settings->max_segment)
+		mss = MIN(mss, conn->settings->max_segment);
 	mss = MAX(mss, MSS_MIN);
 	return (uint16_t)(mss - (conn->timestamps ? WIRE_TCP_TIMESTAMPS_SIZE : 0));
 }
@@ -55,9 +55,9 @@ void tcp_update_mss(struct tcp_conn *conn, unsigned mtu)
 
 static uint32_t receive_buffer(struct tcp_conn *conn)
 {
-	uint32_t buffer = tcp_socket(conn)->options.receive_buffer;
+	uint32_t buffer = tcp_socket(conn)->receive_buffer;
 
-	return conn->settings.window_clamp ? MIN(buffer, conn->settings.window_clamp) : buffer;
+	return conn->settings->window_clamp ? MIN(buffer, conn->settings->window_clamp) : buffer;
 }
 
 /* Payload may take twice its size in buffers. One segment is always welcome. */

@@ -54,7 +54,7 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
 		return packet;
 	}
-	if (socket->options.no_checksum && ip_is4(way->remote.ip))
+	if (socket->options->no_checksum && ip_is4(way->remote.ip))
 		return packet; /* SO_NO_CHECK, RFC 768: zero is none */
 	header.checksum = checksum_finish(checksum_add(
 		ip_pseudo_sum(way->path.source, way->remote.ip, IPPROTO_UDP, packet->length), bytes, packet->length));

@@ -23,7 +23,8 @@ static struct tcp_conn *begin(void)
 	tcp_sack_begin(conn);
 	CHECK(tcp_sent_need(conn));
 	CHECK(tcp_rate_need(conn) != NULL);
-	conn->settings.congestion = &tcp_bbr;
+	CHECK_EQ(tcp_settings_own(conn), 0);
+	conn->settings->congestion = &tcp_bbr;
 	tcp_rtt_sample(&conn->rtt, RTT);
 	tcp_congestion_begin(conn);
 	return conn;

@@ -6,7 +6,7 @@
  *
  * Who is who. A program's socket is an AF_UNIX socket that the supervisor made
  * and injected; it is known everywhere by a 64-bit id that the supervisor
- * chose, and it is bound, from the start, to the abstract name
+ * chose (CHANNEL_ID_BASE), and it is bound, from the start, to the abstract name
  *
  *	"\0berth." key ".s" id "." domain type protocol          (stream sockets)
  *
@@ -51,6 +51,8 @@
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
+/* The ids of the sockets that a session makes: this, and a count in the low half. */
+#define CHANNEL_ID_BASE(session) ((uint64_t)(session) << 32 & ~CHANNEL_ID_ACCEPTED)
 
 enum channel_type {
 	/*
@@ -60,7 +62,8 @@ enum channel_type {
 	CHANNEL_HELLO = 1,   /* first on every connection. payload: struct channel_hello;
 			      reply payload: struct channel_welcome */
 	CHANNEL_PUBLISH,     /* payload: struct channel_publish. -EADDRINUSE, -EACCES, … */
-	CHANNEL_SOCKET,	     /* one-way. id domain kind protocol; fd: the daemon's end (datagram kinds) */
+	CHANNEL_SOCKET,	     /* one-way. id domain kind protocol; fd: the daemon's end (datagram kinds).
+			      A stream socket is made by the first call on it, which has CHANNEL_NEW */
 	CHANNEL_BIND,	     /* id, address */
 	CHANNEL_LISTEN,	     /* id, value = backlog */
 	CHANNEL_CONNECT,     /* id, address; value = 1 when non-blocking. result 0: established, connect
@@ -104,9 +107,11 @@ enum channel_type {
 enum {
 	CHANNEL_PEER_ID = 1,   /* id is the far end's (".s" of an express client) */
 	CHANNEL_UNSTARTED = 1, /* EXIT: it never ran, and was said why: there is nothing to keep */
-	CHANNEL_QUIET = 4,     /* SENDTO: one-way; an error is the socket's */
+	CHANNEL_QUIET = 4,     /* SENDTO: one-way; an error is the socket's. SETSOCKOPT: one-way; can't fail */
 	CHANNEL_WIRE = 2,      /* CONNECT: not by express; its listener's queue was full */
 	CHANNEL_FASTOPEN = 8,  /* CONNECT: the SYN may wait for data, as with TCP_FASTOPEN_CONNECT */
+	CHANNEL_NEW = 16,      /* any call on a stream socket that was never connected: if id is not known, it is
+				  a socket of domain, kind and protocol that has been made since */
 };
 
 struct channel_message {
@@ -125,7 +130,7 @@ struct channel_message {
 	uint32_t payload_length;
 	uint32_t reserved;
 	uint8_t address[CHANNEL_ADDRESS_MAX]; /* struct sockaddr */
-	char command[16];		      /* with SOCKET: /proc/PID/comm */
+	char command[16];		      /* with SOCKET and CHANNEL_NEW: /proc/PID/comm */
 };
 
 enum {
@@ -140,7 +145,7 @@ struct channel_hello {
 	uint32_t version;
 	uint32_t flags;
 	uint64_t join_id;
-	uint64_t session; /* the same random number on all connections of a supervisor */
+	uint64_t session; /* the same random number on all connections of a supervisor: CHANNEL_ID_BASE */
 	char name[64];	  /* host name wanted; empty: made from the program's name */
 	char program[64]; /* basename of argv[0] */
 	uint8_t ip[16];	  /* struct berth_ip; zero: any */

@@ -29,60 +29,6 @@ static void reply_address(struct request *request, const void *address, socklen_
 	memcpy(request->reply.address, address, request->reply.address_length);
 }
 
-/* Stream sockets are looked after when their number has doubled: their closing is told by nobody. */
-static void sweep_sometimes(struct request *request)
-{
-	struct daemon *daemon = request->daemon;
-	size_t idle = 0;
-
-	if (++daemon->idle_plugs < daemon->sweep_at)
-		return;
-	plugs_sweep(request->host);
-	LIST_EACH(&daemon->hosts, node)
-		LIST_EACH(&LIST_ITEM(node, struct host, node)->plugs, inner)
-			idle++;
-	daemon->idle_plugs = 0;
-	daemon->sweep_at = MAX(idle, 256);
-}
-
-static int32_t call_socket(struct request *request)
-{
-	const struct channel_message *message = request->message;
-	bool stream = message->kind == SOCK_STREAM, netlink = message->domain == AF_NETLINK;
-	const struct plug_role *role = stream ? &role_idle : netlink ? &role_netlink : &role_datagram;
-	int fd = -1;
-
-	if (plug_find(request->daemon, message->id))
-		return -EEXIST;
-	sweep_sometimes(request);
-	if (!netlink) {
-		fd = berth_socket(request->host->stack, message->domain, message->kind | SOCK_NONBLOCK,
-				  message->protocol);
-		if (fd < 0)
-			return -errno;
-	}
-	struct plug *plug = plug_new(request->host, message->id, role, fd);
-	if (!plug)
-		return -ENOMEM;
-	plug->domain = message->domain;
-	plug->kind = message->kind;
-	plug->protocol = message->protocol;
-	plug->session = request->channel->session;
-	plug->pid = message->pid;
-	memcpy(plug->command, message->command, sizeof(plug->command));
-	plug->command[sizeof(plug->command) - 1] = 0;
-	if (stream)
-		return 0;
-	if (request->fd < 0 || plug_take_end(plug, request->fd, EPOLLIN | EPOLLRDHUP) < 0) {
-		plug_free(plug);
-		return -EBADF;
-	}
-	request->fd = -1;
-	if (!netlink)
-		datagram_open(plug);
-	return 0;
-}
-
 /* End those holders of the address's port that no process has open any more. Returns whether there were any. */
 static bool bury_holders(struct request *request)
 {
@@ -584,9 +530,14 @@ static const struct {
 int32_t call_run(struct request *request)
 {
 	uint32_t type = request->message->type;
+	int32_t r = 0;
 
 	if (type >= COUNT_OF(calls) || !calls[type].run)
 		return -ENOSYS;
+	if (!request->plug && request->message->flags & CHANNEL_NEW)
+		r = call_socket_first(request);
+	if (r < 0)
+		return r;
 	if (calls[type].needs_plug && !request->plug)
 		return request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED : -EBADF;
 	if (request->plug && request->plug->role == &role_datagram && calls[type].ordered)
@@ -594,7 +545,7 @@ int32_t call_run(struct request *request)
 	host_touch(request->host);
 	if (request->plug && request->plug->host != request->host)
 		host_touch(request->plug->host);
-	int32_t r = calls[type].run(request);
+	r = calls[type].run(request);
 	journal_call(request, r);
 	return calls[type].one_way || request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED : r;
 }

@@ -225,6 +225,11 @@ void host_tell(struct host *host, const char *format, ...) __attribute__((format
 enum { CALL_ANSWERED = -100000 };
 int32_t call_run(struct request *request);
 
+/* socket.c */
+int32_t call_socket(struct request *request);
+/* request, on a socket that is not known, has CHANNEL_NEW: open it. Returns 0 or why it can't be. */
+int32_t call_socket_first(struct request *request);
+
 /* plug.c */
 struct plug *plug_find(struct daemon *daemon, uint64_t id);
 /* fd: the stack's descriptor, taken over also on failure (NULL). */

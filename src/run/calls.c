@@ -20,6 +20,10 @@ void call_message(const struct call *call, struct channel_message *message, uint
 					     .kind = (uint16_t)descriptor->type,
 					     .protocol = (uint16_t)descriptor->protocol,
 					     .pid = call->tid };
+	if (descriptor->type == SOCK_STREAM && !descriptor->carried) {
+		message->flags |= CHANNEL_NEW;
+		call_command(call, message->command);
+	}
 }
 
 int call_ask(struct call *call, struct channel_message *message, const void *payload, size_t length, void *reply,

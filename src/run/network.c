@@ -295,6 +295,7 @@ int network_join(struct supervisor *supervisor)
 	greeting.flags |= supervisor->options->exec ? HELLO_EXEC : 0;
 	if (getrandom(&greeting.session, sizeof(greeting.session), 0) != sizeof(greeting.session))
 		return EXIT_BERTH;
+	supervisor->id_base = CHANNEL_ID_BASE(greeting.session);
 	snprintf(greeting.name, sizeof(greeting.name), "%s",
 		 supervisor->options->name ? supervisor->options->name : "");
 	snprintf(greeting.program, sizeof(greeting.program), "%s",

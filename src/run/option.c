@@ -109,6 +109,22 @@ static void limit_buffer(struct call *call, const uint8_t *value, size_t length)
 		descriptor_limit_buffer(call->descriptor.fd, size);
 }
 
+/*
+ * Of a stream socket, and sure to succeed: nobody has to wait for it. What follows on the same socket comes after
+ * it. TCP_CORK not: what is written next must find it set.
+ */
+static bool sure(const struct call *call, const uint8_t *value, int length)
+{
+	int level = (int)call->args[1], option = (int)call->args[2], number = 0;
+
+	if (call->descriptor.type != SOCK_STREAM || length < (int)sizeof(number))
+		return false;
+	memcpy(&number, value, sizeof(number));
+	if (level == SOL_SOCKET)
+		return option == SO_KEEPALIVE || option == SO_REUSEADDR;
+	return level == IPPROTO_TCP && (option == TCP_NODELAY || (option == TCP_CORK && !number));
+}
+
 int64_t handle_setsockopt(struct call *call)
 {
 	int level = (int)call->args[1], option = (int)call->args[2], length = (int)call->args[4];
@@ -132,6 +148,12 @@ int64_t handle_setsockopt(struct call *call)
 	call_message(call, &message, CHANNEL_SETSOCKOPT);
 	message.level = level;
 	message.option = option;
+	if (sure(call, value, length)) {
+		message.flags |= CHANNEL_QUIET;
+		r = line_tell(call->supervisor, line_of(call->supervisor, message.id), &message,
+			      &(struct iovec){ value, (size_t)length }, 1, -1);
+		return r ? -ENETDOWN : 0;
+	}
 	r = call_ask(call, &message, value, (size_t)length, NULL, 0);
 	if (!r)
 		note_wants(call, level, option, value, (size_t)length);

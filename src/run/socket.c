@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #define TYPE_MASK 0xf /* Linux: SOCK_TYPE_MASK */
+#define COMMAND_VALID_NS 10000000
 
 static const struct {
 	int number;
@@ -110,7 +111,7 @@ static int make(int type, int flags, int *ret_fd, int *ret_far)
 	return 0;
 }
 
-static void command_of(pid_t pid, char command[16])
+static void command_read(pid_t pid, char command[16])
 {
 	char path[32];
 	ssize_t length = 0;
@@ -125,6 +126,24 @@ static void command_of(pid_t pid, char command[16])
 	while (length > 0 && command[length - 1] == '\n')
 		length--;
 	command[length > 0 ? length : 0] = '\0';
+}
+
+/* Who makes many connections is not asked for each. */
+void call_command(const struct call *call, char command[16])
+{
+	static _Thread_local struct {
+		pid_t tid;
+		int64_t until_ns;
+		char command[16];
+	} last;
+	int64_t now = now_ns();
+
+	if (last.tid != call->tid || now >= last.until_ns) {
+		last.tid = call->tid;
+		last.until_ns = now + COMMAND_VALID_NS;
+		command_read(call->tid, last.command);
+	}
+	memcpy(command, last.command, sizeof(last.command));
 }
 
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id)
@@ -148,11 +167,12 @@ int socket_make(struct call *call, int domain, int type, int protocol, int flags
 	if (r)
 		return r;
 	descriptor_grow_buffer(fd);
-	command_of(call->tid, message.command);
-	if (bind(fd, (struct sockaddr *)&address, length) < 0)
+	if (bind(fd, (struct sockaddr *)&address, length) < 0) {
 		r = -errno;
-	else
+	} else if (far >= 0) {
+		call_command(call, message.command);
 		r = line_tell(supervisor, line_of(supervisor, name.id), &message, NULL, 0, far);
+	}
 	if (far >= 0)
 		close(far);
 	if (r) {

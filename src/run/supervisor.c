@@ -170,10 +170,6 @@ static bool supervisor_init(struct supervisor *supervisor)
 		supervisor->holders = holders_new();
 		process_raise_descriptors(); /* a copy of every socket of the program's */
 	}
-	if (getrandom(&supervisor->id_base, sizeof(supervisor->id_base), 0) != sizeof(supervisor->id_base))
-		return false;
-	/* The top bit marks the daemon's ids; the low half counts. */
-	supervisor->id_base = (supervisor->id_base << 32) & ~CHANNEL_ID_ACCEPTED;
 	supervisor->uid = getuid();
 	supervisor->daemon_name_length = name_write(supervisor->key, &name, &supervisor->daemon_name);
 	supervisor->filler = connect_measure_filler();

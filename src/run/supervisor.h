@@ -292,7 +292,7 @@ typedef int64_t handler(struct call *call);
 handler handle_socket, handle_bind, handle_listen, handle_connect, handle_accept, handle_getsockname,
 	handle_getpeername, handle_shutdown, handle_setsockopt, handle_getsockopt, handle_ioctl, handle_sendto,
 	handle_sendmsg, handle_sendmmsg, handle_recvfrom, handle_recvmsg, handle_recvmmsg;
-/* Make a socket of ours, known to the daemon. flags: SOCK_NONBLOCK. Returns it (close-on-exec) or -errno. */
+/* Make a socket of ours, known to the daemon now or (a stream) by the first call on it. flags: SOCK_NONBLOCK. Returns it (close-on-exec) or -errno. */
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id);
 /* Read a struct msghdr. Returns 0, -EFAULT or -EINVAL. */
 int message_read(struct call *call, uint64_t address, struct msghdr *ret_header);
@@ -302,6 +302,8 @@ int message_write(struct call *call, uint64_t at, const struct msghdr *header);
 int call_ask(struct call *call, struct channel_message *message, const void *payload, size_t length, void *reply,
 	     size_t room);
 void call_message(const struct call *call, struct channel_message *message, uint32_t type);
+/* The name of the calling process, as of a moment ago. */
+void call_command(const struct call *call, char command[16]);
 /* The address in an accepted connection's name. */
 socklen_t accepted_address(const struct name *name, struct sockaddr_storage *ret_address);
 /* CONNECTED came. */

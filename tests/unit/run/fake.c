@@ -144,6 +144,16 @@ static void answer(int channel, struct channel_message *message)
 		visit(message->id);
 }
 
+static void remember(const struct channel_message *message, int fd)
+{
+	for (size_t i = 0; i < socket_count && i < SOCKETS_MAX; i++)
+		if (sockets[i].id == message->id)
+			return;
+	sockets[socket_count % SOCKETS_MAX].id = message->id;
+	sockets[socket_count % SOCKETS_MAX].fd = fd;
+	sockets[socket_count++ % SOCKETS_MAX].made = *message;
+}
+
 /* Returns false at the channel's end. */
 static bool serve(int channel)
 {
@@ -154,11 +164,10 @@ static bool serve(int channel)
 
 	if (fdpass_receive(channel, parts, 2, &fd, &count, 0) < (ssize_t)sizeof(message))
 		return false;
-	if (message.type == CHANNEL_SOCKET) {
-		sockets[socket_count % SOCKETS_MAX].id = message.id;
-		sockets[socket_count % SOCKETS_MAX].fd = fd;
-		sockets[socket_count++ % SOCKETS_MAX].made = message;
-	} else if (message.type != CHANNEL_ATTACH && message.type != CHANNEL_RESET) {
+	if (message.type == CHANNEL_SOCKET || message.flags & CHANNEL_NEW)
+		remember(&message, fd);
+	if (message.type != CHANNEL_SOCKET && message.type != CHANNEL_ATTACH && message.type != CHANNEL_RESET &&
+	    !(message.flags & CHANNEL_QUIET)) {
 		answer(channel, &message);
 	}
 	return true;

@@ -47,7 +47,7 @@ test-asan: tools-test build-asan/build.ninja ## every test under AddressSanitize
 asan: test-asan
 
 test-programs: tools-programs build ## thirty real programs and CPython's network tests, by wire and by express (half an hour)
-	@tools/test-programs --results build/programs.json && tools/compatibility-page build/programs.json
+	@tools/test-programs --results build/programs.json; result=$$?; tools/compatibility-page build/programs.json; exit $$result
 
 test-kernel: tools-test build ## our TCP and Linux's with every option on and off, all cases (root; 3 minutes)
 	@BUILD="$(CURDIR)/build" MATRIX=full tests/e2e/kernel_options.t

@@ -4,6 +4,9 @@
 
 usage: cpython_module.py REPORT MODULE [TEST]
 
+What REPORT says of tests already is kept, and those are passed over: so a
+module goes on after a test that hung and was ended with its process.
+
 Done here and not by `python3 -m test`, whose report is empty when one test's
 thread ends badly, and which does not know the modules of test_asyncio.
 """
@@ -14,7 +17,7 @@ from test import support
 
 
 class Result(unittest.TestResult):
-    """A line "OUTCOME NAME" for each test; the worst that was said of it counts."""
+    """A line "OUTCOME NAME" for each test, after a line "begins NAME"; the worst that was said of it counts."""
 
     def __init__(self, report):
         super().__init__()
@@ -24,6 +27,7 @@ class Result(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.outcome = "ok"
+        self.say("begins", test)
 
     def stopTest(self, test):
         super().stopTest(test)
@@ -68,13 +72,22 @@ def each(tests):
             yield test
 
 
+def said_already(report):
+    try:
+        with open(report, encoding="utf-8", errors="replace") as file:
+            return {line.rstrip("\n").partition(" ")[2] for line in file}
+    except OSError:
+        return set()
+
+
 def main():
     report, module = sys.argv[1:3]
     support.use_resources = {"network": None, "cpu": None}
-    loaded = unittest.defaultTestLoader.loadTestsFromName(module)
-    if sys.argv[3:]:
-        loaded = unittest.TestSuite(test for test in each(loaded) if test.id() == sys.argv[3])
-    with open(report, "w", encoding="utf-8") as file:
+    loaded, known = unittest.defaultTestLoader.loadTestsFromName(module), said_already(report)
+    if sys.argv[3:] or known:
+        loaded = unittest.TestSuite(test for test in each(loaded)
+                                    if test.id() not in known and test.id() in (sys.argv[3:] or [test.id()]))
+    with open(report, "a", encoding="utf-8") as file:
         loaded.run(Result(file))
         file.write("end\n")
 

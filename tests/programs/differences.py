@@ -40,9 +40,11 @@ class Report:
     def __init__(self):
         self.number = 0
         self.failed = 0
+        self.failures = []
         self.results = []
 
     def say(self, good, sentence, more=""):
         self.number += 1
         self.failed += not good
+        self.failures += [] if good else [sentence]
         print("%sok %d - %s\n%s" % ("" if good else "not ", self.number, sentence, more), end="", flush=True)

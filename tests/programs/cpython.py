@@ -91,7 +91,7 @@ class Runner:
         if carrier == "native":
             return words
         options = ["--express"] if carrier == "express" else []
-        network = self.network + os.path.basename(directory)[-8:].replace("_", "-")
+        network = self.network + os.path.basename(directory)[-8:].replace("_", "x")
         return [self.berth, "run", "--net", network] + options + ["--"] + words
 
     def once(self, command, directory, report):

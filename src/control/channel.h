@@ -47,7 +47,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 5
+#define CHANNEL_VERSION 6
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -92,6 +92,8 @@ enum channel_type {
 	CHANNEL_DENIED,	     /* value: how often it tried what it must not; reply payload: lines of text */
 	CHANNEL_EXIT,	     /* one-way: the program has ended, value = its exit code as the shell gets it;
 			      flags may have CHANNEL_UNSTARTED */
+	CHANNEL_PROCNET,     /* payload: a name in /proc/net, value: the line to begin with. reply payload: whole
+			      lines; value: the line to go on with, or 0. -ENOENT: not one that is answered for */
 
 	/* daemon -> supervisor, not asked for */
 	CHANNEL_CONNECTED = 64, /* tag of the CHANNEL_CONNECT; result 0 or -errno (payload: express name) */

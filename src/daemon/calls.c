@@ -518,6 +518,7 @@ static const struct {
 	[CHANNEL_SHUTDOWN] = { call_shutdown, false, false, true },
 	[CHANNEL_SENDTO] = { call_sendto, false, true, true },
 	[CHANNEL_IOCTL] = { ioctl_run, false, false },
+	[CHANNEL_PROCNET] = { procnet_run, false, false },
 	[CHANNEL_RECVERR] = { call_recverr, false, true },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
 	[CHANNEL_LOG] = { call_log, true, false },

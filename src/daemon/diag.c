@@ -6,6 +6,7 @@
  * kernel without them.
  */
 #include "base/ip.h"
+#include "daemon/inodes.h"
 #include "daemon/netlink.h"
 
 #include <berth/inspect.h>
@@ -29,15 +30,15 @@ static const struct {
 	uint8_t number; /* Linux: idiag_timer */
 } timers[] = { { "on", 1 }, { "keepalive", 2 }, { "timewait", 3 }, { "persist", 4 } };
 
-static uint8_t state_of(const struct berth_socket_info *info)
+uint8_t diag_state(const struct berth_socket_info *info)
 {
 	for (size_t i = 0; i < COUNT_OF(states); i++)
 		if (!strcmp(states[i].word, info->state))
 			return states[i].number;
-	return 7;
+	return DIAG_CLOSED;
 }
 
-static uint8_t timer_of(const struct berth_socket_info *info)
+uint8_t diag_timer(const struct berth_socket_info *info)
 {
 	for (size_t i = 0; info->timer && i < COUNT_OF(timers); i++)
 		if (!strcmp(timers[i].word, info->timer))
@@ -49,6 +50,7 @@ struct dump {
 	struct reply *reply;
 	const struct inet_diag_req_v2 *wanted;
 	uint32_t cookie;
+	struct inodes *inodes;
 };
 
 static void put_end(const struct berth_endpoint *end, int family, __be16 *port, __be32 address[4])
@@ -85,11 +87,14 @@ static bool is_protocol(const struct berth_socket_info *info, uint8_t wanted)
 	return info->type == SOCK_RAW ? wanted == IPPROTO_RAW : wanted == info->protocol;
 }
 
-/* By express, the stack knows a claimed port and nobody at the other end. */
-static void show_express(struct host *host, struct berth_socket_info *info)
+void diag_show(struct host *host, struct berth_socket_info *info)
 {
 	struct plug *plug = plug_of_fd(host, info->fd);
 
+	/* The gateway stands for whoever is outside. */
+	if (plug && plug->shown.port && !host->gateway)
+		info->remote = plug->shown;
+	/* By express, the stack knows a claimed port and nobody at the other end. */
 	if (!plug || !plug->express)
 		return;
 	info->state = "ESTAB";
@@ -104,8 +109,8 @@ static int dump_socket(void *context, const struct berth_socket_info *shown)
 	struct berth_socket_info own = *shown, *info = &own;
 	uint8_t state;
 
-	show_express(dump->reply->plug->host, info);
-	state = state_of(info);
+	diag_show(dump->reply->plug->host, info);
+	state = diag_state(info);
 	dump->cookie++;
 	if (info->family != wanted->sdiag_family || !is_protocol(info, wanted->sdiag_protocol) ||
 	    !(wanted->idiag_states & 1u << state) ||
@@ -115,12 +120,13 @@ static int dump_socket(void *context, const struct berth_socket_info *shown)
 	struct inet_diag_msg *message = reply_begin(dump->reply, SOCK_DIAG_BY_FAMILY, sizeof(*message));
 	message->idiag_family = (uint8_t)info->family;
 	message->idiag_state = state;
-	message->idiag_timer = timer_of(info);
+	message->idiag_timer = diag_timer(info);
 	message->idiag_retrans = (uint8_t)MIN(info->timeouts, UINT8_MAX);
 	message->idiag_expires = info->timer_ms;
 	message->idiag_rqueue = info->receive_queue;
 	message->idiag_wqueue = info->send_queue;
 	message->idiag_uid = getuid();
+	message->idiag_inode = inodes_find(dump->inodes, plug_of_fd(dump->reply->plug->host, info->fd));
 	message->id.idiag_cookie[0] = dump->cookie;
 	put_end(&info->local, info->family, &message->id.idiag_sport, message->id.idiag_src);
 	put_end(&info->remote, info->family, &message->id.idiag_dport, message->id.idiag_dst);
@@ -146,7 +152,9 @@ int diag_answer(struct reply *reply)
 		return -EOPNOTSUPP;
 	reply->dump = true;
 	plugs_sweep(reply->plug->host);
+	dump.inodes = inodes_new(reply->plug->host->daemon);
 	berth_socket_each(reply->plug->host->stack, dump_socket, &dump);
+	inodes_free(dump.inodes);
 	memset(reply_begin(reply, NLMSG_DONE, sizeof(int)), 0, sizeof(int));
 	reply_end(reply);
 	reply->dump = false;

@@ -94,6 +94,9 @@ static int get_value(struct ifreq *request, struct berth_link *link, unsigned lo
 	case SIOCGIFTXQLEN:
 		request->ifr_qlen = 1000;
 		return 0;
+	case SIOCGIFMAP:
+		memset(&request->ifr_map, 0, sizeof(request->ifr_map)); /* it is nowhere in the machine's memory */
+		return 0;
 	case SIOCGIFMETRIC:
 		request->ifr_metric = 0;
 		return 0;
@@ -205,7 +208,7 @@ int32_t ioctl_run(struct request *request)
 		memcpy(entry.ifr_name, link->name, MIN(sizeof(link->name), sizeof(entry.ifr_name)));
 	else
 		r = get_value(&entry, link, what);
-	if (r == -ENODEV && (what < SIOCGIFNAME || what > SIOCGIFTXQLEN + 1))
+	if (r == -ENODEV && (what < SIOCGIFNAME || what > SIOCGIFTXQLEN + 1) && what != SIOCGIFMAP)
 		r = -ENOTTY;
 	if (!r) {
 		memcpy(request->reply_payload, &entry, sizeof(entry));

@@ -5,6 +5,7 @@
 
 #include "daemon/state.h"
 
+#include <berth/inspect.h>
 #include <linux/netlink.h>
 
 enum { REPLY_SIZE = 16384 }; /* what every reader of dumps has room for */
@@ -24,5 +25,11 @@ void reply_end(struct reply *reply);
 
 /* diag.c: NETLINK_SOCK_DIAG. Returns 0 or a negative errno, which is then the answer. */
 int diag_answer(struct reply *reply);
+enum { DIAG_CLOSED = 7, DIAG_LISTEN = 10 }; /* Linux: include/net/tcp_states.h */
+/* A socket's state and timer in Linux's numbers. */
+uint8_t diag_state(const struct berth_socket_info *info);
+uint8_t diag_timer(const struct berth_socket_info *info);
+/* Put in what the host's program sees of its peer, and what the stack does not know: a connection by express. */
+void diag_show(struct host *host, struct berth_socket_info *info);
 
 #endif

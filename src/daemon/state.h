@@ -309,6 +309,9 @@ int32_t netlink_request(struct plug *plug, const uint8_t *bytes, size_t length);
 /* ioctl.c */
 int32_t ioctl_run(struct request *request);
 
+/* procnet.c: a file of /proc/net: the request's payload is its name, its value the line to begin with. */
+int32_t procnet_run(struct request *request);
+
 /* express.c */
 /* Join plug to address without the stack if both ends allow it: 0 with the
  * listener's name as reply payload, or -EAGAIN: it has to go through the stack. */

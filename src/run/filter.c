@@ -15,6 +15,7 @@
 
 #define ARGUMENT_LOW(n) (offsetof(struct seccomp_data, args) + 8 * (n)) /* little endian */
 #define ARGUMENT_HIGH(n) (ARGUMENT_LOW(n) + 4)
+#define OPEN_LARGE_FILE 0x8000 /* the kernel's O_LARGEFILE, which some C libraries add and 0 to others */
 #define FAIL(error) (SECCOMP_RET_ERRNO | (error))
 
 struct builder {
@@ -127,6 +128,16 @@ static void build_socket_calls(struct builder *builder)
 	}
 }
 
+/* Files opened to be read, and nothing more: of /proc/net, perhaps (open.c). */
+static void build_open(struct builder *builder, uint32_t number, int flags_at)
+{
+	block_begin(builder, number);
+	load(builder, ARGUMENT_LOW(flags_at));
+	emit(builder, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)OPEN_LARGE_FILE, 0, 1);
+	give(builder, SECCOMP_RET_ALLOW);
+	block_end(builder, SECCOMP_RET_USER_NOTIF);
+}
+
 static void build_options(struct builder *builder, uint32_t number)
 {
 	block_begin(builder, number);
@@ -158,6 +169,8 @@ size_t filter_build(struct sock_filter code[FILTER_MAX])
 	build_socket_calls(&builder);
 	build_options(&builder, SYS_setsockopt);
 	build_options(&builder, SYS_getsockopt);
+	build_open(&builder, SYS_open, 1);
+	build_open(&builder, SYS_openat, 2);
 	/* Interfaces: reached through any socket, AF_UNIX ones too. */
 	block_begin(&builder, SYS_ioctl);
 	load(&builder, ARGUMENT_LOW(1));

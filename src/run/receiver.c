@@ -25,15 +25,26 @@ static const struct {
 	int number;
 	handler *handle;
 } handlers[] = {
-	{ SYS_socket, handle_socket },		 { SYS_bind, handle_bind },
-	{ SYS_listen, handle_listen },		 { SYS_connect, handle_connect },
-	{ SYS_accept, handle_accept },		 { SYS_accept4, handle_accept },
-	{ SYS_getsockname, handle_getsockname }, { SYS_getpeername, handle_getpeername },
-	{ SYS_shutdown, handle_shutdown },	 { SYS_setsockopt, handle_setsockopt },
-	{ SYS_getsockopt, handle_getsockopt },	 { SYS_ioctl, handle_ioctl },
-	{ SYS_sendto, handle_sendto },		 { SYS_sendmsg, handle_sendmsg },
-	{ SYS_sendmmsg, handle_sendmmsg },	 { SYS_recvfrom, handle_recvfrom },
-	{ SYS_recvmsg, handle_recvmsg },	 { SYS_recvmmsg, handle_recvmmsg },
+	{ SYS_socket, handle_socket },
+	{ SYS_bind, handle_bind },
+	{ SYS_listen, handle_listen },
+	{ SYS_connect, handle_connect },
+	{ SYS_accept, handle_accept },
+	{ SYS_accept4, handle_accept },
+	{ SYS_getsockname, handle_getsockname },
+	{ SYS_getpeername, handle_getpeername },
+	{ SYS_shutdown, handle_shutdown },
+	{ SYS_setsockopt, handle_setsockopt },
+	{ SYS_getsockopt, handle_getsockopt },
+	{ SYS_ioctl, handle_ioctl },
+	{ SYS_sendto, handle_sendto },
+	{ SYS_sendmsg, handle_sendmsg },
+	{ SYS_sendmmsg, handle_sendmmsg },
+	{ SYS_recvfrom, handle_recvfrom },
+	{ SYS_recvmsg, handle_recvmsg },
+	{ SYS_recvmmsg, handle_recvmmsg },
+	{ SYS_open, handle_open },
+	{ SYS_openat, handle_open },
 };
 
 static _Thread_local bool has_turn;
@@ -143,13 +154,18 @@ static int64_t refuse(struct supervisor *supervisor, const struct seccomp_data *
 	return -ENOSYS;
 }
 
-/* Which calls have a socket's descriptor as first argument: all but socket(). */
+/* Calls whose first argument is no socket's descriptor. */
+static bool has_none(int number)
+{
+	return number == SYS_socket || number == SYS_open || number == SYS_openat;
+}
+
 static int64_t run_handler(struct call *call, struct peers *peers)
 {
 	for (size_t i = 0; i < COUNT_OF(handlers); i++) {
 		if (handlers[i].number != call->number)
 			continue;
-		if (call->number != SYS_socket && call->number != SYS_ioctl) {
+		if (!has_none(call->number) && call->number != SYS_ioctl) {
 			int64_t r = descriptor_get(call, peers);
 
 			if (r == CALL_CONTINUE && call->descriptor.fd >= 0 &&

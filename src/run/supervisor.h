@@ -291,7 +291,7 @@ void worker_finish(struct call *call, int64_t value);
 typedef int64_t handler(struct call *call);
 handler handle_socket, handle_bind, handle_listen, handle_connect, handle_accept, handle_getsockname,
 	handle_getpeername, handle_shutdown, handle_setsockopt, handle_getsockopt, handle_ioctl, handle_sendto,
-	handle_sendmsg, handle_sendmmsg, handle_recvfrom, handle_recvmsg, handle_recvmmsg;
+	handle_sendmsg, handle_sendmmsg, handle_recvfrom, handle_recvmsg, handle_recvmmsg, handle_open;
 /* Make a socket of ours, known to the daemon now or (a stream) by the first call on it. flags: SOCK_NONBLOCK. Returns it (close-on-exec) or -errno. */
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id);
 /* Read a struct msghdr. Returns 0, -EFAULT or -EINVAL. */

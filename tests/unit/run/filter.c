@@ -5,6 +5,7 @@
 #include "tests/test.h"
 
 #include <asm/socket.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <sys/socket.h>
 
@@ -134,4 +135,14 @@ TEST(filter, interfaces_and_rings_do_not_leak)
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x8b01, 0, 0), NOTIFY);
 	CHECK_EQ(verdict(SYS_ioctl, 3, 0x541b, 0, 0), ALLOW); /* FIONREAD */
 	CHECK_EQ(verdict(SYS_io_uring_setup, 1, 0, 0, 0), NOTIFY);
+}
+
+TEST(filter, only_plain_reading_of_files_is_asked_about)
+{
+	CHECK_EQ(verdict(SYS_openat, AT_FDCWD, 0x1000, O_RDONLY, 0), NOTIFY);
+	CHECK_EQ(verdict(SYS_openat, AT_FDCWD, 0x1000, 0x8000, 0), NOTIFY); /* O_LARGEFILE, of musl and i386's libc */
+	CHECK_EQ(verdict(SYS_open, 0x1000, O_RDONLY, 0, 0), NOTIFY);
+	CHECK_EQ(verdict(SYS_openat, AT_FDCWD, 0x1000, O_RDONLY | O_CLOEXEC, 0), ALLOW);
+	CHECK_EQ(verdict(SYS_openat, AT_FDCWD, 0x1000, O_WRONLY | O_CREAT, 0), ALLOW);
+	CHECK_EQ(verdict(SYS_openat, AT_FDCWD, 0x1000, O_RDONLY | O_DIRECTORY, 0), ALLOW);
 }

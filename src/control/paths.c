@@ -86,8 +86,10 @@ static int lock_stale(const char *network)
 	if (network_path(network, "lock", 0, path, sizeof(path)))
 		return -EWOULDBLOCK;
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno != ENOENT) /* without a descriptor for it, it can still be asked for */
+		return access(path, F_OK) < 0 && errno == ENOENT ? -ENOENT : -EWOULDBLOCK;
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : -EWOULDBLOCK;
+		return -ENOENT;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_same(fd, path)) {
 		close(fd);
 		return -EWOULDBLOCK;

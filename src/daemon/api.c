@@ -201,13 +201,31 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
 	*state = NULL;
 }
 
+/* No descriptor is left to hear what is asked with. */
+static void refuse(struct daemon *daemon, int fd)
+{
+	static const char text[] =
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+		"{\"error\":\"the network's daemon has no descriptor left (see open files in berth doctor)\"}";
+
+	if (send(fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		/* Who asks has gone. */
+	}
+	spare_refused(daemon, fd);
+}
+
 static void listener_ready(struct loop_watch *watch, uint32_t events)
 {
 	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, api_listener);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	bool short_of;
 	int fd;
 
-	while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while ((fd = spare_accept(daemon, watch->fd, NULL, NULL, &short_of)) >= 0) {
+		if (short_of) {
+			refuse(daemon, fd);
+			continue;
+		}
 		if (!process_peer_is_us(fd)) {
 			close(fd);
 			continue;

@@ -24,12 +24,30 @@ struct outgoing {
 
 static void channel_ready(struct loop_watch *watch, uint32_t events);
 
+/* No descriptor is left for a supervisor. What it has said is taken, or it would find a reset in place of the answer. */
+static void refuse(struct daemon *daemon, int fd)
+{
+	struct channel_message message = { .type = CHANNEL_HELLO, .result = -EMFILE };
+	struct iovec part = { &message, sizeof(message) };
+	uint8_t said;
+
+	while (recv(fd, &said, sizeof(said), MSG_DONTWAIT) > 0)
+		;
+	fdpass_send(fd, &part, 1, NULL, 0, MSG_DONTWAIT);
+	spare_refused(daemon, fd);
+}
+
 void channel_accept(struct loop_watch *watch, uint32_t events)
 {
 	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, run_listener);
 	int fd, size = CHANNEL_BUFFER;
+	bool short_of;
 
-	while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while ((fd = spare_accept(daemon, watch->fd, NULL, NULL, &short_of)) >= 0) {
+		if (short_of) {
+			refuse(daemon, fd);
+			continue;
+		}
 		struct channel *channel = process_peer_is_us(fd) ? calloc(1, sizeof(*channel)) : NULL;
 		if (!channel) {
 			close(fd);

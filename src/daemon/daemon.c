@@ -190,6 +190,7 @@ static int make_network(struct daemon *daemon)
 		daemon->net->ask = lookup_ask;
 	daemon->scratch = malloc(SCRATCH_SIZE);
 	daemon->probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	spare_open(daemon);
 	return daemon->net && daemon->scratch && daemon->probe >= 0 ? 0 : -ENOMEM;
 }
 
@@ -284,6 +285,8 @@ static void daemon_close(struct daemon *daemon)
 	free(daemon->scratch);
 	if (daemon->probe >= 0)
 		close(daemon->probe);
+	if (daemon->spare >= 0)
+		close(daemon->spare);
 	if (looping)
 		loop_fini(&daemon->loop);
 	if (daemon->lock >= 0)
@@ -348,7 +351,7 @@ int daemon_main(const char *network, int ready_fd)
 	list_init(&daemon->captures);
 	list_init(&daemon->records);
 	list_init(&daemon->readers);
-	daemon->lock = daemon->probe = -1;
+	daemon->lock = daemon->probe = daemon->spare = -1;
 	daemon->run_listener.fd = daemon->stream_listener.fd = daemon->api_listener.fd = daemon->api_events.fd = -1;
 	daemon->send_buffer = END_BUFFER;
 	daemon->sweep_at = 256;

@@ -14,11 +14,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void refuse(int fd)
+/* close() is to be a RST. */
+static void end_by_reset(int fd)
 {
 	struct linger linger = { .l_onoff = 1 };
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void refuse(int fd)
+{
+	end_by_reset(fd);
 	close(fd);
 }
 
@@ -62,9 +68,15 @@ static void publish_ready(struct loop_watch *watch, uint32_t events)
 	struct sockaddr_storage client;
 	socklen_t length = sizeof(client);
 	int fd, one = 1;
+	bool short_of;
 
-	for (; (fd = accept4(watch->fd, (struct sockaddr *)&client, &length, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;
+	for (; (fd = spare_accept(daemon, watch->fd, (struct sockaddr *)&client, &length, &short_of)) >= 0;
 	     length = sizeof(client)) {
+		if (short_of) {
+			end_by_reset(fd);
+			spare_refused(daemon, fd);
+			continue;
+		}
 		struct plug *plug = connect_inside(publish);
 		struct berth_endpoint from;
 		if (plug && address_read((struct sockaddr *)&client, length, &from) &&

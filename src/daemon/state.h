@@ -42,6 +42,7 @@ struct daemon {
 	char directory[200];
 	int lock, probe; /* probe: name_is_alive()'s */
 	int send_buffer; /* SO_SNDBUF of our ends */
+	int spare;	 /* a descriptor to be had when there is no other: spare.c */
 	berth_time started;
 	struct list hosts;		  /* struct host, gateway included */
 	struct list channels;		  /* that said no HELLO yet */
@@ -208,6 +209,14 @@ void host_leave(struct host *host);
 void host_free(struct host *host);
 /* End the hosts that have left and have nothing more to say; stop the daemon when none is left. */
 void hosts_reap(struct daemon *daemon);
+
+/* spare.c */
+/* Keep one descriptor for when there is no other. */
+void spare_open(struct daemon *daemon);
+/* accept4(). With *ret_refuse it took the spare one: refuse the connection, and give the descriptor back at once. */
+int spare_accept(struct daemon *daemon, int listener, struct sockaddr *address, socklen_t *length, bool *ret_refuse);
+/* Takes fd over. */
+void spare_refused(struct daemon *daemon, int fd);
 
 /* channel.c */
 void channel_accept(struct loop_watch *watch, uint32_t events);

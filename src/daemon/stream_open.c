@@ -4,6 +4,7 @@
  * then on: connect() of the stack's socket, and the program's Unix socket that
  * its supervisor brings to our listener.
  */
+#include "daemon/journal.h"
 #include "daemon/state.h"
 #include "os/process.h"
 
@@ -115,13 +116,32 @@ static void hear_first(struct host *host)
 		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
 }
 
+/* No descriptor is left for a program's end: its connection is reset, both ways. */
+static void refuse(struct daemon *daemon, struct plug *plug, int end)
+{
+	if (plug) {
+		journal_plug(plug, "attach", -EMFILE);
+		host_tell(plug->host,
+			  "a connection of host '%s' is reset: the network's daemon has no descriptor left "
+			  "(see open files in berth doctor)",
+			  berth_host_name(plug->host->host));
+		plug_abort(plug);
+	}
+	spare_refused(daemon, end);
+}
+
 void stream_accept(struct loop_watch *watch, uint32_t events)
 {
 	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, stream_listener);
+	bool short_of;
 	int end;
 
-	while ((end = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while ((end = spare_accept(daemon, watch->fd, NULL, NULL, &short_of)) >= 0) {
 		struct plug *plug = plug_of_end(daemon, end);
+		if (short_of) {
+			refuse(daemon, plug, end);
+			continue;
+		}
 		if (plug && plug->connect_told_later) {
 			hear_first(plug->host);
 			plug = plug_of_end(daemon, end);

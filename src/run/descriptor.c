@@ -166,6 +166,9 @@ int64_t descriptor_get(struct call *call, struct peers *peers)
 	if (fd == -EPERM || fd == -EACCES)
 		say_once(call->supervisor, "a process that does not let itself be looked into (prctl(PR_SET_DUMPABLE)) "
 					   "can't use Berth's sockets here");
+	/* Ours or not can't be told then. The kernel must not do to our socket what is meant for the one behind it. */
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return -ENOBUFS;
 	if (fd < 0)
 		return CALL_CONTINUE; /* EBADF is the kernel's to say */
 	if (!descriptor_identify(call->supervisor, fd, &call->descriptor))

@@ -16,6 +16,7 @@
  */
 #include "run/start.h"
 
+#include "control/paths.h"
 #include "os/process.h"
 #include "run/detach.h"
 #include "run/filter.h"
@@ -168,8 +169,12 @@ static int run_on_network(struct supervisor *supervisor, const struct inherited 
 {
 	pid_t pid;
 
-	if (network_join(supervisor) || (supervisor->options->detach && detach_outputs(supervisor)))
+	if (network_join(supervisor) || (supervisor->options->detach && detach_outputs(supervisor))) {
+		lines_close(supervisor);
+		if (!supervisor->options->exec)
+			network_clean(supervisor->options->network); /* a directory that we made and nobody uses */
 		return EXIT_BERTH;
+	}
 	/* The daemon, if it was started here, must not become ours: no subreaper before. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	process_harden(); /* and so is the supervisor; the program is not, once it is executed */

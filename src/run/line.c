@@ -135,14 +135,15 @@ static int ask_locked(struct supervisor *supervisor, struct line *line, struct c
 	int r = line_send(line, message, payload, count, -1);
 	uint64_t tag = message->tag;
 
-	if (r)
+	/* A daemon that can take no more connections says so before it hears who is there, and closes. */
+	if (r && (type != CHANNEL_HELLO || r != -EPIPE))
 		return r;
 	for (;;) {
 		receiver_wait(supervisor, line->fd, POLLIN, -1);
 		r = line_receive(line, message, 0);
 		if (r)
 			return -EPIPE;
-		if (message->tag == tag && message->type == type)
+		if (message->type == type && (message->tag == tag || (type == CHANNEL_HELLO && !message->tag)))
 			return 0;
 		note_add(supervisor, message, line->payload);
 	}

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define PATIENCE_NS INT64_C(5000000000)
+#define ANSWER_SECONDS 10 /* for a daemon to answer who comes: one that was stopped does not */
 
 /* In the child that becomes the daemon. ready is the pipe's writing end. */
 static void daemon_exec(const char *network, int ready)
@@ -83,15 +84,19 @@ static int hello(struct supervisor *supervisor, struct line *line, struct channe
 {
 	struct channel_message message = { .type = CHANNEL_HELLO };
 	struct iovec payload = { hello_, sizeof(*hello_) };
+	struct timeval soon = { .tv_sec = ANSWER_SECONDS }, ever = { .tv_sec = 0 };
+	int64_t end = now_ns() + soon.tv_sec * 1000000000;
 	int r;
 
 	memset(welcome, 0, sizeof(*welcome));
+	setsockopt(line->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
 	r = line_ask(supervisor, line, &message, &payload, 1, welcome, sizeof(*welcome));
+	setsockopt(line->fd, SOL_SOCKET, SO_RCVTIMEO, &ever, sizeof(ever));
 	__atomic_store_n(&supervisor->daemon_lost, false, __ATOMIC_RELEASE);
 	welcome->name[sizeof(welcome->name) - 1] = '\0';
 	welcome->key[sizeof(welcome->key) - 1] = '\0';
 	if (r == -ENETDOWN)
-		return -EPIPE;
+		return now_ns() < end ? -EPIPE : -EHOSTDOWN;
 	if (r >= 0 && (message.payload_length < sizeof(*welcome) || strlen(welcome->key) != NAME_KEY_LENGTH))
 		return -EPROTO;
 	return r < 0 ? r : 0;
@@ -202,6 +207,9 @@ static void say_why(const struct supervisor *supervisor, int error)
 		break;
 	case -EINVAL:
 		say("network '%s' has no such address for a host: %s", network, text);
+		break;
+	case -EHOSTDOWN:
+		say("network '%s' does not answer: its daemon is stopped, or very busy", network);
 		break;
 	case -ETIMEDOUT:
 		say("network '%s' can't be started: its daemon does not come up (see directory and processes in berth doctor)",

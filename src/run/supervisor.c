@@ -166,10 +166,9 @@ static bool supervisor_init(struct supervisor *supervisor)
 	supervisor->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	supervisor->hints = calloc(HINT_COUNT, sizeof(*supervisor->hints));
 	supervisor->next_serial = 1;
-	if (holders_needed()) {
+	process_raise_descriptors(); /* a copy of what each waiting call is about; with holders, of every socket */
+	if (holders_needed())
 		supervisor->holders = holders_new();
-		process_raise_descriptors(); /* a copy of every socket of the program's */
-	}
 	supervisor->uid = getuid();
 	supervisor->daemon_name_length = name_write(supervisor->key, &name, &supervisor->daemon_name);
 	supervisor->filler = connect_measure_filler();

@@ -52,11 +52,14 @@ bool worker_take(const struct call *call)
 	pthread_mutex_lock(&supervisor->lock);
 	copy->serial = KEY_CALLS + supervisor->next_serial++;
 	event.data.u64 = copy->serial;
+	/* Under the lock: the worker must not free it before this is done. */
+	if (call->wait_events && epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, copy->descriptor.fd, &event) < 0) {
+		pthread_mutex_unlock(&supervisor->lock);
+		free(copy);
+		return false; /* nobody would ever wake it */
+	}
 	list_append(&supervisor->pending, &copy->node);
 	supervisor->pending_count++;
-	/* Under the lock: the worker must not free it before this is done. */
-	if (call->wait_events)
-		epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, copy->descriptor.fd, &event);
 	pthread_mutex_unlock(&supervisor->lock);
 	wake_worker(supervisor);
 	return true;
@@ -435,8 +438,10 @@ int worker_run(struct supervisor *supervisor)
 	int64_t next_tick = 0;
 	int code = -1;
 
-	if (!scratch || !watch_all(supervisor))
+	if (!scratch || !watch_all(supervisor)) {
+		say("can't run the supervisor: no memory");
 		code = EXIT_BERTH;
+	}
 	while (code < 0) {
 		struct epoll_event events[16];
 		bool waiting = __atomic_load_n(&supervisor->pending_count, __ATOMIC_RELAXED) != 0;

@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs test-programs fuzz test-kernel
+	tools tools-test tools-lint tools-programs test-programs fuzz test-kernel hostile-soak faults
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -75,6 +75,12 @@ instructions-accept: tools-test build ## what the hot paths take now becomes the
 
 fuzz: tools ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
 	@tests/fuzz/run
+
+hostile-soak: tools-test build ## random system calls for an hour (MINUTES=60 SEED=n): nobody else notices, nothing leaks
+	@BUILD="$(CURDIR)/build" MINUTES="$(or $(MINUTES),60)" tests/e2e/hostile_soak.t
+
+faults: tools-test build ## a fault at every step of every part (EVERY=n: every nth, SEED=n; half an hour)
+	@BUILD="$(CURDIR)/build" EVERY="$(or $(EVERY),1)" tests/e2e/fault_steps.t
 
 check-layers: ## a folder includes only what tools/layers.txt allows
 	@tools/check-layers

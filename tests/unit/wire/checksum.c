@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "test.h"
+#include "wire/checksum_ways.h"
 
 /* RFC 1071 §4.1, word by word. */
 static uint16_t naive(uint32_t begin, const uint8_t *bytes, size_t length)
@@ -87,6 +88,53 @@ TEST(checksum, copying_sums_and_copies)
 	fill(from, sizeof(from), 4);
 	CHECK_EQ(checksum_finish(checksum_copy(7, to, from, sizeof(from))), naive(7, from, sizeof(from)));
 	CHECK_BYTES(to, from, sizeof(from));
+}
+
+TEST(checksum, copying_agrees_at_every_alignment_and_length)
+{
+	uint8_t from[400], to[400];
+
+	fill(from, sizeof(from), 6);
+	for (size_t at = 0; at < 16; at++) {
+		for (size_t length = 0; length <= sizeof(from) - 16; length++) {
+			memset(to, 0xee, sizeof(to));
+			CHECK_EQ(checksum_finish(checksum_copy(9, to + 15 - at, from + at, length)),
+				 naive(9, from + at, length));
+			CHECK_BYTES(to + 15 - at, from + at, length);
+			CHECK_EQ(to[15 - at + length], 0xee); /* and nothing behind it */
+		}
+	}
+}
+
+/* The sum itself may differ by a multiple of 2^16 - 1; what it folds to may not. */
+static uint16_t fold(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+TEST(checksum, every_way_of_this_processor_agrees_with_the_plain_one)
+{
+	static uint8_t from[16 + 4096], to[16 + 4096];
+	const struct checksum_way *plain = &checksum_ways[checksum_way_count - 1];
+
+	CHECK(plain->here());
+	for (const struct checksum_way *way = checksum_ways; way < plain; way++) {
+		if (!way->here())
+			continue;
+		for (size_t at = 0; at < 16; at++) {
+			for (size_t length = CHECKSUM_BLOCK; length <= 4096; length += CHECKSUM_BLOCK) {
+				fill(from, sizeof(from), length + at);
+				if (length % 256 == 0)
+					memset(from, 0xff, sizeof(from));
+				CHECK_EQ(fold(way->add(from + at, length)), fold(plain->add(from + at, length)));
+				CHECK_EQ(fold(way->copy(to + 15 - at, from + at, length)),
+					 fold(plain->add(from + at, length)));
+				CHECK_BYTES(to + 15 - at, from + at, length);
+			}
+		}
+	}
 }
 
 TEST(checksum, is_zero_over_data_that_holds_its_checksum)

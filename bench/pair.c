@@ -115,14 +115,16 @@ void pair_fini(struct pair *pair)
 static bool carry(struct pair *pair, int side)
 {
 	struct queue *queue = &pair->queues[side];
-	size_t count = queue->count;
+	size_t count = queue->count, left = count;
 
-	for (size_t i = 0; i < count; i++) {
-		struct berth_packet *packet = queue->packets[queue->head & (queue->room - 1)];
+	/* What comes back is for the other side, so that the ring stays as it is meanwhile. */
+	while (left) {
+		size_t at = queue->head & (queue->room - 1), piece = queue->room - at < left ? queue->room - at : left;
 
-		queue->head++;
-		queue->count--;
-		berth_stack_input(pair->stacks[side], pair->links[side], packet, pair->now);
+		berth_stack_input_many(pair->stacks[side], pair->links[side], queue->packets + at, piece, pair->now);
+		queue->head += piece;
+		queue->count -= piece;
+		left -= piece;
 	}
 	return count > 0;
 }

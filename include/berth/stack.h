@@ -112,7 +112,7 @@ struct berth_limits {
 };
 
 struct berth_stack_config {
-	uint64_t seed;				 /* of every random choice; from entropy unless in a simulation */
+	uint64_t seed; /* of every random choice; from entropy unless in a simulation */
 	/*
 	 * Of TCP's sequence numbers and timestamps alone (RFC 6528, RFC 7323 §7.1); 0: from seed. A stack that takes
 	 * over another's address, and its clock, goes on where that was, so that no peer's TIME-WAIT takes it for old.
@@ -137,6 +137,15 @@ BERTH_EXPORT void berth_stack_free(struct berth_stack *stack);
  */
 BERTH_EXPORT void berth_stack_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet,
 				    berth_time now);
+
+/*
+ * count frames arrived on link at time now, in this order. As berth_stack_input()
+ * for each of them, but cheaper: TCP segments in a row that continue each other
+ * are taken, and acknowledged, together. Takes ownership of the packets; the
+ * array stays the caller's, and unchanged.
+ */
+BERTH_EXPORT void berth_stack_input_many(struct berth_stack *stack, struct berth_link *link,
+					 struct berth_packet *const *packets, size_t count, berth_time now);
 
 /* Run every timer that is due at now, and deliver what loopback holds. */
 BERTH_EXPORT void berth_stack_advance(struct berth_stack *stack, berth_time now);

@@ -10,6 +10,7 @@
 #include "core/stack.h"
 
 #include "core/group/group.h"
+#include "core/ip/gather.h"
 #include "core/ip/ip.h"
 #include "core/local/local.h"
 #include "core/port/port.h"
@@ -205,7 +206,27 @@ static void receive(struct berth_stack *stack, struct berth_link *link, struct b
 void berth_stack_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet, berth_time now)
 {
 	clock_set(stack, now);
+	stack->gathered = NULL; /* if a hook within another packet's way leads here: this is not its first */
 	receive(stack, link, packet);
+}
+
+void berth_stack_input_many(struct berth_stack *stack, struct berth_link *link, struct berth_packet *const *packets,
+			    size_t count, berth_time now)
+{
+	clock_set(stack, now);
+	while (count) {
+		struct gathered gathered;
+		size_t taken = 1, found = gather(stack, link, packets, count, &gathered);
+
+		stack->gathered = found > 1 ? &gathered : NULL;
+		receive(stack, link, packets[0]);
+		stack->gathered = NULL;
+		if (found > 1)
+			taken = gathered.taken;
+		stack->events[BERTH_EVENT_LINK_IN] += taken - 1;
+		packets += taken;
+		count -= taken;
+	}
 }
 
 static void drain_loopback(struct berth_stack *stack)

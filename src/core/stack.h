@@ -27,6 +27,7 @@ struct demux;
 struct icmp;
 struct groups;
 struct dhcp;
+struct gathered;
 struct local_names;
 
 struct link_address {
@@ -90,6 +91,7 @@ struct berth_stack {
 	struct list links;
 	struct berth_link *loopback;
 	unsigned last_link_index;
+	struct gathered *gathered;	    /* ip/gather.h's: what follows the packet under way; NULL: nothing */
 	struct packet_queue loopback_queue; /* sent to ourselves, delivered by advance(); packet->link: as if by that */
 	struct route_table *routes;
 	bool forwarding;	   /* packets for others go on */

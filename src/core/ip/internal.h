@@ -46,6 +46,15 @@ struct icmp {
 	berth_time tokens_at;  /* when error_tokens was true */
 };
 
+/* Unpredictable, so that nobody counts our packets. RFC 6864 §4, RFC 7739. */
+static inline uint16_t ip_id4(struct berth_stack *stack)
+{
+	return (uint16_t)random_u64(&stack->random);
+}
+/* output.c: the header of what is sent so, without its lengths. */
+struct wire_ip4 ip_header4(const struct berth_stack *stack, const struct ip_send *send, uint16_t id);
+struct wire_ip6 ip_header6(const struct ip_path *path, const struct ip_send *send);
+
 /* The known path MTU to destination, or limit if none is less. */
 unsigned pmtu_find(struct berth_stack *stack, struct berth_ip destination, unsigned limit);
 static inline bool pmtu_known(struct berth_stack *stack, struct berth_ip destination)

@@ -62,6 +62,20 @@ int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct 
 int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
 	    const struct ip_send *send);
 
+/* What many packets to one place have in common; see run.c. */
+struct ip_run {
+	const struct ip_path *path;
+	bool v4;
+	uint8_t length;
+	uint8_t header[40];
+	uint32_t sum; /* v4's checksum, without lengths and identification */
+};
+/* False: this is nothing for a run; ip_send() has to do it. */
+bool ip_run_begin(struct berth_stack *stack, const struct ip_path *path, const struct ip_send *send,
+		  struct ip_run *ret_run);
+/* As ip_send(). packet is nobody else's, fits the path's MTU with its IP header, and has room for all headers. */
+void ip_run_send(struct berth_stack *stack, const struct ip_run *run, struct berth_packet *packet);
+
 /*
  * The same for a packet that has its IP header already (IP_HDRINCL). It is not
  * fragmented: -EMSGSIZE.

@@ -89,12 +89,11 @@ static void emit6(struct berth_stack *stack, struct berth_packet *packet, const 
 	ip_link_output(path->link, path->next_hop, packet);
 }
 
-static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *send)
+struct wire_ip4 ip_header4(const struct berth_stack *stack, const struct ip_send *send, uint16_t id)
 {
 	return (struct wire_ip4){
 		.traffic_class = send->traffic_class,
-		/* Unpredictable, so that nobody counts our packets. RFC 6864 §4, RFC 7739. */
-		.id = (uint16_t)random_u64(&stack->random),
+		.id = id,
 		.dont_fragment = send->dont_fragment,
 		.ttl = send->ttl ? send->ttl : (uint8_t)stack->limits.hop_limit,
 		.protocol = send->protocol,
@@ -103,7 +102,12 @@ static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *
 	};
 }
 
-static struct wire_ip6 header6(const struct ip_path *path, const struct ip_send *send)
+static struct wire_ip4 header4(struct berth_stack *stack, const struct ip_send *send)
+{
+	return ip_header4(stack, send, ip_id4(stack));
+}
+
+struct wire_ip6 ip_header6(const struct ip_path *path, const struct ip_send *send)
 {
 	unsigned standard = path->link->hop_limit ? path->link->hop_limit : path->link->stack->limits.hop_limit;
 
@@ -135,7 +139,7 @@ static int send_fragments(struct berth_stack *stack, struct berth_packet *packet
 	size_t header = v4 ? WIRE_IP4_LENGTH + (size_t)send->options_length : WIRE_IP6_LENGTH + WIRE_FRAGMENT_LENGTH;
 	size_t room = path->mtu > header ? (path->mtu - header) & ~(size_t)7 : 0;
 	struct wire_ip4 ip4 = header4(stack, send);
-	struct wire_ip6 ip6 = header6(path, send);
+	struct wire_ip6 ip6 = ip_header6(path, send);
 	struct options4 options;
 	struct wire_fragment fragment = { .next_header = send->protocol, .id = (uint32_t)random_u64(&stack->random) };
 
@@ -201,7 +205,7 @@ static void loop_back(struct berth_stack *stack, const struct berth_packet *pack
 		ip4.total_length = (uint16_t)copy->length;
 		wire_ip4_build_options(copy->data, &ip4, options.bytes, options.length);
 	} else {
-		struct wire_ip6 ip6 = header6(path, send);
+		struct wire_ip6 ip6 = ip_header6(path, send);
 
 		ip6.payload_length = (uint16_t)copy->length;
 		wire_ip6_build(berth_packet_push(copy, WIRE_IP6_LENGTH), &ip6);
@@ -244,7 +248,7 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 		options4(stack, send, &options);
 		emit4(stack, packet, path, &ip4, &options);
 	} else {
-		struct wire_ip6 ip6 = header6(path, send);
+		struct wire_ip6 ip6 = ip_header6(path, send);
 
 		emit6(stack, packet, path, &ip6);
 	}

@@ -5,25 +5,27 @@
 #include "wire/checksum.h"
 
 /* RFC 9293 §3.1. Paths that damage nothing go without. */
-static void fill_checksum(struct berth_packet *packet, const struct tcp_emit *emit)
+static void fill_checksum(struct berth_packet *packet, const struct tcp_emit *emit, size_t header_size)
 {
 	const struct berth_link *link = emit->path->link;
 	uint32_t sum;
 
-	if (link->loopback || (link->flags & BERTH_LINK_NO_CHECKSUMS)) {
+	if (tcp_unchecked(link)) {
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
 		return;
 	}
 	sum = ip_pseudo_sum(emit->local.ip, emit->remote.ip, IPPROTO_TCP, packet->length);
-	sum = checksum_add(sum, packet->data, packet->length);
+	if (emit->summed)
+		sum = checksum_add(sum + packet->mark, packet->data, header_size);
+	else
+		sum = checksum_add(sum, packet->data, packet->length);
 	put_be16(packet->data + WIRE_TCP_CHECKSUM_OFFSET, checksum_finish(sum));
 	packet->checksum = PACKET_CHECKSUM_PRESENT;
 }
 
-int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struct wire_tcp *header,
-	     struct berth_packet *payload)
+struct ip_send tcp_emit_send(const struct tcp_emit *emit)
 {
-	struct ip_send send = {
+	return (struct ip_send){
 		.source = emit->local.ip,
 		.destination = emit->remote.ip,
 		.protocol = IPPROTO_TCP,
@@ -31,20 +33,27 @@ int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struc
 		.traffic_class = emit->traffic_class,
 		.dont_fragment = true,
 	};
+}
+
+int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struct wire_tcp *header,
+	     struct berth_packet *payload)
+{
+	struct ip_send send = tcp_emit_send(emit);
 	struct berth_packet *packet = payload;
+	size_t size = wire_tcp_size(header);
 	uint8_t *bytes;
 
 	if (!packet)
 		packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, 0);
 	if (!packet)
 		return -ENOBUFS;
-	bytes = berth_packet_push(packet, wire_tcp_size(header));
+	bytes = berth_packet_push(packet, size);
 	if (!bytes) {
 		berth_packet_unref(packet);
 		return -ENOBUFS;
 	}
 	wire_tcp_build(bytes, header);
-	fill_checksum(packet, emit);
+	fill_checksum(packet, emit, size);
 	return ip_send(stack, packet, emit->path, &send);
 }
 

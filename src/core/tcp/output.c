@@ -3,12 +3,14 @@
  * Sending: when a segment goes and what it carries. RFC 9293 §3.7, §3.8.6;
  * RFC 1122 §4.2.3.4 (Nagle and the sender's side of silly windows).
  *
- * On a link that carries superframes one packet holds a run of full segments,
- * with packet->segment_size saying how it would be cut.
+ * What goes at once goes as a run of full segments. On a link that carries
+ * superframes one packet holds it, with packet->segment_size saying how it
+ * would be cut; for others run.c makes a packet of each.
  */
 #include "core/tcp/tcp.h"
 
 #define SUPERFRAME_MAX 65280u /* keeps every header within IP's 16-bit length */
+#define RUN_MAX 65280u	      /* of single packets: as much as a superframe */
 
 static struct wire_tcp header_for(struct tcp_conn *conn, uint8_t flags, uint32_t seq)
 {
@@ -48,8 +50,9 @@ static bool tell_blocks(struct tcp_conn *conn, struct wire_tcp *header, uint32_t
 	return true;
 }
 
-/* Hand the segment to IP. A failure is a loss: the timers see to it. */
-static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct berth_packet *payload, bool fresh)
+/* Hand the segment, or a run of them, to IP. A failure is a loss: the timers see to it. */
+static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct berth_packet *payload, bool fresh,
+		      bool summed)
 {
 	struct berth_socket *socket = tcp_socket(conn);
 	struct tcp_emit emit = {
@@ -74,10 +77,13 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 		tcp_timer_clear(conn, TCP_TIMER_DELAYED_ACK);
 	}
 	if (socket_path(socket, &path) < 0) {
-		berth_packet_unref(payload);
+		tcp_run_free(payload);
 		return false;
 	}
 	emit.path = path;
+	emit.summed = summed && !tcp_unchecked(path->link);
+	if (payload && payload->next)
+		return tcp_emit_run(socket->stack, &emit, header, payload) == 0;
 	return tcp_emit(socket->stack, &emit, header, payload) == 0;
 }
 
@@ -86,7 +92,7 @@ void tcp_send_ack(struct tcp_conn *conn)
 	struct wire_tcp header = header_for(conn, WIRE_TCP_ACK, conn->snd_max);
 
 	header.window = tcp_window_to_offer(conn);
-	conn_emit(conn, &header, NULL, false);
+	conn_emit(conn, &header, NULL, false, false);
 }
 
 /* RFC 9293 §3.10.5: at the peer's RCV.NXT, or it would only be challenged (RFC 5961 §3). */
@@ -95,7 +101,7 @@ void tcp_send_reset(struct tcp_conn *conn)
 	struct wire_tcp header = header_for(conn, WIRE_TCP_RST | WIRE_TCP_ACK, conn->snd_max);
 
 	tcp_event(conn, BERTH_EVENT_TCP_RST_SENT);
-	conn_emit(conn, &header, NULL, false);
+	conn_emit(conn, &header, NULL, false, false);
 }
 
 /*
@@ -110,7 +116,7 @@ void tcp_send_probe(struct tcp_conn *conn, bool urgent)
 
 	header.window = tcp_window_to_offer(conn);
 	tcp_event(conn, BERTH_EVENT_TCP_PROBE);
-	conn_emit(conn, &header, NULL, false);
+	conn_emit(conn, &header, NULL, false, false);
 }
 
 /* A SYN, or a SYN-ACK after simultaneous open. Options of both: MSS, scale, SACK permitted, timestamps. */
@@ -137,7 +143,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 		conn->rcv_adv = seq_max(conn->rcv_adv, conn->rcv_nxt + header.window);
 	if (conn->fastopen)
 		payload = answer ? fastopen_server_syn(conn, &header) : fastopen_client_syn(conn, &header);
-	conn_emit(conn, &header, payload, false);
+	conn_emit(conn, &header, payload, false, false);
 }
 
 static void time_segment(struct tcp_conn *conn, uint32_t seq, uint32_t end)
@@ -195,53 +201,93 @@ static bool record_sending(struct tcp_conn *conn, struct flight *again, uint32_t
 	return true;
 }
 
-/* Send length bytes at seq, with FIN behind them if it is so. False: no memory. */
-static bool send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool fin, struct flight *again)
+/* Does the path's link take a run of segments as one packet? The sums are asked for if they are needed. */
+static bool takes_superframes(struct tcp_conn *conn, bool *ret_summed)
 {
-	struct berth_stack *stack = tcp_stack_of(conn);
-	uint32_t offset = seq - conn->snd_una, end = seq + length + fin;
-	bool fresh = length && !seq_lt(seq, conn->snd_max);
-	struct wire_tcp header = header_for(conn, fin ? WIRE_TCP_ACK | WIRE_TCP_FIN : WIRE_TCP_ACK, seq);
-	struct berth_packet *packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, length);
+	struct ip_path *path;
 
-	if (!packet)
-		return false;
-	if (!record_sending(conn, again, seq, end)) {
-		berth_packet_unref(packet);
-		return false;
-	}
-	sendq_copy(&conn->sendq, offset, berth_packet_put(packet, length), length);
-	packet->segment_size = length > conn->mss ? conn->mss : 0;
-	/* A run pushes itself out of the receiver's offload. Linux: __tcp_transmit_skb() */
-	if (length && (offset + length == conn->sendq.bytes || packet->segment_size))
-		header.flags |= WIRE_TCP_PSH;
+	*ret_summed = false;
+	if (socket_path(tcp_socket(conn), &path) < 0)
+		return true;
+	*ret_summed = !tcp_unchecked(path->link);
+	return path->link->superframe;
+}
+
+/* Packets that hold length bytes at offset of the send queue; where memory ends, so does length. NULL: none. */
+static struct berth_packet *packets_with(struct tcp_conn *conn, uint32_t offset, uint32_t *length)
+{
+	bool summed, whole = takes_superframes(conn, &summed);
+	struct berth_packet *packets = tcp_run_new(tcp_stack_of(conn)->packets, length, whole ? *length : conn->mss);
+
+	if (!packets)
+		return NULL;
+	tcp_run_fill(&conn->sendq, packets, offset, summed);
+	packets->segment_size = packets->length > conn->mss ? conn->mss : 0;
+	return packets;
+}
+
+/* What sending [seq, end) changes, but for the scoreboard. */
+static void note_sending(struct tcp_conn *conn, uint32_t seq, uint32_t length, uint32_t end)
+{
+	berth_time now = tcp_stack_of(conn)->now;
+
 	/* Data answers data, even if that was acknowledged. Linux: tcp_event_data_sent() */
-	if (conn->unacked_bytes || (conn->unanswered && stack->now - conn->last_heard < TCP_DELAYED_ACK)) {
+	if (conn->unacked_bytes || (conn->unanswered && now - conn->last_heard < TCP_DELAYED_ACK)) {
 		conn->interactive = true;
 		conn->quick_acks = 0;
 	}
 	conn->unanswered = false;
-	header.window = tcp_window_to_offer(conn);
 	if (!conn->sack)
-		time_segment(conn, seq, end);
+		time_segment(conn, seq, length > conn->mss ? seq + conn->mss : end);
 	count_data(conn, seq, length);
-	if (length < conn->mss)
+	if (length % conn->mss || !length)
 		conn->snd_small_end = end;
 	if (conn->snd_max == conn->snd_una)
-		conn->first_sent = stack->now;
+		conn->first_sent = now;
 	if (seq_gt(end, conn->snd_max))
 		conn->snd_max = end;
-	conn_emit(conn, &header, packet, fresh);
+}
+
+/*
+ * Send length bytes at seq, with FIN behind them if it is so. Returns how much
+ * of the sequence space went, which is less when memory ends; 0: nothing. Fewer
+ * of again's, which is the first of the lost then, leave the rest of it lost.
+ */
+static uint32_t send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, bool fin, struct flight *again)
+{
+	uint32_t offset = seq - conn->snd_una, wanted = length, end;
+	bool fresh = length && !seq_lt(seq, conn->snd_max);
+	struct berth_packet *packets = packets_with(conn, offset, &length);
+	struct wire_tcp header;
+	bool cut = again && length < wanted;
+
+	if (!packets)
+		return 0;
+	fin = fin && length == wanted;
+	end = seq + length + fin;
+	if (cut)
+		again = scoreboard_take_lost(&conn->sent->board, length);
+	if ((cut && !again) || !record_sending(conn, again, seq, end)) {
+		tcp_run_free(packets);
+		return 0;
+	}
+	header = header_for(conn, fin ? WIRE_TCP_ACK | WIRE_TCP_FIN : WIRE_TCP_ACK, seq);
+	/* A superframe pushes itself out of the receiver's offload. Linux: __tcp_transmit_skb() */
+	if (length && (offset + length == conn->sendq.bytes || packets->segment_size))
+		header.flags |= WIRE_TCP_PSH;
+	note_sending(conn, seq, length, end);
+	header.window = tcp_window_to_offer(conn);
+	conn_emit(conn, &header, packets, fresh, true);
 	if (tcp_paced(conn))
 		tcp_pace_sent(conn, end - seq);
 	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
 		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
 	if (conn->sack && !again)
 		tcp_probe_arm(conn);
-	return true;
+	return end - seq;
 }
 
-/* How much one packet may carry. */
+/* How much may go at once. */
 static uint32_t packet_room(struct tcp_conn *conn)
 {
 	struct ip_path *path;
@@ -250,7 +296,9 @@ static uint32_t packet_room(struct tcp_conn *conn)
 	if (socket_path(tcp_socket(conn), &path) < 0)
 		return conn->mss;
 	tcp_update_mss(conn, path->mtu);
-	superframe = MIN(MIN(path->link->superframe, SUPERFRAME_MAX), tcp_stack_of(conn)->budget.largest);
+	superframe = RUN_MAX;
+	if (path->link->superframe)
+		superframe = MIN(MIN(path->link->superframe, SUPERFRAME_MAX), tcp_stack_of(conn)->budget.largest);
 	if (tcp_paced(conn))
 		superframe = MIN(superframe, MAX(conn->rate->burst_left, conn->mss));
 	/* A pointer counts from its own segment, so none are sent in a run. Linux: tcp_write_xmit() */
@@ -278,7 +326,8 @@ static uint32_t next_length(struct tcp_conn *conn, uint32_t available, uint32_t 
 
 	*ret_fin = fin;
 	if (seq_lt(conn->snd_nxt, conn->snd_max)) /* sent before: goes as soon as a good piece fits */
-		return all || length >= conn->mss || conn->snd_nxt == conn->snd_una ? length : 0;
+		return all || (conn->snd_nxt == conn->snd_una && length < conn->mss) ? length
+										     : length - length % conn->mss;
 	if (length % conn->mss && !(all && small_may_go(conn, conn->fin_queued))) {
 		uint32_t full = length - length % conn->mss;
 
@@ -334,7 +383,7 @@ static bool resend_one(struct tcp_conn *conn)
 static bool output_one(struct tcp_conn *conn)
 {
 	uint32_t seq = conn->snd_nxt, window_room = room_in(conn->snd_wnd, seq - conn->snd_una), available, length;
-	uint32_t room = MIN(congestion_room(conn), window_room);
+	uint32_t room = MIN(congestion_room(conn), window_room), sent;
 	bool fin;
 
 	if (!tcp_may_send(conn))
@@ -355,10 +404,9 @@ static bool output_one(struct tcp_conn *conn)
 	length = next_length(conn, available, room, &fin);
 	if (!length && !fin)
 		return false;
-	if (!send_data(conn, seq, length, fin, NULL))
-		return false;
-	conn->snd_nxt = seq_max(conn->snd_nxt, seq + length + fin);
-	return true;
+	sent = send_data(conn, seq, length, fin, NULL);
+	conn->snd_nxt = seq_max(conn->snd_nxt, seq + sent);
+	return sent;
 }
 
 bool tcp_output_large(struct tcp_conn *conn, uint32_t length)

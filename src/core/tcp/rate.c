@@ -28,7 +28,7 @@ void tcp_rate_sent(struct tcp_conn *conn, struct flight *flight, uint32_t pipe)
 {
 	struct tcp_rate *rate = conn->rate;
 
-	if (!rate && pipe) /* one segment at a time needs no rate */
+	if (!rate && (pipe || flight->end - flight->begin > conn->mss)) /* one segment at a time needs no rate */
 		rate = tcp_rate_need(conn);
 	if (!rate)
 		return;

@@ -276,6 +276,18 @@ static void delivered(const struct flight *flight, struct delivery *delivery)
 	}
 }
 
+/* The first of a run's segments. Half of one tells nothing of time. */
+static void delivered_until(const struct flight *flight, uint32_t una, struct delivery *delivery)
+{
+	struct flight part = *flight;
+
+	part.end = una;
+	if (size_of(&part) >= part.unit)
+		delivered(&part, delivery);
+	else
+		delivery->bytes += size_of(&part);
+}
+
 void scoreboard_acknowledge(struct scoreboard *board, uint32_t una, struct delivery *delivery)
 {
 	struct flight *flight;
@@ -287,7 +299,7 @@ void scoreboard_acknowledge(struct scoreboard *board, uint32_t una, struct deliv
 		if (flight->state != FLIGHT_SACKED && whole)
 			delivered(flight, delivery);
 		else if (flight->state != FLIGHT_SACKED)
-			delivery->bytes += una - flight->begin; /* half a segment tells nothing of time */
+			delivered_until(flight, una, delivery);
 		*total_of(board, flight->state) -= (whole ? flight->end : una) - flight->begin;
 		if (!whole) {
 			flight->begin = una;

@@ -2,6 +2,7 @@
 #include "core/tcp/sendq.h"
 
 #include "core/socket/socket.h"
+#include "wire/checksum.h"
 
 #define CHUNK_ROOM 65536u /* a larger write is cut */
 
@@ -94,6 +95,20 @@ void sendq_copy(struct sendq *queue, size_t offset, void *to, size_t length)
 		offset += piece;
 		length -= piece;
 	}
+}
+
+uint32_t sendq_copy_sum(struct sendq *queue, size_t offset, void *to, size_t length)
+{
+	size_t skip;
+
+	if (!length)
+		return 0;
+	cursor_move(queue, offset);
+	skip = offset - queue->cursor_offset;
+	if (length <= queue->cursor->length - skip)
+		return checksum_copy(0, to, queue->cursor->data + skip, length);
+	sendq_copy(queue, offset, to, length);
+	return checksum_add(0, to, length);
 }
 
 void sendq_release(struct sendq *queue, size_t bytes)

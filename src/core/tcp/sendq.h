@@ -27,6 +27,8 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 void sendq_push(struct sendq *queue, struct berth_packet *packet);
 /* Copy length bytes at offset; they are there. */
 void sendq_copy(struct sendq *queue, size_t offset, void *to, size_t length);
+/* The same, and their checksum's sum, as checksum_add() has it. */
+uint32_t sendq_copy_sum(struct sendq *queue, size_t offset, void *to, size_t length);
 /* Forget the first bytes; they are there. */
 void sendq_release(struct sendq *queue, size_t bytes);
 void sendq_clear(struct sendq *queue);

@@ -28,6 +28,7 @@
 #include "core/tcp/fastopen.h"
 #include "core/tcp/receiveq.h"
 #include "core/tcp/rtt.h"
+#include "core/tcp/run.h"
 #include "core/tcp/scoreboard.h"
 #include "core/tcp/sendq.h"
 #include "wire/tcp.h"
@@ -534,15 +535,7 @@ void tcp_retransmit(struct tcp_conn *conn);
 /* Send at least what a persist timeout allows. */
 void tcp_force_output(struct tcp_conn *conn);
 
-/* emit.c: one segment onto the wire */
-struct tcp_emit {
-	struct berth_endpoint local, remote;
-	const struct ip_path *path;
-	uint8_t ttl, traffic_class;
-};
-/* payload: NULL, or a packet with headroom whose data is the payload; taken. Returns 0 or a negative errno. */
-int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struct wire_tcp *header,
-	     struct berth_packet *payload);
+/* emit.c, beside what run.h has */
 int tcp_path_find(struct berth_stack *stack, const struct berth_endpoint *local, const struct berth_endpoint *remote,
 		  struct ip_path *ret_path);
 /* Answer a segment that nobody wants. RFC 9293 §3.5.2 */

@@ -3,6 +3,7 @@
  * Text and FIN, RFC 9293 §3.10.7.4, seventh and eighth step; when to
  * acknowledge at once: RFC 5681 §4.2, RFC 1122 §4.2.3.2.
  */
+#include "core/ip/gather.h"
 #include "core/tcp/tcp.h"
 
 bool tcp_may_receive(const struct tcp_conn *conn)
@@ -82,12 +83,36 @@ static bool make_room(struct tcp_conn *conn, const struct berth_packet *packet, 
 	return !early && budget_takes(stack, tcp_memory(conn), conn->receiveq.memory, more);
 }
 
+/*
+ * The segments that arrived behind this one and have the same header: their text
+ * goes behind its. One that does not fit, or for which there is no memory, goes its own way.
+ */
+static void take_gathered(struct tcp_conn *conn, struct gathered *gathered, const struct berth_link *link)
+{
+	uint32_t window_end = seq_max(conn->rcv_adv, conn->rcv_nxt);
+	struct berth_packet *packet;
+
+	while ((packet = gathered_next(gathered, link))) {
+		uint32_t length = packet->length - (uint32_t)gathered->payload;
+
+		/* Its number is not the next if the window cut the one before it. */
+		if (gathered_seq(gathered) != conn->rcv_nxt || seq_gt(conn->rcv_nxt + length, window_end) ||
+		    !make_room(conn, packet, false))
+			return;
+		gathered_take(gathered);
+		conn->counters.segments_in++;
+		conn->counters.data_in++;
+		receiveq_put(&conn->receiveq, packet, conn->rcv_nxt, &conn->rcv_nxt, 0);
+	}
+}
+
 static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t before = conn->rcv_nxt;
 	bool gap = conn->receiveq.early || seq_gt(segment->seq, conn->rcv_nxt);
 	size_t limit = 2u * (size_t)tcp_socket(conn)->receive_buffer + 2 * BERTH_PACKET_MAX;
 	struct berth_packet *packet = segment->packet;
+	struct gathered *gathered = tcp_stack_of(conn)->gathered;
 	uint32_t received;
 
 	segment->packet = NULL;
@@ -102,6 +127,8 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 		tcp_event(conn, BERTH_EVENT_TCP_DROP_BUFFER_FULL);
 	else if (conn->sack && seq_gt(segment->seq, conn->rcv_nxt))
 		tcp_blocks_early(conn, segment->seq, segment->seq + segment->length);
+	else if (gathered && gathered->packets[0] == packet && !gap)
+		take_gathered(conn, gathered, segment->info->link);
 	received = conn->rcv_nxt - before;
 	if (received && conn->blocks)
 		sack_blocks_advance(conn->blocks, conn->rcv_nxt);

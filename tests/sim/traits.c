@@ -61,7 +61,9 @@ void traits_limit(const struct world *world, int side, struct berth_limits *limi
 
 static void set(struct berth_stack *stack, int fd, int level, int option, int value)
 {
-	berth_setsockopt(stack, fd, level, option, &value, sizeof(value));
+	/* In a rough world there may be no memory for it, this time. */
+	while (berth_setsockopt(stack, fd, level, option, &value, sizeof(value)) < 0 && errno == ENOMEM)
+		;
 }
 
 static void choose_control(struct world *world, struct berth_stack *stack, int fd)

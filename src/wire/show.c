@@ -136,16 +136,13 @@ static const char *icmp_name(const struct icmp_name *names, size_t count, uint8_
 }
 
 /* Records of a report: what, of which group, how many sources. */
-static void say_records(struct text *text, const uint8_t *p, size_t length, bool v4)
+static void say_records(struct text *text, const uint8_t *p, size_t length, bool v4, uint16_t count)
 {
 	static const char *const words[] = { "", "is in", "is ex", "to in", "to ex", "allow", "block" };
 	size_t at = WIRE_GROUP_REPORT_LENGTH;
 	struct wire_group_record record;
-	uint16_t count;
 	int r;
 
-	if (wire_group_report_parse(p, length, v4, &count) < 0)
-		return;
 	say(text, "report");
 	while (count-- && (r = wire_group_record_parse(p + at, length - at, v4, &record)) >= 0) {
 		say(text, ", %s ", words[record.type]);
@@ -175,7 +172,7 @@ static bool show_group(struct text *text, const uint8_t *p, size_t length, bool 
 		say_ip(text, group);
 	} else if (wire_group_report_parse(p, length, v4, &count) >= 0) {
 		say(text, v4 ? "IGMP " : "MLD ");
-		say_records(text, p, length, v4);
+		say_records(text, p, length, v4, count);
 	} else {
 		return false;
 	}

@@ -19,6 +19,22 @@ static void check_again(const struct wire_ip4 *ip4)
 	MUST(ip_equal(again.source, ip4->source) && ip_equal(again.destination, ip4->destination));
 }
 
+/* Options are recorded into, echoed and copied; a second look finds the same. */
+static void check_options(const uint8_t *options, size_t length)
+{
+	uint8_t kept[WIRE_IP4_OPTIONS_MAX], again[WIRE_IP4_OPTIONS_MAX], own[WIRE_IP4_OPTIONS_MAX];
+	struct berth_ip ip = ip_from_u32(0x0a000001);
+	size_t size;
+
+	size = wire_ip4_options_copied(options, length, kept);
+	MUST(size <= sizeof(kept) && size % 4 == 0);
+	memcpy(own, options, length);
+	wire_ip4_options_record(own, length, ip, 1000);
+	size = wire_ip4_options_echo(own, length, kept);
+	MUST(size <= sizeof(kept) && size % 4 == 0);
+	MUST(wire_ip4_options_echo(kept, size, again) == size && !memcmp(kept, again, size));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct wire_ip4 ip4, quoted;
@@ -33,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	MUST(r < 0 || ip4.total_length <= size);
 	wire_ip4_checksum_ok(bytes, quoted.header_length);
 	wire_ip4_check_options(bytes, quoted.header_length);
+	check_options(bytes + WIRE_IP4_LENGTH, quoted.header_length - WIRE_IP4_LENGTH);
 	check_again(&quoted);
 	return 0;
 }

@@ -103,3 +103,97 @@ TEST(dhcp_wire, nonsense_is_refused)
 	CHECK_EQ(dhcp.prefix_length, 32);
 	CHECK_EQ(PARSE(&dhcp, 0, 53, 1, 5, 200, 3, 1, 2, 3, 255, 1, 9), 0); /* unknown, and behind the end */
 }
+
+/* Each case is a good message but for one thing. */
+TEST(dhcp_wire, each_option_has_its_length)
+{
+	struct wire_dhcp dhcp;
+
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 51), -EPROTO); /* a code without a length */
+	CHECK_EQ(PARSE(&dhcp, 53, 2, 5, 5), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 0), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 1, 3, 255, 0, 0), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 54, 3, 1, 2, 3), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 50, 5, 1, 2, 3, 4, 5), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 26, 1, 5), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 61, 1, 5), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 59, 3, 0, 0, 1), -EPROTO);
+	CHECK_EQ(PARSE(&dhcp, 52, 2, 3, 3, 53, 1, 5), 0); /* no overload of that length */
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 1, 4, 0, 0, 0, 0), 0);
+	CHECK_EQ(dhcp.prefix_length, 0);
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 58, 4, 0, 0, 0, 9, 59, 4, 0, 0, 0, 10), 0);
+	CHECK_EQ(dhcp.renew_s, 9);
+	CHECK_EQ(dhcp.rebind_s, 10);
+}
+
+TEST(dhcp_wire, what_is_too_much_is_left_out)
+{
+	uint8_t options[400] = { 53, 1, 5 };
+	struct wire_dhcp dhcp;
+
+	CHECK_EQ(PARSE(&dhcp, 53, 1, 5, 3, 24, 10, 0, 0, 1, 0, 0, 0, 0, 10, 0, 0, 2, 10, 0, 0, 3, 10, 0, 0, 4, 10, 0, 0,
+		       5),
+		 0);
+	CHECK_EQ(dhcp.router_count, WIRE_DHCP_ADDRESSES_MAX); /* 0.0.0.0 is none */
+	CHECK_EQ(ip_u32(dhcp.routers[3]), 0x0a000004);
+	options[3] = 121; /* 20 default routes of 5 bytes */
+	options[4] = 100;
+	CHECK_EQ(parse(options, 105, &dhcp), 0);
+	CHECK_EQ(dhcp.route_count, WIRE_DHCP_ROUTES_MAX);
+	options[3] = 12; /* a name of 64, then a client id of 65 */
+	options[4] = 64;
+	memset(options + 5, 'a', 65);
+	CHECK_EQ(parse(options, 69, &dhcp), 0);
+	CHECK_STR(dhcp.host_name, "");
+	options[3] = 61;
+	options[4] = 65;
+	CHECK_EQ(parse(options, 70, &dhcp), -EPROTO);
+}
+
+/* RFC 3396 joins pieces: three of 255 bytes are more than any option may be. */
+TEST(dhcp_wire, pieces_have_a_limit)
+{
+	uint8_t bytes[WIRE_DHCP_LENGTH_MAX + 800];
+	struct wire_dhcp dhcp;
+	size_t length = message(bytes, (const uint8_t[]){ 53, 1, 5 }, 3);
+
+	memset(bytes + length, 0, 3 * 257);
+	for (int i = 0; i < 3; i++, length += 257) {
+		bytes[length] = 12;
+		bytes[length + 1] = 255;
+	}
+	CHECK_EQ(wire_dhcp_parse(bytes, length - 257, &dhcp), 0);
+	CHECK_EQ(wire_dhcp_parse(bytes, length, &dhcp), -EPROTO);
+}
+
+TEST(dhcp_wire, what_is_no_dhcp_is_refused)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} damages[] = { { 0, 0 }, { 0, 3 }, { 1, 6 }, { 2, 8 }, { 236, 0 }, { 239, 0 } };
+	uint8_t bytes[WIRE_DHCP_LENGTH_MAX];
+	struct wire_dhcp dhcp;
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		size_t length = message(bytes, (const uint8_t[]){ 53, 1, 5, 255 }, 4);
+
+		CHECK_EQ(wire_dhcp_parse(bytes, length, &dhcp), 0);
+		bytes[damages[i].at] = damages[i].value;
+		CHECK_EQ(wire_dhcp_parse(bytes, length, &dhcp), -EPROTO);
+	}
+	/* nor is one whose "file" is cut in the middle of an option */
+	CHECK_EQ(message(bytes, (const uint8_t[]){ 52, 1, 1, 255 }, 4), OPTIONS + 4);
+	bytes[108] = 53;
+	bytes[109] = 200;
+	CHECK_EQ(wire_dhcp_parse(bytes, OPTIONS + 4, &dhcp), -EPROTO);
+}
+
+TEST(dhcp_wire, a_client_may_ask_for_a_broadcast)
+{
+	struct wire_dhcp in = { .type = DHCP_DISCOVER, .broadcast = true }, out;
+	uint8_t bytes[WIRE_DHCP_LENGTH_MAX];
+
+	CHECK_EQ(wire_dhcp_parse(bytes, wire_dhcp_build(bytes, &in), &out), 0);
+	CHECK(out.broadcast);
+}

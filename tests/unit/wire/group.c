@@ -130,6 +130,32 @@ TEST(group, old_reports_build_what_they_parse)
 	CHECK_EQ(wire_mld_old_parse(bytes, 24, &type, &group), -EPROTO);
 }
 
+/* No group, one that is none, an IPv4 one in IPv6's clothes; and kinds of records that there are not. */
+TEST(group, reports_of_no_group_are_refused)
+{
+	struct berth_ip mapped = ip_from_u32(0xef000001), group;
+	struct wire_group_record record;
+	uint8_t old[8] = { IGMP_REPORT2 }, mld[24] = { MLD_DONE }, type, v4[8] = { RECORD_ALLOW },
+		v6[20] = { RECORD_ALLOW };
+
+	CHECK_EQ(wire_igmp_old_parse(old, sizeof(old), &type, &group), -EPROTO);
+	old[4] = 10;
+	CHECK_EQ(wire_igmp_old_parse(old, sizeof(old), &type, &group), -EPROTO);
+	old[0] = IGMP_QUERY;
+	CHECK_EQ(wire_igmp_old_parse(old, sizeof(old), &type, &group), -EPROTO);
+	CHECK_EQ(wire_mld_old_parse(mld, sizeof(mld), &type, &group), -EPROTO);
+	memcpy(mld + 8, mapped.bytes, 16);
+	CHECK_EQ(wire_mld_old_parse(mld, sizeof(mld), &type, &group), -EPROTO);
+	memcpy(mld + 8, group6.bytes, 16);
+	CHECK_EQ(wire_mld_old_parse(mld, sizeof(mld), &type, &group), 24);
+	CHECK_EQ(wire_group_record_parse(v4, sizeof(v4), true, &record), -EPROTO);
+	v4[4] = 10;
+	CHECK_EQ(wire_group_record_parse(v4, sizeof(v4), true, &record), -EPROTO);
+	memcpy(v6 + 4, group6.bytes, 16);
+	v6[0] = 0;
+	CHECK_EQ(wire_group_record_parse(v6, sizeof(v6), false, &record), -EPROTO);
+}
+
 TEST(group, routers_are_alerted)
 {
 	struct wire_ip4 ip4 = { .total_length = 32, .ttl = 1, .protocol = PROTOCOL_IGMP };

@@ -161,6 +161,77 @@ TEST(ndp, redirects_parse)
 	CHECK_EQ(wire_ndp_parse(bytes, sizeof(bytes), &ndp), -EPROTO);
 }
 
+TEST(ndp, redirects_are_between_ip6_addresses)
+{
+	static const struct berth_ip good = { { 0xfd, [15] = 9 } }, group = { { 0xff, 2, [15] = 9 } };
+	struct berth_ip none = { { 0 } }, mapped = ip_from_u32(0x0a000001);
+	const struct berth_ip *pairs[][2] = {
+		{ &good, &none }, { &good, &mapped }, { &mapped, &good }, { &group, &good }
+	};
+	struct wire_ndp ndp;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		uint8_t bytes[40] = { ICMP6_REDIRECT };
+
+		memcpy(bytes + 8, pairs[i][0]->bytes, 16);
+		memcpy(bytes + 24, pairs[i][1]->bytes, 16);
+		CHECK_EQ(wire_ndp_parse(bytes, sizeof(bytes), &ndp), -EPROTO);
+	}
+}
+
+TEST(ndp, dns_servers_that_cannot_be_are_left_out)
+{
+	static const struct berth_ip group = { { 0xff, 2, [15] = 9 } };
+	struct berth_ip mapped = ip_from_u32(0x0a000001);
+	uint8_t bytes[16 + 8 + 7 * 16 + 24] = { ICMP6_ROUTER_ADVERT, [16] = 25, [17] = 15, [23] = 100 };
+	struct wire_ndp ndp;
+
+	memcpy(bytes + 40, group.bytes, 16);
+	memcpy(bytes + 56, mapped.bytes, 16); /* the first is none at all */
+	CHECK_EQ(wire_ndp_parse(bytes, 16 + 8 + 7 * 16, &ndp), 16 + 8 + 7 * 16);
+	CHECK_EQ(ndp.server_count, 0);
+	for (int i = 0; i < 7; i++)
+		bytes[24 + 16 * i] = 0xfd;
+	memcpy(bytes + 136, (const uint8_t[24]){ 25, 3, [7] = 50, [8] = 0xfd }, 24);
+	CHECK_EQ(wire_ndp_parse(bytes, sizeof(bytes), &ndp), sizeof(bytes));
+	CHECK_EQ(ndp.server_count, WIRE_NDP_SERVERS_MAX);
+	CHECK_EQ(ndp.servers_s, 50); /* of two options the shorter time */
+	bytes[17] = 1;		     /* too short for any */
+	CHECK_EQ(wire_ndp_parse(bytes, 24, &ndp), 24);
+	bytes[0] = ICMP6_ROUTER_SOLICIT; /* no such option there */
+	bytes[9] = 2;
+	CHECK_EQ(wire_ndp_parse(bytes, 24, &ndp), 24);
+}
+
+TEST(udplite, coverage_within_the_packet)
+{
+	uint8_t bytes[12] = { 0, 53, 0, 54, 0, 8, 1, 2 };
+	struct wire_udp udp;
+
+	CHECK_EQ(wire_udplite_parse(bytes, sizeof(bytes), &udp), 8);
+	CHECK_EQ(udp.length, 8);
+	CHECK_EQ(wire_udplite_parse(bytes, 7, &udp), -EMSGSIZE);
+	bytes[5] = 0; /* all of it. RFC 3828 §3.1 */
+	CHECK_EQ(wire_udplite_parse(bytes, sizeof(bytes), &udp), 8);
+	CHECK_EQ(udp.length, 12);
+	bytes[5] = 7;
+	CHECK_EQ(wire_udplite_parse(bytes, sizeof(bytes), &udp), -EPROTO);
+	bytes[5] = 13;
+	CHECK_EQ(wire_udplite_parse(bytes, sizeof(bytes), &udp), -EPROTO);
+	bytes[5] = 12;
+	bytes[6] = bytes[7] = 0; /* a checksum there must be */
+	CHECK_EQ(wire_udplite_parse(bytes, sizeof(bytes), &udp), -EPROTO);
+}
+
+TEST(icmp, which_messages_are_errors)
+{
+	for (int type = 0; type < 256; type++) {
+		CHECK_EQ(icmp4_is_error((uint8_t)type),
+			 type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
+		CHECK_EQ(icmp6_is_error((uint8_t)type), type < 128);
+	}
+}
+
 TEST(ndp, dns_servers_parse)
 {
 	uint8_t bytes[16 + 40] = {

@@ -51,6 +51,36 @@ TEST(show, udp_icmp_and_others)
 	CHECK_STR(show4(132, port, 8), "IP 10.0.0.1 > 10.0.0.2: protocol 132 length 8");
 }
 
+static const char *show_icmp6(const uint8_t *payload, size_t length)
+{
+	struct wire_ip6 ip6 = { .next_header = PROTOCOL_ICMP6, .payload_length = (uint16_t)length };
+	uint8_t bytes[128];
+
+	wire_ip6_build(bytes, &ip6);
+	memcpy(bytes + 40, payload, length);
+	return wire_show(bytes, 40 + length, BERTH_LINK_IP, text, sizeof(text));
+}
+
+TEST(show, groups)
+{
+	static const uint8_t query[8] = { 0x11, 100, 0, 0, 239, 1, 2, 3 }, leave[8] = { 0x17, 0, 0, 0, 239, 1, 2, 3 };
+	static const uint8_t report1[8] = { 0x12, 0, 0, 0, 239, 1, 2, 3 }, report2[8] = { 0x16, 0, 0, 0, 239, 1, 2, 3 };
+	static const uint8_t report3[16] = { 0x22, [7] = 2, 4, 0, 0, 0, 239, 1, 2, 3 }; /* two records, one there */
+	static const uint8_t mld_query[24] = { 130, [8] = 0xff, 5, [23] = 9 },
+			     done[24] = { 132, [8] = 0xff, 5, [23] = 9 };
+	static const uint8_t mld_report2[28] = { 143, [7] = 1, 3, 0, 0, 0, 0xff, 5, [27] = 9 };
+
+	CHECK_STR(show4(2, query, 8), "IP 10.0.0.1 > 10.0.0.2: IGMP query v2 239.1.2.3 {0}");
+	CHECK_STR(show4(2, leave, 8), "IP 10.0.0.1 > 10.0.0.2: IGMP leave 239.1.2.3");
+	CHECK_STR(show4(2, report1, 8), "IP 10.0.0.1 > 10.0.0.2: IGMP report v1 239.1.2.3");
+	CHECK_STR(show4(2, report2, 8), "IP 10.0.0.1 > 10.0.0.2: IGMP report 239.1.2.3");
+	CHECK_STR(show4(2, report3, 16), "IP 10.0.0.1 > 10.0.0.2: IGMP report, to ex 239.1.2.3 {0}");
+	CHECK_STR(show4(2, query, 7), "IP 10.0.0.1 > 10.0.0.2: protocol 2 length 7");
+	CHECK_STR(show_icmp6(mld_query, 24), "IP6 :: > ::: MLD query v1 ff05::9 {0}");
+	CHECK_STR(show_icmp6(done, 24), "IP6 :: > ::: MLD leave ff05::9");
+	CHECK_STR(show_icmp6(mld_report2, 28), "IP6 :: > ::: MLD report, to in ff05::9 {0}");
+}
+
 TEST(show, arp_in_its_frame)
 {
 	struct wire_ethernet ethernet = { .type = ETHERTYPE_ARP };

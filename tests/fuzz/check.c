@@ -13,6 +13,7 @@
 #include "wire/tcp.h"
 #include "wire/udp.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 
 static void check_transport(uint8_t protocol, uint32_t sum, const uint8_t *bytes, size_t length)
@@ -38,7 +39,8 @@ static void check_ip4(const uint8_t *bytes, size_t length)
 	struct wire_ip4 ip4;
 	int r = wire_ip4_parse(bytes, length, &ip4);
 
-	MUST(r == WIRE_IP4_LENGTH && ip4.total_length == length && ip4.ttl);
+	MUST(r >= WIRE_IP4_LENGTH && ip4.total_length == length && ip4.ttl);
+	MUST(wire_ip4_check_options(bytes, (size_t)r) != -EPROTO); /* IP_OPTIONS are the program's, but well formed */
 	MUST(wire_ip4_checksum_ok(bytes, (size_t)r));
 	MUST(!ip_is_multicast(ip4.source) && !ip_is_loopback(ip4.source) && !ip_is_loopback(ip4.destination));
 	if (ip4.offset || ip4.more_fragments)

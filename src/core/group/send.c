@@ -119,13 +119,15 @@ void report_add(struct report *report, enum wire_group_record_type type, struct 
 
 	if (exclude)
 		count = MIN(count, most);
-	do {
+	for (;;) {
 		size_t piece = MIN(count, most);
 
 		add_one(report, type, group, sources, piece);
-		sources += piece;
 		count -= piece;
-	} while (count);
+		if (!count) /* nor are there sources to go on from, where there were none */
+			return;
+		sources += piece;
+	}
 }
 
 void report_send_old(struct berth_link *link, uint8_t type, struct berth_ip group)

@@ -62,7 +62,7 @@ PARTS = {
     "redis-pipe": ("1/s", REDIS, REDIS_CLIENT + "-t get -n 500000 -P 16", redis, 0.9, 1.4),
     "wrk": ("1/s", NGINX, WRK, wrk, 0.9, 1.3),
     "wrk-close": ("1/s", NGINX, WRK, wrk, 0.5, 0.8),
-    "udp": ("1/s", UDP + "%(port)d", UDP + "%(host)s %(port)d 1", float, 0.4, None),
+    "udp": ("1/s", UDP + "%(port)d", UDP + "%(host)s %(port)d 1", float, 0.4, 1.0),
 }
 
 

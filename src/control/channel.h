@@ -40,6 +40,12 @@
  * peer name is then the client's own ".s" name; CHANNEL_GETPEERNAME with
  * CHANNEL_PEER_ID asks about it.
  *
+ * Express datagrams (shim.h): who sends may be given the receiver's far end
+ * itself. Such ends are bound to "\0berth." key ".f" id, so that a supervisor
+ * knows them and lets nobody shut them. A far end's other direction carries
+ * only what a connected socket sends natively, so connect() makes a new pair
+ * first where the old end is lent.
+ *
  * Versions: CHANNEL_VERSION goes up with every change; HELLO compares.
  */
 #ifndef CONTROL_CHANNEL_H
@@ -47,7 +53,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 6
+#define CHANNEL_VERSION 7
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -90,6 +96,12 @@ enum channel_type {
 	CHANNEL_LOG,	     /* one-way. value = 1 or 2; fd: where to read the program's output or errors from */
 	CHANNEL_RULE,	     /* payload: struct channel_rule: what the host may reach outside */
 	CHANNEL_DENIED,	     /* value: how often it tried what it must not; reply payload: lines of text */
+	CHANNEL_FAR,	     /* id, address (length 0: the peer's). Express, for datagrams: by what far end
+			      they go straight into the queue of the receiver's program. reply: value =
+			      bytes of the largest, payload = struct channel_tag to send along, fd.
+			      -EAGAIN: they have to go through the stack */
+	CHANNEL_RENEW,	     /* id, payload = uint64_t, its new id; fd: the new pair's far end. The old one
+			      is nobody's any more */
 	CHANNEL_EXIT,	     /* one-way: the program has ended, value = its exit code as the shell gets it;
 			      flags may have CHANNEL_UNSTARTED */
 	CHANNEL_PROCNET,     /* payload: a name in /proc/net, value: the line to begin with. reply payload: whole
@@ -111,6 +123,9 @@ enum {
 	CHANNEL_UNSTARTED = 1, /* EXIT: it never ran, and was said why: there is nothing to keep */
 	CHANNEL_QUIET = 4,     /* SENDTO: one-way; an error is the socket's. SETSOCKOPT: one-way; can't fail */
 	CHANNEL_WIRE = 2,      /* CONNECT: not by express; its listener's queue was full */
+	CHANNEL_LENDABLE = 1,  /* SOCKET: the far end may be given to others (CHANNEL_FAR): it is bound to ".f" */
+	CHANNEL_LENT = 1,      /* CONNECT's reply, with -EAGAIN: others have the far end, where they could read
+			         what is sent natively from now on. RENEW, and ask again */
 	CHANNEL_FASTOPEN = 8,  /* CONNECT: the SYN may wait for data, as with TCP_FASTOPEN_CONNECT */
 	CHANNEL_NEW = 16,      /* any call on a stream socket that was never connected: if id is not known, it is
 				  a socket of domain, kind and protocol that has been made since */

@@ -21,6 +21,8 @@ socklen_t name_write(const char key[NAME_KEY_LENGTH], const struct name *name, s
 	length = snprintf(path, room, PREFIX "%.32s", key);
 	if (name->kind == NAME_DAEMON) {
 		length += snprintf(path + length, room - length, ".d");
+	} else if (name->kind == NAME_FAR) {
+		length += snprintf(path + length, room - length, ".f%016llx", (unsigned long long)name->id);
 	} else if (name->kind == NAME_SOCKET) {
 		length += snprintf(path + length, room - length, ".s%016llx.%02x%02x%02x", (unsigned long long)name->id,
 				   name->domain & 0xff, name->type & 0xff, name->protocol & 0xff);
@@ -69,6 +71,12 @@ static bool read_socket(const char *text, struct name *name)
 	return !*text;
 }
 
+static bool read_far(const char *text, struct name *name)
+{
+	name->kind = NAME_FAR;
+	return read_hex(&text, 16, &name->id) && !*text;
+}
+
 static bool read_accepted(const char *text, struct name *name)
 {
 	uint64_t family, port, byte;
@@ -103,6 +111,8 @@ int name_read(const char key[NAME_KEY_LENGTH], const struct sockaddr_un *address
 	const char *rest = text + prefix + NAME_KEY_LENGTH;
 	if (!strncmp(rest, ".s", 2))
 		good = read_socket(rest + 2, &name);
+	else if (!strncmp(rest, ".f", 2))
+		good = read_far(rest + 2, &name);
 	else if (!strncmp(rest, ".c", 2))
 		good = read_accepted(rest + 2, &name);
 	else

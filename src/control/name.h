@@ -18,6 +18,7 @@ struct name {
 	enum name_kind {
 		NAME_DAEMON,   /* ".d": the daemon's listener for connections that programs make */
 		NAME_SOCKET,   /* ".s": a program's own socket */
+		NAME_FAR,      /* ".f": the far end of a datagram socket's pair, where it may be lent */
 		NAME_ACCEPTED, /* ".c": the daemon's end of a connection that a program accepts */
 	} kind;
 	uint64_t id;
@@ -29,7 +30,7 @@ struct name {
 };
 
 /*
- * ".d" | ".s" id domain type protocol | ".c" id "." family port ip, where id
+ * ".d" | ".s" id domain type protocol | ".f" id | ".c" id "." family port ip, where id
  * has 16 hex digits; domain, type, protocol and family 2; port 4; ip all 16
  * bytes of a struct berth_ip, so 32. Returns the length for bind() and connect().
  */

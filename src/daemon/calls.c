@@ -170,6 +170,10 @@ static int32_t call_connect(struct request *request)
 		return disconnect(plug, address, length);
 	if (plug->kind == SOCK_STREAM)
 		return connect_stream(request, address, length);
+	if (plug->lent) {
+		request->reply.flags |= CHANNEL_LENT;
+		return -EAGAIN;
+	}
 	return connect_datagram(plug, address, length);
 }
 
@@ -344,6 +348,7 @@ static int32_t call_shutdown(struct request *request)
 		plug->role = &role_idle;
 		return r;
 	}
+	plug->shut = true;
 	/* What the program wrote before comes first; the native shutdown is seen at the end of it. */
 	if (plug->role == &role_stream && plug->established && how != SHUT_RD)
 		how = how == SHUT_RDWR ? SHUT_RD : -1;
@@ -520,6 +525,8 @@ static const struct {
 	[CHANNEL_IOCTL] = { ioctl_run, false, false },
 	[CHANNEL_PROCNET] = { procnet_run, false, false },
 	[CHANNEL_RECVERR] = { call_recverr, false, true },
+	[CHANNEL_FAR] = { far_lend, false, true, true },
+	[CHANNEL_RENEW] = { far_replace, false, true, true },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
 	[CHANNEL_LOG] = { call_log, true, false },
 	[CHANNEL_RULE] = { call_rule, false, false },

@@ -148,6 +148,19 @@ void channel_send(struct channel *channel, struct channel_message *message, cons
 	queue_message(channel, message, payload, length);
 }
 
+void channel_send_fd(struct channel *channel, struct channel_message *message, const void *payload, size_t length,
+		     int fd)
+{
+	struct iovec parts[2] = { { message, sizeof(*message) }, { (void *)payload, length } };
+
+	message->payload_length = (uint32_t)length;
+	if (list_empty(&channel->outgoing) &&
+	    fdpass_send(channel->watch.fd, parts, length ? 2 : 1, &fd, 1, MSG_DONTWAIT) == 0)
+		return;
+	message->result = -EAGAIN;
+	channel_send(channel, message, NULL, 0);
+}
+
 static void send_queued(struct channel *channel)
 {
 	struct outgoing *outgoing;
@@ -228,6 +241,7 @@ static bool answer(struct channel *channel, const struct channel_message *messag
 		.fd = *fd,
 		.reply = { .type = message->type, .tag = message->tag, .id = message->id },
 		.reply_payload = reply_payload,
+		.reply_fd = -1,
 	};
 
 	request.reply.result = channel->host ? call_run(&request) : hello(&request);
@@ -236,7 +250,9 @@ static bool answer(struct channel *channel, const struct channel_message *messag
 		return false;
 	if (request.reply.result < 0)
 		request.reply.payload_length = 0;
-	if (request.reply.result != CALL_ANSWERED)
+	if (request.reply.result >= 0 && request.reply_fd >= 0)
+		channel_send_fd(channel, &request.reply, reply_payload, request.reply.payload_length, request.reply_fd);
+	else if (request.reply.result != CALL_ANSWERED)
 		channel_send(channel, &request.reply, reply_payload, request.reply.payload_length);
 	return true;
 }

@@ -106,13 +106,28 @@ int plug_take_fd(struct plug *plug, int fd)
 	return r;
 }
 
-static void unlink_plug(struct plug *plug)
+static void leave_bucket(struct plug *plug)
 {
 	struct plug **slot = bucket_of(plug->host->daemon, plug->id);
 
 	while (*slot != plug)
 		slot = &(*slot)->next;
 	*slot = plug->next;
+}
+
+void plug_rename(struct plug *plug, uint64_t id)
+{
+	struct plug **bucket = bucket_of(plug->host->daemon, id);
+
+	leave_bucket(plug);
+	plug->id = id;
+	plug->next = *bucket;
+	*bucket = plug;
+}
+
+static void unlink_plug(struct plug *plug)
+{
+	leave_bucket(plug);
 	list_remove(&plug->node);
 	list_remove(&plug->work);
 }

@@ -63,6 +63,7 @@ int32_t call_socket(struct request *request)
 		return -ENOMEM;
 	plug->domain = message->domain;
 	plug->kind = message->kind;
+	plug->lendable = plug->role == &role_datagram && message->flags & CHANNEL_LENDABLE;
 	plug->protocol = message->protocol;
 	plug->session = maker->session;
 	plug->pid = message->pid;

@@ -150,6 +150,7 @@ struct plug {
 	unsigned refusals;     /* in a row, of a socket that is not known to listen yet */
 	/* datagram */
 	struct tags *tags;
+	bool lendable, lent, shut; /* far.c: end may be given to others; has been; shutdown() was called */
 	struct flow *flow;	   /* relay.c */
 	struct outbound *outbound; /* outbound.c */
 	bool outside_pending;	   /* a real connection comes before the one on the network */
@@ -190,6 +191,7 @@ struct request {
 	int fd; /* that came along; -1: none. Who takes it sets -1 */
 	struct channel_message reply;
 	uint8_t *reply_payload; /* room for CHANNEL_PAYLOAD_MAX */
+	int reply_fd;		/* a copy of it goes along; -1: none */
 };
 
 /* daemon.c */
@@ -227,6 +229,9 @@ bool channel_drain(struct channel *channel);
 struct channel *channel_of(struct host *host, uint64_t session);
 /* Send one message; the supervisor that does not read loses its channel later. */
 void channel_send(struct channel *channel, struct channel_message *message, const void *payload, size_t length);
+/* The same with a descriptor, which stays the caller's; -EAGAIN in the message in its stead when there is no room. */
+void channel_send_fd(struct channel *channel, struct channel_message *message, const void *payload, size_t length,
+		     int fd);
 /* A line for host's user. printf-like. */
 void host_tell(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -247,6 +252,8 @@ struct plug *plug_new(struct host *host, uint64_t id, const struct plug_role *ro
 void plug_free(struct plug *plug);
 /* End plug with a RST for whom it talks to. */
 void plug_abort(struct plug *plug);
+/* plug is known by another id from now on. */
+void plug_rename(struct plug *plug, uint64_t id);
 struct plug *plug_of_fd(struct host *host, int fd);
 /* Is the program's stream socket still open anywhere? */
 bool plug_is_alive(struct plug *plug);
@@ -325,6 +332,10 @@ int32_t procnet_run(struct request *request);
 /* Join plug to address without the stack if both ends allow it: 0 with the
  * listener's name as reply payload, or -EAGAIN: it has to go through the stack. */
 int32_t express_connect(struct request *request, const struct sockaddr *address, socklen_t length);
+
+/* far.c: answers to CHANNEL_FAR and CHANNEL_RENEW */
+int32_t far_lend(struct request *request);
+int32_t far_replace(struct request *request);
 
 /* publish.c */
 int32_t publish_open(struct host *host, const struct channel_publish *wanted);

@@ -323,6 +323,21 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 	return r || !nonblocking || message->flags & CHANNEL_FASTOPEN ? r : -EINPROGRESS;
 }
 
+static int64_t connect_datagram(struct call *call, const struct channel_message *message)
+{
+	struct channel_message answer = *message;
+	int64_t r = call_ask(call, &answer, NULL, 0, NULL, 0);
+
+	if (r != -EAGAIN || !(answer.flags & CHANNEL_LENT))
+		return r;
+	r = far_renew(call);
+	if (r)
+		return r;
+	answer = *message;
+	answer.id = call->descriptor.id;
+	return call_ask(call, &answer, NULL, 0, NULL, 0);
+}
+
 static int64_t connect_to(struct call *call, uint64_t at, int length, uint32_t flags)
 {
 	struct sockaddr_storage address;
@@ -340,7 +355,7 @@ static int64_t connect_to(struct call *call, uint64_t at, int length, uint32_t f
 	message.address_length = (uint16_t)MIN(length, CHANNEL_ADDRESS_MAX);
 	memcpy(message.address, &address, message.address_length);
 	if (call->descriptor.type != SOCK_STREAM)
-		return call_ask(call, &message, NULL, 0, NULL, 0);
+		return connect_datagram(call, &message);
 	if (address.ss_family == AF_UNSPEC)
 		return disconnect(call, &message);
 	return connect_stream(call, &message, false);

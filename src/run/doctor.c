@@ -95,7 +95,7 @@ static int try_filter(void)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	fd = filter_install();
+	fd = filter_install(false);
 	return fd < 0 ? fd : 0;
 }
 

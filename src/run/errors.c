@@ -10,10 +10,23 @@
 #include "run/kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define CONTROL_MAX 512
+#define ERROR_LAST 133 /* Linux: EHWPOISON */
+
+bool tag_take(int fd, struct channel_tag *tag)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || !(seals & F_SEAL_WRITE) || pread(fd, tag, sizeof(*tag), 0) != (ssize_t)sizeof(*tag))
+		return false;
+	if (tag->kind == TAG_ERROR && (tag->error <= 0 || tag->error > ERROR_LAST))
+		tag->error = EPROTO;
+	return true;
+}
 
 /* Is what is next in the socket's queue a mark? */
 static bool mark_is_next(int fd)
@@ -33,7 +46,7 @@ static bool mark_is_next(int fd)
 	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
 		return false;
 	memcpy(&tag_fd, CMSG_DATA(head), sizeof(tag_fd));
-	if (pread(tag_fd, &tag, sizeof(tag), 0) != (ssize_t)sizeof(tag))
+	if (!tag_take(tag_fd, &tag))
 		tag.kind = TAG_DATAGRAM;
 	close(tag_fd);
 	return tag.kind == TAG_ERROR;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "run/filter.h"
 #include "base/bytes.h"
+#include "control/shim.h"
 #include "run/kernel.h"
 
 #include <asm/socket.h>
@@ -69,9 +70,12 @@ static void block_end(struct builder *builder, uint32_t verdict)
 
 /* Always notified: what they do depends on whose descriptor it is. io_uring_setup() is to be refused with a word. */
 static const uint32_t notified[] = {
-	SYS_bind,     SYS_listen,  SYS_connect, SYS_accept,   SYS_accept4,  SYS_getsockname,	SYS_getpeername,
-	SYS_shutdown, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
+	SYS_bind,	 SYS_listen,   SYS_connect,  SYS_accept,   SYS_accept4,
+	SYS_getpeername, SYS_shutdown, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
 };
+
+/* The same, but for those that the shim makes. All three can do to an AF_UNIX socket only what AF_UNIX lets them. */
+static const uint32_t shimmed[] = { SYS_getsockname, SYS_sendmsg, SYS_recvmsg };
 
 /* A ring would do socket calls behind the filter's back. */
 static const uint32_t refused[] = { SYS_io_uring_enter, SYS_io_uring_register };
@@ -150,7 +154,17 @@ static void build_options(struct builder *builder, uint32_t number)
 	block_end(builder, SECCOMP_RET_ALLOW);
 }
 
-size_t filter_build(struct sock_filter code[FILTER_MAX])
+static void build_shimmed(struct builder *builder)
+{
+	for (size_t i = 0; i < COUNT_OF(shimmed); i++) {
+		block_begin(builder, shimmed[i]);
+		load(builder, ARGUMENT_HIGH(0));
+		give_if(builder, SHIM_MAGIC, SECCOMP_RET_ALLOW);
+		block_end(builder, SECCOMP_RET_USER_NOTIF);
+	}
+}
+
+size_t filter_build(struct sock_filter code[FILTER_MAX], bool shim)
 {
 	struct builder builder = { .code = code };
 
@@ -162,6 +176,10 @@ size_t filter_build(struct sock_filter code[FILTER_MAX])
 	give(&builder, FAIL(ENOSYS));
 	for (size_t i = 0; i < COUNT_OF(notified); i++)
 		give_if(&builder, notified[i], SECCOMP_RET_USER_NOTIF);
+	for (size_t i = 0; i < COUNT_OF(shimmed) && !shim; i++)
+		give_if(&builder, shimmed[i], SECCOMP_RET_USER_NOTIF);
+	if (shim)
+		build_shimmed(&builder);
 	for (size_t i = 0; i < COUNT_OF(refused); i++)
 		give_if(&builder, refused[i], FAIL(ENOSYS));
 	for (size_t i = 0; i < COUNT_OF(forbidden); i++)
@@ -186,10 +204,10 @@ size_t filter_build(struct sock_filter code[FILTER_MAX])
 	return builder.count;
 }
 
-int filter_install(void)
+int filter_install(bool shim)
 {
 	struct sock_filter code[FILTER_MAX];
-	struct sock_fprog program = { .len = (unsigned short)filter_build(code), .filter = code };
+	struct sock_fprog program = { .len = (unsigned short)filter_build(code, shim), .filter = code };
 	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			  SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
 

@@ -13,6 +13,7 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What differs from architecture to architecture; numbers come from <sys/syscall.h>. */
@@ -29,13 +30,16 @@
 
 #define FILTER_MAX 256 /* instructions */
 
-/* Write the filter into code. Returns the number of instructions. */
-size_t filter_build(struct sock_filter code[FILTER_MAX]);
+/*
+ * Write the filter into code. shim: a few calls are the kernel's when they carry
+ * SHIM_MAGIC (control/shim.h). Returns the number of instructions.
+ */
+size_t filter_build(struct sock_filter code[FILTER_MAX], bool shim);
 /*
  * Install it on the calling thread, which has no_new_privs set. Returns the
  * listener's descriptor or -errno: -EBUSY, somebody listens already.
  */
-int filter_install(void);
+int filter_install(bool shim);
 /* Can this kernel do what the runner needs? NULL, or why not. */
 const char *filter_unsupported(void);
 

@@ -24,7 +24,7 @@ int line_open(const char *network, struct line *line, unsigned index)
 
 	if (r)
 		return r;
-	*line = (struct line){ .fd = -1, .index = index, .payload = malloc(CHANNEL_PAYLOAD_MAX) };
+	*line = (struct line){ .fd = -1, .index = index, .received = -1, .payload = malloc(CHANNEL_PAYLOAD_MAX) };
 	if (!line->payload)
 		return -ENOMEM;
 	pthread_mutex_init(&line->lock, NULL);
@@ -87,8 +87,15 @@ static void daemon_lost(struct supervisor *supervisor)
 static int line_receive(struct line *line, struct channel_message *message, int flags)
 {
 	struct iovec parts[2] = { { message, sizeof(*message) }, { line->payload, CHANNEL_PAYLOAD_MAX } };
-	ssize_t length = fdpass_receive(line->fd, parts, 2, NULL, NULL, flags);
+	size_t count = 1;
+	ssize_t length;
 
+	if (line->received >= 0)
+		close(line->received);
+	line->received = -1;
+	length = fdpass_receive(line->fd, parts, 2, &line->received, &count, flags);
+	if (!count)
+		line->received = -1;
 	if (length == -EAGAIN)
 		return -EAGAIN;
 	if (length < (ssize_t)sizeof(*message) || message->payload_length != (size_t)length - sizeof(*message))
@@ -129,10 +136,10 @@ int line_tell(struct supervisor *supervisor, struct line *line, struct channel_m
 }
 
 static int ask_locked(struct supervisor *supervisor, struct line *line, struct channel_message *message,
-		      const struct iovec *payload, size_t count)
+		      const struct iovec *payload, size_t count, int fd)
 {
 	uint32_t type = message->type;
-	int r = line_send(line, message, payload, count, -1);
+	int r = line_send(line, message, payload, count, fd);
 	uint64_t tag = message->tag;
 
 	/* A daemon that can take no more connections says so before it hears who is there, and closes. */
@@ -149,22 +156,45 @@ static int ask_locked(struct supervisor *supervisor, struct line *line, struct c
 	}
 }
 
-int line_ask(struct supervisor *supervisor, struct line *line, struct channel_message *message,
-	     const struct iovec *payload, size_t count, void *reply, size_t room)
+static int ask(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+	       const struct iovec *payload, size_t count, int fd, void *reply, size_t room, int *ret_fd)
 {
 	int r;
 
 	pthread_mutex_lock(&line->lock);
-	r = ask_locked(supervisor, line, message, payload, count);
+	r = ask_locked(supervisor, line, message, payload, count, fd);
 	if (!r) {
 		memcpy(reply ? reply : &room, line->payload, reply ? MIN(room, message->payload_length) : 0);
 		r = message->result;
+		if (ret_fd) {
+			*ret_fd = line->received;
+			line->received = -1;
+		}
 	} else if (r == -EPIPE || r == -ECONNRESET) {
 		daemon_lost(supervisor);
 		r = -ENETDOWN;
 	}
 	pthread_mutex_unlock(&line->lock);
 	return r;
+}
+
+int line_ask(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+	     const struct iovec *payload, size_t count, void *reply, size_t room)
+{
+	return ask(supervisor, line, message, payload, count, -1, reply, room, NULL);
+}
+
+int line_ask_fd(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+		const struct iovec *payload, size_t count, void *reply, size_t room, int *ret_fd)
+{
+	*ret_fd = -1;
+	return ask(supervisor, line, message, payload, count, -1, reply, room, ret_fd);
+}
+
+int line_ask_passing(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+		     const struct iovec *payload, size_t count, int fd)
+{
+	return ask(supervisor, line, message, payload, count, fd, NULL, 0, NULL);
 }
 
 bool line_drain(struct supervisor *supervisor, struct line *line)

@@ -6,6 +6,7 @@
  */
 #include "run/supervisor.h"
 
+#include "control/shim.h"
 #include "run/kernel.h"
 
 #include <asm/socket.h>
@@ -243,6 +244,8 @@ int64_t handle_getsockopt(struct call *call)
 	int room;
 	int64_t r;
 
+	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_FAR)
+		return handle_far(call);
 	if (memory_read(call, call->args[4], &room, sizeof(room)))
 		return -EFAULT;
 	if (room < 0)

@@ -117,6 +117,8 @@ static void furnish(const struct run_options *options, int reports)
 {
 	for (char *const *variable = options->environment; variable && *variable; variable++)
 		putenv(*variable);
+	if (options->shim)
+		preload_add(options->shim);
 	if (options->workdir && chdir(options->workdir) < 0) {
 		report_send(reports, REPORT_WORKDIR, errno);
 		_exit(EXIT_BERTH);
@@ -128,9 +130,9 @@ static void furnish(const struct run_options *options, int reports)
  * program_start()), so the listener is there, too; from here on we have one of
  * our own, without it. Returns its number or -errno.
  */
-static int listen_and_part(void)
+static int listen_and_part(bool shim)
 {
-	int listener = filter_install();
+	int listener = filter_install(shim);
 
 	if (listener < 0)
 		return listener;
@@ -153,7 +155,7 @@ static void become(const struct start *start, int reports, pid_t parent)
 		_exit(EXIT_BERTH);
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	listener = listen_and_part();
+	listener = listen_and_part(start->options->shim != NULL);
 	report_send(reports, listener < 0 ? REPORT_FILTER : REPORT_LISTENER, listener < 0 ? -listener : listener);
 	if (listener < 0)
 		_exit(EXIT_BERTH);

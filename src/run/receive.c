@@ -47,7 +47,7 @@ static void control_add(struct received *received, int level, int type, const vo
 
 static void tag_read(struct received *received, int fd)
 {
-	received->tagged = pread(fd, &received->tag, sizeof(received->tag), 0) == (ssize_t)sizeof(received->tag);
+	received->tagged = tag_take(fd, &received->tag);
 	received->tag.source_length = MIN(received->tag.source_length, (uint16_t)CHANNEL_ADDRESS_MAX);
 	received->tag.destination_length = MIN(received->tag.destination_length, (uint16_t)CHANNEL_ADDRESS_MAX);
 }
@@ -74,6 +74,25 @@ static void take_control(struct received *received, struct msghdr *header)
 	}
 }
 
+/*
+ * Where it came from is an address, whoever sent it. Linux: UDP always has one; one whose tag is lost (datagram.c), or
+ * is another program's bad joke (far.c), comes from nowhere.
+ */
+static void check_source(struct received *received, const struct descriptor *descriptor)
+{
+	uint16_t length = descriptor->domain == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	sa_family_t family = (sa_family_t)descriptor->domain;
+
+	if (descriptor->type == SOCK_STREAM || (family != AF_INET && family != AF_INET6))
+		return;
+	if (received->tagged && received->tag.source_length == length &&
+	    !memcmp(received->tag.source, &family, sizeof(family)))
+		return;
+	received->tagged = true;
+	received->tag = (struct channel_tag){ .kind = TAG_DATAGRAM, .source_length = length };
+	memcpy(received->tag.source, &family, sizeof(family));
+}
+
 /* Take one from the queue into scratch; room is what the program has. Returns 0 or -errno. */
 static int take(struct call *call, struct received *received, size_t room, int flags)
 {
@@ -98,8 +117,9 @@ static int take(struct call *call, struct received *received, size_t room, int f
 	if (received->tagged && received->tag.kind == TAG_ERROR) {
 		if (!(flags & MSG_PEEK))
 			error_forget(call);
-		return -MAX(received->tag.error, 1);
+		return -received->tag.error;
 	}
+	check_source(received, &call->descriptor);
 	return 0;
 }
 

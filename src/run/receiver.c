@@ -132,6 +132,17 @@ void call_wait_given(struct supervisor *supervisor)
 		sched_yield();
 }
 
+int call_add_fd(struct call *call, int fd)
+{
+	struct seccomp_notif_addfd add = { .id = call->notification, .srcfd = (uint32_t)fd, .newfd_flags = O_CLOEXEC };
+	int number;
+
+	do {
+		number = ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	} while (number < 0 && errno == EINTR);
+	return number < 0 ? -errno : number;
+}
+
 int call_replace_fd(struct call *call, int number, int fd)
 {
 	struct seccomp_notif_addfd add = {
@@ -171,6 +182,8 @@ static int64_t run_handler(struct call *call, struct peers *peers)
 			if (r == CALL_CONTINUE && call->descriptor.fd >= 0 &&
 			    (call->number == SYS_recvmsg || call->number == SYS_recvmmsg))
 				return handle_foreign_receive(call);
+			if (r == CALL_CONTINUE && far_concerns(call))
+				return handle_foreign_change(call);
 			if (r)
 				return r;
 		} else if (call->number == SYS_ioctl) {

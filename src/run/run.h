@@ -27,6 +27,7 @@ struct run_options {
 	const struct channel_rule *rules; /* what it may reach outside */
 	size_t rule_count;
 	bool fail_on_leak;
+	const char *shim;  /* the file to preload (control/shim.h); NULL: none */
 	char *const *argv; /* the program and its arguments, NULL at the end */
 	/* What it starts with */
 	const char *workdir;	  /* NULL: where we are */
@@ -35,6 +36,9 @@ struct run_options {
 	bool exec;		  /* on the host called name, which is there */
 	char *const *environment; /* "NAME=VALUE" on top of ours, NULL at the end; NULL: none */
 };
+
+/* The shim's file, or NULL: it is not there, or can't be named in LD_PRELOAD. Stays ours. */
+const char *shim_find(void);
 
 /*
  * Run the program to its end and return the exit code for our own process.

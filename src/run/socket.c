@@ -90,25 +90,46 @@ static int check_kind(struct call *call, int domain, int type, int *protocol)
 	}
 }
 
-/* Make the program's end and, for datagrams, the daemon's. Returns 0 or -errno. */
-static int make(int type, int flags, int *ret_fd, int *ret_far)
+int socket_pair_make(int flags, int *ret_fd, int *ret_far)
 {
 	int pair[2];
 
-	*ret_far = -1;
-	if (type == SOCK_STREAM) {
-		*ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-		return *ret_fd < 0 ? -errno : 0;
-	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	if (flags)
 		fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	fcntl(pair[1], F_SETFL, O_NONBLOCK); /* files of their own: this is the daemon's alone */
+	descriptor_grow_buffer(pair[0]);
 	descriptor_grow_buffer(pair[1]);
 	*ret_fd = pair[0];
 	*ret_far = pair[1];
 	return 0;
+}
+
+/* Make the program's end and, for datagrams, the daemon's. Returns 0 or -errno. */
+static int make(int type, int flags, int *ret_fd, int *ret_far)
+{
+	*ret_far = -1;
+	if (type != SOCK_STREAM)
+		return socket_pair_make(flags, ret_fd, ret_far);
+	*ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	if (*ret_fd < 0)
+		return -errno;
+	descriptor_grow_buffer(*ret_fd);
+	return 0;
+}
+
+int socket_name(struct supervisor *supervisor, int fd, uint64_t id, int domain, int type, int protocol)
+{
+	struct name name = { .kind = NAME_SOCKET,
+			     .id = id,
+			     .domain = (uint16_t)domain,
+			     .type = (uint16_t)type,
+			     .protocol = (uint16_t)protocol };
+	struct sockaddr_un address;
+	socklen_t length = name_write(supervisor->key, &name, &address);
+
+	return bind(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
 }
 
 static void command_read(pid_t pid, char command[16])
@@ -149,29 +170,23 @@ void call_command(const struct call *call, char command[16])
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id)
 {
 	struct supervisor *supervisor = call->supervisor;
-	struct name name = { .kind = NAME_SOCKET,
-			     .id = id_new(supervisor),
-			     .domain = (uint16_t)domain,
-			     .type = (uint16_t)type,
-			     .protocol = (uint16_t)protocol };
+	uint64_t id = id_new(supervisor);
 	struct channel_message message = { .type = CHANNEL_SOCKET,
-					   .id = name.id,
+					   .id = id,
 					   .domain = (uint16_t)domain,
 					   .kind = (uint16_t)type,
 					   .protocol = (uint16_t)protocol,
 					   .pid = call->tid };
-	struct sockaddr_un address;
-	socklen_t length = name_write(supervisor->key, &name, &address);
 	int fd = -1, far = -1, r = make(type, flags, &fd, &far);
 
 	if (r)
 		return r;
-	descriptor_grow_buffer(fd);
-	if (bind(fd, (struct sockaddr *)&address, length) < 0) {
-		r = -errno;
-	} else if (far >= 0) {
+	r = socket_name(supervisor, fd, id, domain, type, protocol);
+	if (!r && far >= 0 && supervisor->options->shim && !far_name(supervisor, far, id))
+		message.flags = CHANNEL_LENDABLE;
+	if (!r && far >= 0) {
 		call_command(call, message.command);
-		r = line_tell(supervisor, line_of(supervisor, name.id), &message, NULL, 0, far);
+		r = line_tell(supervisor, line_of(supervisor, id), &message, NULL, 0, far);
 	}
 	if (far >= 0)
 		close(far);
@@ -179,7 +194,7 @@ int socket_make(struct call *call, int domain, int type, int protocol, int flags
 		close(fd);
 		return r == -EPIPE ? -ENETDOWN : r;
 	}
-	*ret_id = name.id;
+	*ret_id = id;
 	return fd;
 }
 

@@ -24,4 +24,7 @@ int network_join(struct supervisor *supervisor);
  */
 int program_start(struct supervisor *supervisor, const struct inherited *inherited);
 
+/* preload.c: the shim comes last, so that who else is preloaded finds it after itself (RTLD_NEXT). */
+void preload_add(const char *file);
+
 #endif

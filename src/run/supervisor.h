@@ -46,6 +46,7 @@ struct line {
 	pthread_mutex_t lock;
 	uint64_t next_tag;
 	uint8_t *payload;  /* CHANNEL_PAYLOAD_MAX bytes: the last answer's, while locked */
+	int received;	   /* the descriptor that came with the last answer, while locked; -1: none */
 	unsigned expected; /* CONNECTEDs that are to come on it; under supervisor->lock */
 };
 
@@ -198,6 +199,12 @@ int line_tell(struct supervisor *supervisor, struct line *line, struct channel_m
  */
 int line_ask(struct supervisor *supervisor, struct line *line, struct channel_message *message,
 	     const struct iovec *payload, size_t payload_count, void *reply, size_t room);
+/* The same; the descriptor that comes with the answer is the caller's (-1: none). */
+int line_ask_fd(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+		const struct iovec *payload, size_t payload_count, void *reply, size_t room, int *ret_fd);
+/* The same with a descriptor that goes along, and no reply but the result. */
+int line_ask_passing(struct supervisor *supervisor, struct line *line, struct channel_message *message,
+		     const struct iovec *payload, size_t payload_count, int fd);
 /* Take what has arrived unasked. False: the daemon is gone. */
 bool line_drain(struct supervisor *supervisor, struct line *line);
 void note_add(struct supervisor *supervisor, const struct channel_message *message, const void *payload);
@@ -275,6 +282,8 @@ int call_finish_fd(struct call *call, int fd, bool cloexec);
  * program's alone: closed by it, the port is free and refuses at once.
  */
 void call_wait_given(struct supervisor *supervisor);
+/* Put a copy of fd into the program, close-on-exec. Returns its number there or -errno; the call is not answered. */
+int call_add_fd(struct call *call, int fd);
 /* Replace the program's descriptor number with fd, which stays ours. */
 int call_replace_fd(struct call *call, int number, int fd);
 
@@ -292,6 +301,10 @@ typedef int64_t handler(struct call *call);
 handler handle_socket, handle_bind, handle_listen, handle_connect, handle_accept, handle_getsockname,
 	handle_getpeername, handle_shutdown, handle_setsockopt, handle_getsockopt, handle_ioctl, handle_sendto,
 	handle_sendmsg, handle_sendmmsg, handle_recvfrom, handle_recvmsg, handle_recvmmsg, handle_open;
+/* Make a pair for datagrams: the program's end and the daemon's. */
+int socket_pair_make(int flags, int *ret_fd, int *ret_far);
+/* Bind fd, the program's end, to the name of the socket id. */
+int socket_name(struct supervisor *supervisor, int fd, uint64_t id, int domain, int type, int protocol);
 /* Make a socket of ours, known to the daemon now or (a stream) by the first call on it. flags: SOCK_NONBLOCK. Returns it (close-on-exec) or -errno. */
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id);
 /* Read a struct msghdr. Returns 0, -EFAULT or -EINVAL. */
@@ -317,6 +330,11 @@ void connect_abandoned(struct call *call);
 unsigned connect_measure_filler(void);
 
 /* errors.c: of datagram sockets */
+/*
+ * Read a datagram's tag. It may come from another program (far.c): only from a
+ * sealed memfd, which is read at once, and only errors that there are.
+ */
+bool tag_take(int fd, struct channel_tag *tag);
 struct received_error {
 	uint8_t *control, *bytes; /* in the call's scratch */
 	size_t control_length, length;
@@ -329,6 +347,17 @@ int64_t error_receive(struct call *call, size_t room, struct received_error *ret
 /* The program has seen the error: what else would tell it again is taken away, from the queue, or from SO_ERROR. */
 void error_seen(const struct call *call);
 void error_forget(struct call *call);
+
+/* far.c: the preloaded shim's questions, and what it needs */
+handler handle_far;
+/* Shutting or squeezing a descriptor that is not one of ours: done here, unless it is a far end that was lent. */
+handler handle_foreign_change;
+/* Is it one that the program must not touch so? Asked before its call goes on to the kernel. */
+bool far_concerns(const struct call *call);
+/* The far end of a datagram socket's pair, id: name it, where it may be lent. */
+int far_name(struct supervisor *supervisor, int far, uint64_t id);
+/* The call's datagram socket gets a new pair and id: others have its far end. */
+int far_renew(struct call *call);
 
 /* passing.c */
 /* Does fd, ours, reach the real network past the filter: a socket of another family than AF_UNIX, a ring, a tunnel? */

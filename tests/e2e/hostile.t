@@ -11,6 +11,7 @@ hostile=$here/hostile
 [ -x "$hostile" ] || hostile=${BUILD:-$lib_top/build}/tests/e2e/hostile
 [ -x "$hostile" ] || { ok 1 "$hostile is built"; finish; }
 cp "$hostile" "$WORK/hostile"
+cp "${hostile}_shim" "$WORK/hostile_shim"
 if [ -z "${IN_NAMESPACE:-}" ] && unshare -Urn true 2>/dev/null && command -v ip setpriv >/dev/null; then
 	# This very test once more, in a network namespace with nobody else in it; it ends with its last process.
 	lib_ended=1
@@ -96,6 +97,32 @@ import os, socket
 s = socket.socket(type=socket.SOCK_DGRAM); os.dup2(s.fileno(), 0)
 os.execv('$BERTH', ['berth', 'run', '--net', '$NET', '--name', 'heir', '--', 'true'])" 2>&1)" \
 	"can't run a program with a socket of the real network as standard input: put a pipe" "as standard input it is refused, with the reason"
+
+# What the shim may, a hostile program may, too: with the magic number, and with what another host's program lends.
+start_express() { # NAME PROGRAM…
+	local name=$1
+	shift
+	"${plain[@]}" "$BERTH" run --net "$NET" --name "$name" --express -- "$@" >"$name.log" 2>&1 </dev/null &
+	started+=("$!")
+}
+express_attack() { "${plain[@]}" timeout -k 5 $((90 * slow)) "$BERTH" run --net "$NET" --name villain --express -- "$WORK/hostile_shim" "$@" 2>err; }
+start_express lender "$PYTHON" -u -c '
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", 7))
+while True:
+    try: d, p = s.recvfrom(65535); d and s.sendto(d, p)
+    except OSError as e: print(e)'
+await_port lender 7 UNCONN
+answers() { "${plain[@]}" timeout $((60 * slow)) "$BERTH" run --net "$NET" --name asker "$@" -- "$PYTHON" -c '
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(20); s.sendto(b"still here", (socket.gethostbyname("lender"), 7)); print(s.recv(99).decode())' 2>&1; }
+is "$(express_attack magic)" held "with the magic number no call reaches further"
+for round in --express --no-express; do
+	is "$(express_attack lent lender 7 2)" held "a far end that is lent can be neither read nor shut nor made small, nor by turns with another"
+	is "$(answers $round)" "still here" "… and its owner has taken no harm of what was put there"
+done
+stop "${started[-1]}"
+unset "started[-1]"
 
 attack racing $((8000 / slow)) >racing.log
 like "$(tail -n 1 racing.log; echo ended)" "^(held|ended)" "arguments and descriptors that change while they are read"

@@ -40,6 +40,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${keep_root:-}" ]; then
 	stage=$(mktemp -d /tmp/berth-e2e.XXXXXX) || exit 1
 	chmod 755 "$stage"
 	cp "$BERTH" "$stage/berth"
+	cp "$(dirname "$BERTH")/../shim/berth-shim.so" "$stage/" 2>/dev/null
 	mkdir -p "$stage/tests"
 	cp -r "$lib_top/tests/e2e" "$lib_top/tests/programs" "$stage/tests/"
 	cp -r "$lib_top/clients" "$stage/clients"
@@ -127,9 +128,10 @@ need() { # TOOL…: skip everything where one is not installed
 	done
 }
 
-# By express, where BERTH_CARRIER says so (tools/test-programs does).
+# By express, where BERTH_CARRIER says so (tools/test-programs does); shim: by wire, with the shim.
 CARRIER=()
 [ "${BERTH_CARRIER:-wire}" != express ] || CARRIER=(--express)
+[ "${BERTH_CARRIER:-wire}" != shim ] || CARRIER=(--shim)
 
 # berth run on the test's own network, with a limit; a host called NAME.
 on() { # NAME PROGRAM…

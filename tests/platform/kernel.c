@@ -61,7 +61,7 @@ static pid_t watched_child(void (*body)(void), int *ret_listener)
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		number = filter_install();
+		number = filter_install(false);
 		if (write(ends[1], &number, sizeof(number)) == sizeof(number) && number >= 0)
 			body();
 		_exit(0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the filter decides, by running it here. */
+#include "control/shim.h"
 #include "run/filter.h"
 #include "run/kernel.h"
 #include "tests/test.h"
@@ -10,10 +11,10 @@
 #include <sys/socket.h>
 
 /* As the kernel does. Returns the verdict; 1 for a program that makes no sense. */
-static uint32_t decide(const struct seccomp_data *data)
+static uint32_t decide_with(const struct seccomp_data *data, bool shim)
 {
 	struct sock_filter code[FILTER_MAX];
-	size_t count = filter_build(code);
+	size_t count = filter_build(code, shim);
 	uint32_t a = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -44,6 +45,11 @@ static uint32_t decide(const struct seccomp_data *data)
 	return 1;
 }
 
+static uint32_t decide(const struct seccomp_data *data)
+{
+	return decide_with(data, false);
+}
+
 static uint32_t verdict(int number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a4)
 {
 	struct seccomp_data data = { .nr = number, .arch = AUDIT_ARCH_X86_64, .args = { a0, a1, a2, 0, a4 } };
@@ -58,10 +64,24 @@ static uint32_t verdict(int number, uint64_t a0, uint64_t a1, uint64_t a2, uint6
 TEST(filter, fits)
 {
 	struct sock_filter code[FILTER_MAX];
-	size_t count = filter_build(code);
+	size_t count = filter_build(code, false);
 
 	CHECK(count > 50);
 	CHECK(count < FILTER_MAX);
+}
+
+TEST(filter, the_magic_number_opens_three_calls_and_only_with_the_shim)
+{
+	for (int number = 0; number < 512; number++) {
+		struct seccomp_data data = { .nr = number, .arch = AUDIT_ARCH_X86_64, .args = { 3, 1, 2, 0, 1 } };
+		uint32_t usual = decide_with(&data, true);
+		bool opened = number == SYS_sendmsg || number == SYS_recvmsg || number == SYS_getsockname;
+
+		CHECK_EQ(usual, decide_with(&data, false));
+		data.args[0] |= (uint64_t)SHIM_MAGIC << 32;
+		CHECK_EQ(decide_with(&data, false), usual);
+		CHECK_EQ(decide_with(&data, true), opened ? ALLOW : usual);
+	}
 }
 
 TEST(filter, other_architectures_calls_never_pass)

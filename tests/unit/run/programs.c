@@ -17,7 +17,7 @@ static bool allowed(void)
 
 	if (pid == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		_exit(filter_install() < 0 || kernel_pidfd_getfd(kernel_pidfd_open(getpid(), 0), 0) < 0);
+		_exit(filter_install(false) < 0 || kernel_pidfd_getfd(kernel_pidfd_open(getpid(), 0), 0) < 0);
 	}
 	waitpid(pid, &status, 0);
 	if (status)

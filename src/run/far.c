@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Express for datagrams (daemon/far.c): the shim asks by what far end what it
+ * sends goes straight into the receiver's queue. Such an end is another
+ * program's. It can be written to; what else could be done to it is seen to:
+ * nobody shuts it or squeezes its buffer, and nothing is read from it, because
+ * a socket gets a new pair before it sends anything natively.
+ */
+#include "run/supervisor.h"
+
+#include "control/shim.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int far_name(struct supervisor *supervisor, int far, uint64_t id)
+{
+	struct name name = { .kind = NAME_FAR, .id = id };
+	struct sockaddr_un address;
+	socklen_t length = name_write(supervisor->key, &name, &address);
+
+	return bind(far, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+}
+
+static bool is_far(const struct supervisor *supervisor, int fd)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+	struct name name;
+
+	return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+	       name_read(supervisor->key, &address, length, &name) == 0 && name.kind == NAME_FAR;
+}
+
+bool far_concerns(const struct call *call)
+{
+	if (!call->supervisor->options->shim)
+		return false;
+	return call->number == SYS_shutdown || (call->number == SYS_setsockopt && (int)call->args[1] == SOL_SOCKET &&
+						((int)call->args[2] == SO_SNDBUF || (int)call->args[2] == SO_RCVBUF));
+}
+
+/*
+ * The kernel would look the number up again, and find a far end there that
+ * another thread has just put in its place: so this is done to what was looked at.
+ */
+int64_t handle_foreign_change(struct call *call)
+{
+	int fd = call->descriptor.fd, value;
+
+	if (fd < 0)
+		return -EBADF;
+	if (is_far(call->supervisor, fd))
+		return -EPERM;
+	if (call->number == SYS_shutdown)
+		return shutdown(fd, (int)call->args[1]) < 0 ? -errno : 0;
+	if ((int)call->args[4] < (int)sizeof(value))
+		return -EINVAL;
+	if (memory_read(call, call->args[3], &value, sizeof(value)))
+		return -EFAULT;
+	return setsockopt(fd, SOL_SOCKET, (int)call->args[2], &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Ask for the far end. Returns it or -errno; the rest goes to *far. */
+static int ask(struct call *call, struct shim_far *far)
+{
+	struct channel_message message;
+	int fd, r;
+
+	call_message(call, &message, CHANNEL_FAR);
+	message.address_length = (uint16_t)far->address_length;
+	memcpy(message.address, far->address, message.address_length);
+	r = line_ask_fd(call->supervisor, line_of(call->supervisor, message.id), &message, NULL, 0, &far->tag,
+			sizeof(far->tag), &fd);
+	if (r >= 0 && (fd < 0 || message.payload_length != sizeof(far->tag)))
+		r = -EAGAIN;
+	if (r < 0 && fd >= 0)
+		close(fd);
+	far->room = (uint32_t)message.value;
+	return r < 0 ? r : fd;
+}
+
+int64_t handle_far(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	struct shim_far far;
+	int room, fd;
+
+	/* Where descriptors can't be looked at, nobody could keep a lent one from harm. */
+	if (!supervisor->options->shim || supervisor->holders || call->descriptor.type != SOCK_DGRAM ||
+	    call->descriptor.protocol != IPPROTO_UDP)
+		return -ENOPROTOOPT;
+	if (memory_read(call, call->args[4], &room, sizeof(room)) ||
+	    memory_read(call, call->args[3], &far, sizeof(far)))
+		return -EFAULT;
+	if (room != (int)sizeof(far) || far.address_length > CHANNEL_ADDRESS_MAX)
+		return -EINVAL;
+	fd = ask(call, &far);
+	if (fd < 0)
+		return fd;
+	far.fd = call_add_fd(call, fd);
+	close(fd);
+	if (far.fd < 0)
+		return far.fd;
+	return memory_write(call, call->args[3], &far, sizeof(far));
+}
+
+/* What waits in the old pair waits in the new one. */
+static void move_queue(int from, int to)
+{
+	static _Thread_local uint8_t bytes[65536];
+	union {
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part;
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes };
+
+	for (;;) {
+		struct cmsghdr *head;
+		ssize_t length;
+		int tag = -1;
+
+		part = (struct iovec){ bytes, sizeof(bytes) };
+		message.msg_controllen = sizeof(control.bytes);
+		message.msg_flags = 0;
+		length = recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		head = length < 0 ? NULL : CMSG_FIRSTHDR(&message);
+		if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+			memcpy(&tag, CMSG_DATA(head), sizeof(tag));
+		/* The end of the queue; and of the socket, which an untagged empty message looks like. */
+		if (length < 0 || (!length && tag < 0))
+			return;
+		part.iov_len = (size_t)length;
+		sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (tag >= 0)
+			close(tag);
+	}
+}
+
+/* The new pair takes the old one's place: at the daemon's first, then in the program. */
+static int replace(struct call *call, int fd, int far, uint64_t id)
+{
+	struct descriptor *old = &call->descriptor;
+	struct supervisor *supervisor = call->supervisor;
+	struct channel_message message;
+	struct iovec part = { &id, sizeof(id) };
+	int r;
+
+	move_queue(old->fd, far);
+	call_message(call, &message, CHANNEL_RENEW);
+	r = line_ask_passing(supervisor, line_of(supervisor, old->id), &message, &part, 1, far);
+	if (r)
+		return r;
+	move_queue(old->fd, far);
+	r = call_replace_fd(call, (int)call->args[0], fd);
+	if (r)
+		return r;
+	hint_want(supervisor, id, hint_get(supervisor, old->id).wants, true);
+	hint_set(supervisor, id, call->tid, (int)call->args[0], descriptor_inode(fd));
+	return 0;
+}
+
+/*
+ * Differs: copies of the descriptor (dup(), fork()) keep the old pair, and what
+ * epoll knew of it is lost. That is so only for a socket that others sent to
+ * straight before it was connected.
+ */
+int far_renew(struct call *call)
+{
+	struct descriptor *old = &call->descriptor;
+	uint64_t id = id_new(call->supervisor);
+	int fd, far, r = socket_pair_make(descriptor_nonblocking(old) ? SOCK_NONBLOCK : 0, &fd, &far);
+
+	if (r)
+		return r;
+	r = socket_name(call->supervisor, fd, id, old->domain, old->type, old->protocol);
+	if (!r)
+		r = far_name(call->supervisor, far, id);
+	if (!r)
+		r = replace(call, fd, far, id);
+	close(far);
+	if (r) {
+		close(fd);
+		return r;
+	}
+	close(old->fd);
+	descriptor_identify(call->supervisor, fd, old);
+	return 0;
+}

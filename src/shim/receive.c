@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Receiving with an address: a datagram's tag says where it came from. That is
+ * read here, as the supervisor would. Who wants control data asks the
+ * supervisor, which knows what of it the socket is to show.
+ */
+#include "shim/shim.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+
+enum { FLAGS = MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC | MSG_NOSIGNAL | MSG_WAITALL | MSG_CMSG_CLOEXEC, ERROR_LAST = 133 };
+
+/* An address that says nothing, of the socket's family: UDP always has one. */
+static void nowhere(struct channel_tag *tag, int family)
+{
+	for (size_t i = 0; i < sizeof(tag->source); i++)
+		tag->source[i] = 0;
+	*(sa_family_t *)(void *)tag->source = (sa_family_t)family;
+	tag->source_length = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+static bool source_good(const struct channel_tag *tag, int family)
+{
+	return *(const sa_family_t *)(const void *)tag->source == family &&
+	       tag->source_length == (family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+}
+
+/* Read and close it. Another program may have sent it: only a sealed memfd is read, which nobody can hold up. */
+static bool tag_take(int fd, struct channel_tag *tag)
+{
+	long seals = raw(SYS_fcntl, fd, F_GET_SEALS, 0, 0, 0, 0);
+	bool good = seals >= 0 && seals & F_SEAL_WRITE &&
+		    raw(SYS_pread64, fd, (long)tag, sizeof(*tag), 0, 0, 0) == (long)sizeof(*tag);
+
+	raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	return good;
+}
+
+/* A mark of an error, which is told once: SO_ERROR is not to tell it again. */
+static long tell_error(int fd, const struct channel_tag *tag, int flags)
+{
+	int error;
+	socklen_t length = sizeof(error);
+
+	if (!(flags & MSG_PEEK))
+		raw(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, (long)&error, (long)&length, 0);
+	return tag->error > 0 && tag->error <= ERROR_LAST ? -tag->error : -EPROTO;
+}
+
+/* *message holds parts on the way in and flags on the way out. Returns the length or -errno. */
+static long take(int fd, int family, struct msghdr *message, int flags, struct channel_tag *tag)
+{
+	union {
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} control;
+	long r;
+
+	message->msg_control = &control;
+	message->msg_controllen = sizeof(control);
+	r = waiting(SYS_recvmsg, native(fd), (long)message, flags | MSG_CMSG_CLOEXEC, 0, 0, 0);
+	if (r < 0)
+		return r;
+	if (message->msg_controllen < CMSG_LEN(sizeof(int)) || control.head.cmsg_level != SOL_SOCKET ||
+	    control.head.cmsg_type != SCM_RIGHTS || !tag_take(*(int *)CMSG_DATA(&control.head), tag))
+		nowhere(tag, family);
+	else if (tag->kind == TAG_ERROR)
+		return tell_error(fd, tag, flags);
+	else if (!source_good(tag, family))
+		nowhere(tag, family);
+	return r;
+}
+
+static void give_address(const struct channel_tag *tag, void *address, socklen_t room, socklen_t *ret_length)
+{
+	for (socklen_t i = 0; i < room && i < tag->source_length; i++)
+		((uint8_t *)address)[i] = tag->source[i];
+	*ret_length = tag->source_length;
+}
+
+SHIM_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, struct sockaddr *address, socklen_t *length)
+{
+	struct iovec part = { bytes, size };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct channel_tag tag;
+	int family = 0;
+	long r;
+
+	if (!address || (uintptr_t)length < 4096 || (int)*length < 0 || flags & ~FLAGS ||
+	    !(family = is_udp(fd, cookie_of(fd))))
+		return finish(waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, (long)address, (long)length));
+	r = take(fd, family, &message, flags, &tag);
+	if (r >= 0)
+		give_address(&tag, address, *length, length);
+	return finish(r);
+}
+
+ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int flags, struct sockaddr *address,
+		       socklen_t *length);
+
+/* glibc: what recvfrom() becomes under _FORTIFY_SOURCE. room is the buffer's. */
+SHIM_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int flags, struct sockaddr *address,
+				   socklen_t *length)
+{
+	if (size > room)
+		__builtin_trap(); /* as __chk_fail() would, which musl does not have */
+	return recvfrom(fd, bytes, size, flags, address, length);
+}
+
+/* Natively, but for an empty datagram, which an error looks like there. */
+SHIM_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
+{
+	long r = waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, 0, 0);
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (!r && size && may_be_udp(fd) && !(flags & MSG_PEEK) && is_udp(fd, cookie_of(fd)) &&
+	    !raw(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, (long)&error, (long)&length, 0) && error)
+		r = -error;
+	return finish(r);
+}
+
+ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags);
+
+SHIM_EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags)
+{
+	if (size > room)
+		__builtin_trap();
+	return recv(fd, bytes, size, flags);
+}
+
+SHIM_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	struct channel_tag tag;
+	struct msghdr inner;
+	int family = 0;
+	long r;
+
+	if (!may_be_udp(fd) || (uintptr_t)message < 4096 || flags & ~FLAGS || (int)message->msg_namelen < 0 ||
+	    (message->msg_control && message->msg_controllen) || !(family = is_udp(fd, cookie_of(fd))))
+		return finish(waiting(SYS_recvmsg, fd, (long)message, flags, 0, 0, 0));
+	inner = (struct msghdr){ .msg_iov = message->msg_iov, .msg_iovlen = message->msg_iovlen };
+	r = take(fd, family, &inner, flags, &tag);
+	if (r < 0)
+		return finish(r);
+	if (message->msg_name)
+		give_address(&tag, message->msg_name, message->msg_namelen, &message->msg_namelen);
+	message->msg_controllen = 0;
+	message->msg_flags = (inner.msg_flags & MSG_TRUNC) | (flags & MSG_CMSG_CLOEXEC);
+	return r;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shim: a small object that `berth run --shim` (or --express) has ld.so put
+ * before libc. It makes natively in the program, past the filter
+ * (control/shim.h), some calls that would otherwise be notifications. What is
+ * on the sockets is the same either way, so a program, its static children
+ * and its threads may use both by turns: where the shim does not know better
+ * it makes the call that libc would have made.
+ *
+ * It lives in any program, of glibc or musl: it needs nothing of libc but
+ * errno, allocates nothing, takes no locks and may be called from a signal's
+ * handler. What it remembers of descriptors it checks with the kernel before
+ * it acts on it (SO_COOKIE names an open socket for as long as the kernel runs),
+ * because programs close and reuse numbers behind its back.
+ */
+#ifndef SHIM_SHIM_H
+#define SHIM_SHIM_H
+
+#include "control/shim.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define SHIM_EXPORT __attribute__((visibility("default")))
+
+/* A call as the kernel answers it: a result or -errno. */
+static inline long raw(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* The descriptor of a call that the filter is to let through. */
+static inline long native(int fd)
+{
+	return (long)((uint64_t)SHIM_MAGIC << 32 | (uint32_t)fd);
+}
+
+/* calls.c */
+/* As libc returns it, with errno. */
+long finish(long result);
+/* The same call where pthread_cancel() may end the thread meanwhile. pthreads(7) */
+long waiting(long number, long a, long b, long c, long d, long e, long f);
+int64_t clock_ms(void);
+
+/* descriptors.c: what a number is now. */
+/* The socket's name in this kernel for good, or 0. */
+uint64_t cookie_of(int fd);
+/* Is the socket with this cookie, open as fd, one of Berth's for UDP? AF_INET, AF_INET6, or 0. */
+int is_udp(int fd, uint64_t cookie);
+/* Was fd, when socket() gave it, one for UDP? Only worth a look then. */
+bool may_be_udp(int fd);
+
+/* flow.c: where what is sent from a socket to an address goes straight. */
+enum { FLOW_NUMBERS_BEGIN = 32, FLOW_NUMBERS_END = 16384 }; /* the shim's own descriptors are between */
+
+struct flow;
+/* Find it, asking for it when it is time. NULL: nowhere, let the kernel have it. Else flow_release() it. */
+struct flow *flow_get(int fd, uint64_t cookie, const void *address, socklen_t length);
+void flow_release(struct flow *flow);
+/*
+ * Returns length, also where the receiver's queue is full, which loses it as
+ * UDP does; or -1: it did not go, and has to go the other way.
+ */
+long flow_send(struct flow *flow, const struct iovec *parts, size_t count, size_t length);
+/* Something was changed at the socket: ask again. */
+void flows_forget(uint64_t cookie);
+/* Is fd the shim's own, and none that the program knows of? */
+bool flow_owns(int fd);
+/* The program puts something else in fd's place. */
+void flow_lose(int fd);
+
+#endif

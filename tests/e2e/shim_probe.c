@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a preloaded shim must not change, run by shim.t: signals, cancellation,
+ * closing of what one has not opened, descriptors that change hands.
+ *
+ *	shim_probe HOST PORT     a UDP echo is there; says a line for each
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct sockaddr_storage echo;
+static socklen_t echo_length;
+
+static int open_udp(void)
+{
+	struct timeval wait = { .tv_sec = 10 };
+	int fd = socket(echo.ss_family, SOCK_DGRAM, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	return fd;
+}
+
+/* Send word and get it back, from whom it went to. */
+static int exchange(int fd, const char *word)
+{
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	char bytes[64] = "";
+	ssize_t n;
+
+	if (sendto(fd, word, strlen(word), 0, (struct sockaddr *)&echo, echo_length) < 0)
+		return 0;
+	n = recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length);
+	return n == (ssize_t)strlen(word) && !memcmp(bytes, word, (size_t)n) && length == echo_length &&
+	       !memcmp(&from, &echo, length);
+}
+
+static void *receive(void *fd)
+{
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	char bytes[8];
+
+	recvfrom(*(int *)fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length);
+	return NULL;
+}
+
+static const char *cancel(void)
+{
+	int fd = open_udp();
+	pthread_t thread;
+	void *result;
+
+	pthread_create(&thread, NULL, receive, &fd);
+	usleep(50000);
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	close(fd);
+	return result == PTHREAD_CANCELED ? "cancelled" : "not cancelled";
+}
+
+static void nothing(int number)
+{
+}
+
+static const char *interrupt(int flags)
+{
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = flags };
+	struct itimerval soon = { .it_value = { .tv_usec = 100000 } };
+	struct timeval wait = { .tv_usec = 300000 };
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	int fd = open_udp(), error;
+	char bytes[8];
+
+	sigaction(SIGALRM, &action, NULL);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setitimer(ITIMER_REAL, &soon, NULL);
+	error = recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length) < 0 ? errno : 0;
+	close(fd);
+	return error == EINTR ? "EINTR" : error == EAGAIN ? "EAGAIN" : strerror(error);
+}
+
+/* As daemons do; and everything that is closed is closed, and free to be had again. */
+static const char *close_all(int fd)
+{
+	int kept = dup2(fd, 3), next;
+
+	for (int i = 4; i < 20000; i++)
+		close(i);
+	close_range(4, ~0u, 0);
+	next = dup(1);
+	close(next);
+	return next != 4 ? "a low number is taken" : exchange(kept, "after closing") ? "goes on" : "lost its way";
+}
+
+/* Another socket under the same number talks for itself. */
+static const char *reuse(int fd)
+{
+	int other = open_udp();
+	struct sockaddr_storage first, second;
+	socklen_t length = sizeof(first);
+
+	if (!exchange(fd, "one") || !exchange(fd, "two"))
+		return "no exchange";
+	getsockname(fd, (struct sockaddr *)&first, &length);
+	dup2(other, fd);
+	close(other);
+	if (!exchange(fd, "three"))
+		return "the new one does not get its answer";
+	getsockname(fd, (struct sockaddr *)&second, &length);
+	return memcmp(&first, &second, length) ? "its own port" : "the old one's port";
+}
+
+static const char *inherit(int fd)
+{
+	int status;
+	pid_t child;
+
+	exchange(fd, "parent");
+	child = fork();
+	if (!child)
+		_exit(!exchange(fd, "child"));
+	waitpid(child, &status, 0);
+	return status ? "the child is lost" : exchange(fd, "parent again") ? "both" : "the parent is lost";
+}
+
+int main(int count, char **arguments)
+{
+	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_DGRAM }, *found;
+	int fd;
+
+	if (count != 3 || getaddrinfo(arguments[1], arguments[2], &hints, &found))
+		return 2;
+	memcpy(&echo, found->ai_addr, found->ai_addrlen);
+	echo_length = found->ai_addrlen;
+	freeaddrinfo(found);
+	fd = open_udp();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("exchange: %s\n", exchange(fd, "hello") ? "good" : "bad");
+	printf("bad address: %s\n",
+	       sendto(fd, "x", 1, 0, (struct sockaddr *)&echo, 3) < 0 ? strerrorname_np(errno) : "taken");
+	printf("nobody's pointer: %s\n",
+	       recvfrom(fd, NULL, 1, MSG_DONTWAIT, NULL, NULL) < 0 ? strerrorname_np(errno) : "taken");
+	printf("no socket: %s\n",
+	       sendto(1, "x", 1, 0, (struct sockaddr *)&echo, echo_length) < 0 ? strerrorname_np(errno) : "taken");
+	printf("cancel: %s\n", cancel());
+	printf("signal: %s\n", interrupt(0));
+	printf("fork: %s\n", inherit(fd));
+	printf("reuse: %s\n", reuse(fd));
+	printf("close: %s\n", close_all(fd));
+	return 0;
+}

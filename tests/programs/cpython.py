@@ -113,8 +113,9 @@ class Runner:
         return ended
 
     def run(self, carrier, module, only=None):
-        """Only: one test's name. Each run has a directory of its own: the tests leave files."""
-        directory = tempfile.mkdtemp(prefix=module + ".", dir=self.directory)
+        """Only: one test's name. Each run has a directory of its own, as the tests leave files, with a short name:
+        they make AF_UNIX sockets below it, and with a path that is too long many fail and some hang."""
+        directory = tempfile.mkdtemp(prefix="", dir=self.directory)
         report = os.path.join(directory, "report")
         words = [PYTHON, os.path.join(HERE, "cpython_module.py"), report, "test." + module] + ([only] if only else [])
         for _ in range(HANGS):
@@ -239,7 +240,7 @@ def main():
         return 0
     expected, report = Expected(os.path.join(HERE, "cpython.expected")), Report()
     names = set()
-    with tempfile.TemporaryDirectory(prefix="berth-cpython.") as directory, \
+    with tempfile.TemporaryDirectory(prefix="py-") as directory, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         runner = Runner(os.path.abspath(shutil.which(options.berth) or options.berth), "py%d" % os.getpid(),
                         directory)

@@ -81,6 +81,16 @@ BERTH_EXPORT berth_time berth_device_deadline(const struct berth_device *device)
 /* Read up to max waiting frames into the stack; move what conditions have held up. As berth_tap_read(). */
 BERTH_EXPORT int berth_device_read(struct berth_device *device, int max, berth_time now);
 
+/*
+ * Who cuts runs of TCP segments and computes their checksums: with offload, which
+ * is how a device begins, frames of up to 64 KiB pass between stack and kernel,
+ * and whoever must puts in what is missing; without, every frame is whole, as on a
+ * wire. direction as for conditions. Returns 0, -EINVAL, or -EOPNOTSUPP: BERTH_IN of
+ * a packet: device (ethtool -K on its peer says that), or a TAP of a kernel
+ * without IFF_VNET_HDR, which has none.
+ */
+BERTH_EXPORT int berth_device_set_offload(struct berth_device *device, int direction, bool on);
+
 /* Let frames suffer, in one direction or both (BERTH_OUT, BERTH_IN: as the stack sees it). 0 or -EINVAL. */
 BERTH_EXPORT int berth_device_set_conditions(struct berth_device *device, int direction,
 					     const struct berth_conditions *conditions);

@@ -41,6 +41,11 @@ enum {
 	 * with BERTH_ANY_PORT (socket.h) those to any port. A transparent proxy's side.
 	 */
 	BERTH_LINK_INTERCEPT = 1 << 3,
+	/*
+	 * What transmit hands frames to computes TCP's checksums, as the drivers have the
+	 * kernel do it: TCP segments are sent without. What arrives is verified as ever.
+	 */
+	BERTH_LINK_TCP_CHECKSUMS = 1 << 4,
 };
 
 struct berth_link_config {
@@ -89,6 +94,8 @@ BERTH_EXPORT int berth_link_set_mtu(struct berth_link *link, unsigned mtu);
 BERTH_EXPORT int berth_link_dns_servers(const struct berth_link *link, struct berth_ip *ret_servers, int max);
 /* Set or clear BERTH_LINK_INTERCEPT while running; links that a driver made begin without. */
 BERTH_EXPORT void berth_link_set_intercept(struct berth_link *link, bool on);
+/* Set or clear BERTH_LINK_TCP_CHECKSUMS while running. */
+BERTH_EXPORT void berth_link_set_tcp_checksums(struct berth_link *link, bool on);
 /* Change superframe, as in the config, while running. */
 BERTH_EXPORT void berth_link_set_superframe(struct berth_link *link, unsigned bytes);
 

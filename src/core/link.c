@@ -197,6 +197,11 @@ void berth_link_set_intercept(struct berth_link *link, bool on)
 	link->flags = on ? link->flags | BERTH_LINK_INTERCEPT : link->flags & ~(unsigned)BERTH_LINK_INTERCEPT;
 }
 
+void berth_link_set_tcp_checksums(struct berth_link *link, bool on)
+{
+	link->flags = on ? link->flags | BERTH_LINK_TCP_CHECKSUMS : link->flags & ~(unsigned)BERTH_LINK_TCP_CHECKSUMS;
+}
+
 void berth_link_set_superframe(struct berth_link *link, unsigned bytes)
 {
 	link->superframe = bytes;

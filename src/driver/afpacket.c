@@ -6,17 +6,17 @@
  * that a veth does not have: checksums (it says so, and such frames, which never
  * were on a wire, count as good) and cutting (a frame may hold a run of TCP
  * segments, up to 64 KiB). Each frame therefore comes with a struct virtio_net_hdr
- * before it (PACKET_VNET_HDR), and the stack takes the run as one packet. What is
- * sent is whole: own checksums, MTU kept.
+ * before it (PACKET_VNET_HDR), and the stack takes the run as one packet. The same
+ * is left to the kernel in what is sent: vnet.h.
  */
 #include "driver/tee.h"
+#include "driver/vnet.h"
 
 #include <arpa/inet.h>
 #include <berth/driver.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,6 @@
 #include <unistd.h>
 
 enum {
-	FRAME_EXTRA = 14 + 4, /* Ethernet header and a VLAN tag */
-	RUN_MAX = 65536 + FRAME_EXTRA,
 	/* The peer sends a whole window at once; nobody reads meanwhile. The kernel counts 2 KiB and more a frame. */
 	QUEUE_BYTES = 8 << 20,
 };
@@ -36,7 +34,7 @@ struct berth_afpacket {
 	int fd;
 	unsigned mtu;
 	struct driver_tee tee;
-	uint8_t rest[RUN_MAX]; /* where a frame goes on that is longer than the MTU */
+	uint8_t rest[VNET_RUN_MAX]; /* where a frame goes on that is longer than the MTU */
 };
 
 /* What came with a frame. */
@@ -55,13 +53,14 @@ void afpacket_set_tee(struct berth_afpacket *device, const struct driver_tee *te
 
 void afpacket_write(struct berth_afpacket *device, struct berth_packet *packet)
 {
-	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	struct virtio_net_hdr header;
 	struct iovec parts[] = {
 		{ .iov_base = &header, .iov_len = sizeof(header) },
 		{ .iov_base = packet->data, .iov_len = packet->length },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
+	vnet_give(packet, &header);
 	/* A full queue loses the frame: nobody waits for a driver. */
 	while (sendmsg(device->fd, &message, MSG_DONTWAIT) < 0 && errno == EINTR)
 		;
@@ -136,7 +135,7 @@ int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8
 		return -ENOMEM;
 	device->stack = stack;
 	device->mtu = mtu ? mtu : 1500;
-	int r = device->mtu > RUN_MAX - FRAME_EXTRA ? -EINVAL : open_device(name, &device->fd);
+	int r = device->mtu > VNET_RUN_MAX - VNET_FRAME_EXTRA ? -EINVAL : open_device(name, &device->fd);
 	if (r < 0) {
 		free(device);
 		return r;
@@ -153,6 +152,7 @@ int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8
 		free(device);
 		return r;
 	}
+	vnet_offload(device->link, true);
 	*ret_device = device;
 	return 0;
 }
@@ -217,35 +217,17 @@ static int receive(struct berth_afpacket *device, void *bytes, size_t size, stru
 	return 0;
 }
 
-/* Ours to take: from outside, whole, of no VLAN, and cut (if at all) as TCP is cut. */
+/* Ours to take: from outside, whole, of no VLAN. */
 static bool is_ours(const struct arrival *arrival)
 {
-	uint8_t type = arrival->header.gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
-
 	return arrival->from.sll_pkttype != PACKET_OUTGOING && !(arrival->flags & MSG_TRUNC) &&
-	       !(arrival->status & TP_STATUS_VLAN_VALID) &&
-	       (type == VIRTIO_NET_HDR_GSO_NONE || type == VIRTIO_NET_HDR_GSO_TCPV4 ||
-		type == VIRTIO_NET_HDR_GSO_TCPV6);
-}
-
-/* packet, which holds size bytes, with what is in device->rest. Takes it; NULL: no memory. */
-static struct berth_packet *join_rest(struct berth_afpacket *device, struct berth_packet *packet, size_t size,
-				      size_t length)
-{
-	struct berth_packet *whole = berth_packet_new(berth_stack_packets(device->stack), 0, length);
-
-	if (whole) {
-		memcpy(whole->data, packet->data, size);
-		memcpy(whole->data + size, device->rest, length - size);
-	}
-	berth_packet_unref(packet);
-	return whole;
+	       !(arrival->status & TP_STATUS_VLAN_VALID);
 }
 
 /* One frame. Returns its packet, or NULL and *ret_error; -ENOMSG: one that is to be skipped. */
 static struct berth_packet *read_one(struct berth_afpacket *device, int *ret_error)
 {
-	size_t size = device->mtu + FRAME_EXTRA;
+	size_t size = device->mtu + VNET_FRAME_EXTRA;
 	struct berth_packet *packet = berth_packet_new(berth_stack_packets(device->stack), 0, size);
 	struct arrival arrival;
 	int r;
@@ -261,32 +243,47 @@ static struct berth_packet *read_one(struct berth_afpacket *device, int *ret_err
 		return NULL;
 	}
 	if (arrival.length > size)
-		packet = join_rest(device, packet, size, arrival.length);
+		packet = vnet_join(packet, device->rest, size, arrival.length);
 	if (!packet)
 		return NULL;
 	packet->length = (uint32_t)arrival.length;
-	if (arrival.header.gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		packet->segment_size = arrival.header.gso_size;
+	if (!vnet_take(&arrival.header, packet)) { /* cut otherwise than TCP is */
+		*ret_error = -ENOMSG;
+		berth_packet_unref(packet);
+		return NULL;
+	}
 	if (arrival.status & TP_STATUS_CSUMNOTREADY)
 		packet->checksum = PACKET_CHECKSUM_TRUSTED;
 	return packet;
 }
 
+static void hand_over(struct berth_afpacket *device, struct berth_packet *const *packets, size_t count, berth_time now)
+{
+	if (count && device->tee.in)
+		device->tee.in(device->tee.context, packets, count, now);
+	else if (count)
+		berth_stack_input_many(device->stack, device->link, packets, count, now);
+}
+
 int berth_afpacket_read(struct berth_afpacket *device, int max, berth_time now)
 {
-	int count = 0, error;
+	struct berth_packet *batch[VNET_BATCH];
+	size_t waiting = 0;
+	int count = 0, error = 0;
 
-	for (int tries = 0; tries < max; tries++) {
+	for (int tries = 0; tries < max && (!error || error == -ENOMSG); tries++) {
 		struct berth_packet *packet = read_one(device, &error);
-		if (packet) {
-			if (device->tee.in)
-				device->tee.in(device->tee.context, packet, now);
-			else
-				berth_stack_input(device->stack, device->link, packet, now);
-			count++;
-		} else if (error != -ENOMSG) {
-			return count || error == -EAGAIN ? count : error;
+
+		if (!packet)
+			continue;
+		error = 0;
+		batch[waiting++] = packet;
+		count++;
+		if (waiting == VNET_BATCH) {
+			hand_over(device, batch, waiting, now);
+			waiting = 0;
 		}
 	}
-	return count;
+	hand_over(device, batch, waiting, now);
+	return count || !error || error == -ENOMSG || error == -EAGAIN ? count : error;
 }

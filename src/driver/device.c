@@ -7,7 +7,9 @@
  */
 #include "base/bytes.h"
 #include "driver/tee.h"
+#include "driver/vnet.h"
 #include "link/cable.h"
+#include "link/frame.h"
 #include "link/pcapng.h"
 #include "os/clock.h"
 
@@ -61,7 +63,7 @@ static void capture_flush(struct berth_device *device)
 	pcapng_took(&device->capture, device->capture_fd < 0 ? device->capture.length : done);
 }
 
-static void capture(struct berth_device *device, const struct berth_packet *packet, enum pcapng_direction direction)
+static void capture(struct berth_device *device, struct berth_packet *packet, enum pcapng_direction direction)
 {
 	struct pcapng_packet frame = { .time = clock_now() + device->wall,
 				       .bytes = packet->data,
@@ -71,6 +73,8 @@ static void capture(struct berth_device *device, const struct berth_packet *pack
 
 	if (device->capture_fd < 0)
 		return;
+	if (packet->checksum == PACKET_CHECKSUM_TRUSTED)
+		frame_checksum(packet); /* the one that it will have, or would have had, on a wire */
 	pcapng_packet(&device->capture, &frame);
 	if (device->capture.length >= CAPTURE_BUFFER)
 		capture_flush(device);
@@ -101,16 +105,18 @@ static void on_out(void *context, struct berth_packet *packet)
 	cable_send(&device->out, packet, clock_now()); /* goes on in the next turn: not from inside the stack */
 }
 
-static void on_in(void *context, struct berth_packet *packet, berth_time now)
+static void on_in(void *context, struct berth_packet *const *packets, size_t count, berth_time now)
 {
 	struct berth_device *device = context;
 
 	if (!device->in.perfect || cable_deadline(&device->in) != BERTH_NEVER) {
-		cable_send(&device->in, packet, now);
+		for (size_t i = 0; i < count; i++)
+			cable_send(&device->in, packets[i], now);
 		return;
 	}
-	capture(device, packet, PCAPNG_INBOUND);
-	berth_stack_input(device->stack, berth_device_link(device), packet, now);
+	for (size_t i = 0; device->capture_fd >= 0 && i < count; i++)
+		capture(device, packets[i], PCAPNG_INBOUND);
+	berth_stack_input_many(device->stack, berth_device_link(device), packets, count, now);
 }
 
 static int open_driver(struct berth_device *device, const char *name, const uint8_t mac[6], unsigned mtu)
@@ -236,6 +242,21 @@ int berth_device_turn(struct berth_device *device, berth_time deadline, struct p
 	berth_stack_advance(device->stack, now);
 	cables_run(device, now);
 	return r < 0 ? r : 0;
+}
+
+int berth_device_set_offload(struct berth_device *device, int direction, bool on)
+{
+	int r = 0;
+
+	if (!(direction & BERTH_BOTH) || direction & ~BERTH_BOTH)
+		return -EINVAL;
+	if (direction & BERTH_IN)
+		r = device->tap ? tap_set_offload(device->tap, on) : -EOPNOTSUPP;
+	if (r >= 0 && direction & BERTH_OUT)
+		r = device->tap && !tap_has_header(device->tap) ? -EOPNOTSUPP : 0;
+	if (r >= 0 && direction & BERTH_OUT)
+		vnet_offload(berth_device_link(device), on);
+	return r;
 }
 
 int berth_device_set_conditions(struct berth_device *device, int direction, const struct berth_conditions *conditions)

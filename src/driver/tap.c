@@ -2,10 +2,13 @@
 /*
  * A TAP device as a link: frames to and from the kernel's network. Linux:
  * Documentation/networking/tuntap.rst. The kernel may damage nothing on the
- * way, but its own stack sends and wants full checksums, so the link claims
- * no offloads. A frame that the device does not take is lost, as on a wire.
+ * way, so with a struct virtio_net_hdr before each frame checksums and cutting
+ * are left to whoever is the first to need them (vnet.h). A kernel that has no
+ * such header gets and gives whole frames. A frame that the device does not take
+ * is lost, as on a wire.
  */
 #include "driver/tee.h"
+#include "driver/vnet.h"
 
 #include <berth/driver.h>
 #include <errno.h>
@@ -16,16 +19,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
-
-enum { FRAME_EXTRA = 14 + 4 }; /* Ethernet header and a VLAN tag */
 
 struct berth_tap {
 	struct berth_stack *stack;
 	struct berth_link *link;
 	int fd;
 	unsigned mtu;
+	bool header; /* IFF_VNET_HDR */
 	struct driver_tee tee;
+	uint8_t rest[VNET_RUN_MAX]; /* where a frame goes on that is longer than the MTU */
 };
 
 void tap_set_tee(struct berth_tap *tap, const struct driver_tee *tee)
@@ -35,8 +39,13 @@ void tap_set_tee(struct berth_tap *tap, const struct driver_tee *tee)
 
 void tap_write(struct berth_tap *tap, struct berth_packet *packet)
 {
+	struct virtio_net_hdr header;
+	struct iovec parts[] = { { &header, sizeof(header) }, { packet->data, packet->length } };
+
+	if (tap->header)
+		vnet_give(packet, &header);
 	/* A full queue loses the frame: nobody waits for a driver. */
-	while (write(tap->fd, packet->data, packet->length) < 0 && errno == EINTR)
+	while (writev(tap->fd, parts + !tap->header, 1 + tap->header) < 0 && errno == EINTR)
 		;
 	berth_packet_unref(packet);
 }
@@ -69,21 +78,55 @@ static void bring_up(const char *name, unsigned mtu)
 	close(fd);
 }
 
-static int open_device(const char *name, int *ret_fd)
+int tap_set_offload(struct berth_tap *tap, bool on)
 {
-	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
-	int fd;
+	if (!tap->header)
+		return -EOPNOTSUPP;
+	return ioctl(tap->fd, TUNSETOFFLOAD, on ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0) < 0 ? -errno
+														: 0;
+}
+
+bool tap_has_header(const struct berth_tap *tap)
+{
+	return tap->header;
+}
+
+/* With the header if the kernel has it. */
+static int attach(int fd, const char *name, bool *ret_header)
+{
+	int size = sizeof(struct virtio_net_hdr);
+
+	for (int header = 1; header >= 0; header--) {
+		struct ifreq request = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)) };
+
+		strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+		if (ioctl(fd, TUNSETIFF, &request) < 0) {
+			if (errno == EINVAL && header)
+				continue;
+			return -errno;
+		}
+		/* A device that was prepared for us may have another program's settings. */
+		if (header && ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
+			return -errno;
+		*ret_header = header;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int open_device(const char *name, int *ret_fd, bool *ret_header)
+{
+	int fd, r;
 
 	if (!name[0] || strlen(name) >= IFNAMSIZ)
 		return -EINVAL;
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENXIO || errno == ENODEV ? -ENOENT : -errno;
-	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-	if (ioctl(fd, TUNSETIFF, &request) < 0) {
-		int error = errno;
+	r = attach(fd, name, ret_header);
+	if (r < 0) {
 		close(fd);
-		return -error;
+		return r;
 	}
 	*ret_fd = fd;
 	return 0;
@@ -98,7 +141,7 @@ int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t ma
 		return -ENOMEM;
 	tap->stack = stack;
 	tap->mtu = mtu ? mtu : 1500;
-	int r = open_device(name, &tap->fd);
+	int r = tap->mtu > VNET_RUN_MAX - VNET_FRAME_EXTRA ? -EINVAL : open_device(name, &tap->fd, &tap->header);
 	if (r < 0) {
 		free(tap);
 		return r;
@@ -114,6 +157,10 @@ int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t ma
 		free(tap);
 		return r;
 	}
+	if (tap->header)
+		vnet_offload(tap->link, true);
+	/* Refused: then the kernel leaves nothing to us. */
+	(void)tap_set_offload(tap, true);
 	*ret_tap = tap;
 	return 0;
 }
@@ -123,6 +170,7 @@ void berth_tap_close(struct berth_tap *tap)
 	if (!tap)
 		return;
 	berth_link_remove(tap->link);
+	(void)tap_set_offload(tap, false); /* whoever takes the device next may know nothing of it */
 	close(tap->fd);
 	free(tap);
 }
@@ -137,29 +185,67 @@ struct berth_link *berth_tap_link(struct berth_tap *tap)
 	return tap->link;
 }
 
+/* One frame. Returns its packet, or NULL and *ret_error; -ENOMSG: one that is to be skipped. */
+static struct berth_packet *read_one(struct berth_tap *tap, int *ret_error)
+{
+	size_t size = tap->mtu + VNET_FRAME_EXTRA, length;
+	struct berth_packet *packet = berth_packet_new(berth_stack_packets(tap->stack), 0, size);
+	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	struct iovec parts[] = {
+		{ &header, sizeof(header) },
+		{ packet ? packet->data : NULL, size },
+		{ tap->rest, sizeof(tap->rest) },
+	};
+	ssize_t n;
+
+	*ret_error = -ENOMEM;
+	if (!packet)
+		return NULL;
+	n = readv(tap->fd, parts + !tap->header, tap->header ? 3 : 1);
+	*ret_error = n < 0 && errno != EINTR ? -errno : -ENOMSG;
+	length = n < 0 ? 0 : (size_t)n - (tap->header ? sizeof(header) : 0);
+	if (n < 0 || length > VNET_RUN_MAX || !vnet_take(&header, packet)) {
+		berth_packet_unref(packet);
+		return NULL;
+	}
+	if (length > size) {
+		packet = vnet_join(packet, tap->rest, size, length);
+		*ret_error = -ENOMEM;
+		if (packet)
+			vnet_take(&header, packet);
+	}
+	if (packet)
+		packet->length = (uint32_t)length;
+	return packet;
+}
+
+static void hand_over(struct berth_tap *tap, struct berth_packet *const *packets, size_t count, berth_time now)
+{
+	if (count && tap->tee.in)
+		tap->tee.in(tap->tee.context, packets, count, now);
+	else if (count)
+		berth_stack_input_many(tap->stack, tap->link, packets, count, now);
+}
+
 int berth_tap_read(struct berth_tap *tap, int max, berth_time now)
 {
-	size_t size = tap->mtu + FRAME_EXTRA;
-	int count = 0;
+	struct berth_packet *batch[VNET_BATCH];
+	size_t waiting = 0;
+	int count = 0, error = 0;
 
-	while (count < max) {
-		struct berth_packet *packet = berth_packet_new(berth_stack_packets(tap->stack), 0, size);
+	for (int tries = 0; tries < max && (!error || error == -ENOMSG); tries++) {
+		struct berth_packet *packet = read_one(tap, &error);
+
 		if (!packet)
-			return count ? count : -ENOMEM;
-		ssize_t n = read(tap->fd, packet->data, size);
-		if (n < 0) {
-			int error = errno;
-			berth_packet_unref(packet);
-			if (error == EINTR)
-				continue;
-			return count || error == EAGAIN ? count : -error;
-		}
-		packet->length = (uint32_t)n;
-		if (tap->tee.in)
-			tap->tee.in(tap->tee.context, packet, now);
-		else
-			berth_stack_input(tap->stack, tap->link, packet, now);
+			continue;
+		error = 0;
+		batch[waiting++] = packet;
 		count++;
+		if (waiting == VNET_BATCH) {
+			hand_over(tap, batch, waiting, now);
+			waiting = 0;
+		}
 	}
-	return count;
+	hand_over(tap, batch, waiting, now);
+	return count || !error || error == -ENOMSG || error == -EAGAIN ? count : error;
 }

@@ -119,6 +119,26 @@ void frame_checksum(struct berth_packet *packet)
 	packet->checksum = PACKET_CHECKSUM_SUSPECT;
 }
 
+bool frame_tcp(struct berth_packet *packet, struct frame_tcp *ret_tcp)
+{
+	struct frame frame;
+	uint8_t *tcp;
+
+	if (frame_parse(packet, &frame) < 0 || frame.fragment || frame.protocol != PROTOCOL_TCP ||
+	    frame.end < frame.transport + WIRE_TCP_HEADER)
+		return false;
+	tcp = packet->data + frame.transport;
+	*ret_tcp = (struct frame_tcp){
+		.transport = frame.transport,
+		.checksum = WIRE_TCP_CHECKSUM_OFFSET,
+		.payload = frame.transport + (size_t)(tcp[12] >> 4) * 4,
+		.ip6 = frame.ip6,
+		.cwr = tcp[13] & WIRE_TCP_CWR,
+	};
+	put_be16(tcp + WIRE_TCP_CHECKSUM_OFFSET, (uint16_t)~checksum_finish(pseudo_sum(&frame)));
+	return true;
+}
+
 enum { ECN_MASK = 3, ECN_CE = 3 };
 
 bool frame_mark(struct berth_packet *packet)

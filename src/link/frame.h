@@ -18,6 +18,17 @@ int frame_cut(struct berth_packet *packet, struct packet_queue *queue);
 /* Compute the transport checksum that a trusting sender left out; the receiver will verify it. */
 void frame_checksum(struct berth_packet *packet);
 
+/* Where TCP's header, its checksum (from there) and its payload are in a frame. */
+struct frame_tcp {
+	size_t transport, checksum, payload;
+	bool ip6, cwr;
+};
+/*
+ * Prepare packet for a device that computes TCP's checksum: the pseudo header's
+ * sum is put in its place. False, and nothing is done: this is no TCP.
+ */
+bool frame_tcp(struct berth_packet *packet, struct frame_tcp *ret_tcp);
+
 /*
  * Mark packet as having met congestion, when it is IP and its ends can be told
  * (ECT; RFC 3168 §5). Marked already is marked. Returns true when it is.

@@ -57,10 +57,11 @@ else:
 END
 
 mib=$((32 / slow))
+option= # -n: without offload
 dialogue() { # KIND DEVICE KERNEL-ADDRESS OUR-ADDRESS LENGTH SENTENCE
 	local kind=$1 device=$2 theirs=$3 ours=$4 length=$5 out
 	rm -f ours.log theirs.log # what the one before said must not count
-	timeout 100 "$peer" "$kind:$device" "$ours" "$length" listen 7 >ours.log 2>&1 &
+	timeout 100 "$peer" $option "$kind:$device" "$ours" "$length" listen 7 >ours.log 2>&1 &
 	started+=("$!")
 	until_true 30 grep -qs listening ours.log || show "kernel_peer" "$(cat ours.log)"
 	[ "$kind" != tap ] || prepare_tap "$device"
@@ -75,7 +76,7 @@ dialogue() { # KIND DEVICE KERNEL-ADDRESS OUR-ADDRESS LENGTH SENTENCE
 	timeout 100 "$PYTHON" -u kernel.py server "$theirs" 7 >theirs.log 2>&1 &
 	started+=("$!")
 	until_true 30 grep -qs listening theirs.log || show "the kernel's server" "$(cat theirs.log)"
-	out=$(timeout 100 "$peer" "$kind:$device" "$ours" "$length" connect "$theirs" 7 $((mib << 10)) 2>notes)
+	out=$(timeout 100 "$peer" $option "$kind:$device" "$ours" "$length" connect "$theirs" 7 $((mib << 10)) 2>notes)
 	is "${out%,*}" "$((mib << 20)) bytes came back right" "$6: we connect to the kernel, $mib MiB there and back"
 	note "ours: $(grep twice notes)"
 	until_true 5 grep -qs "end of file" theirs.log
@@ -94,6 +95,10 @@ if [ -e /dev/net/tun ]; then
 	ip link del berthtap0 2>/dev/null
 	dialogue tap berthtap0 fd66::1 fd66::2 64 "TAP, IPv6"
 	ip link del berthtap0 2>/dev/null
+	option=-n
+	dialogue tap berthtap0 10.66.0.1 10.66.0.2 24 "TAP without offload, IPv4"
+	ip link del berthtap0 2>/dev/null
+	option=
 else
 	skip "TAP" "no /dev/net/tun here"
 fi
@@ -126,6 +131,7 @@ if ip link add berthv0 type veth peer name berthv1 2>/dev/null; then
 	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6, frames as the kernel leaves them"
 	no_offload berthv0 berthv1
 	ok $? "the veth's offloads can be switched off"
+	option=-n
 	dialogue packet berthv1 10.67.0.1 10.67.0.2 24 "veth, IPv4, frames as on a wire, checksums verified"
 	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6, frames as on a wire, checksums verified"
 else

@@ -9,7 +9,7 @@
  * listen takes one connection and sends back what it gets, to its end. connect
  * sends KIB kibibytes of a pattern and checks that the peer sends them back.
  * Both say the hash of what came. Options: -c CONDITIONS (of both directions,
- * as berth link has them), -w CAPTURE, and -o timestamps=off, sack=off,
+ * as berth link has them), -n (no offload), -w CAPTURE, and -o timestamps=off, sack=off,
  * scaling=off, ecn=off or ecn=ask.
  *
  * Also a small example of blocking calls: the wait hook is the whole engine.
@@ -31,6 +31,7 @@ struct peer {
 	struct berth_ip address;
 	struct berth_conditions conditions;
 	const char *capture;
+	int whole;     /* directions in which frames are as on a wire */
 	uint64_t hash; /* FNV-1a of all that was received */
 };
 
@@ -74,6 +75,8 @@ static void open_device(struct peer *peer, const char *device, const char *addre
 
 	if (!r && peer->capture)
 		r = berth_device_capture(peer->device, peer->capture);
+	if (!r && peer->whole)
+		r = berth_device_set_offload(peer->device, peer->whole, false);
 	if (!r)
 		r = berth_device_set_conditions(peer->device, BERTH_BOTH, &peer->conditions);
 	if (!r) {
@@ -280,9 +283,11 @@ int main(int argc, char **argv)
 	bool listens;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:o:w:")) != -1) {
+	while ((option = getopt(argc, argv, "c:no:w:")) != -1) {
 		if (option == 'c')
 			set_conditions(&peer, optarg);
+		else if (option == 'n') /* of packet: it is the kernel's peer that says so for what comes in */
+			peer.whole = -1;
 		else if (option == 'o')
 			set_option(&config.limits, optarg);
 		else if (option == 'w')
@@ -292,6 +297,8 @@ int main(int argc, char **argv)
 	}
 	argc -= optind;
 	argv += optind;
+	if (peer.whole && argc)
+		peer.whole = strncmp(argv[0], "tap:", 4) ? BERTH_OUT : BERTH_BOTH;
 	listens = argc == 5 && !strcmp(argv[3], "listen");
 	if (!listens && !(argc == 7 && !strcmp(argv[3], "connect"))) {
 		fprintf(stderr,

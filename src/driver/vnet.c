@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "driver/vnet.h"
+
+#include "link/frame.h"
+
+#include <berth/link.h>
+#include <string.h>
+
+void vnet_offload(struct berth_link *link, bool on)
+{
+	berth_link_set_superframe(link, on ? VNET_SUPERFRAME : 0);
+	berth_link_set_tcp_checksums(link, on);
+}
+
+bool vnet_take(const struct virtio_net_hdr *header, struct berth_packet *packet)
+{
+	uint8_t type = header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+
+	if (type != VIRTIO_NET_HDR_GSO_NONE && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6)
+		return false;
+	if (type != VIRTIO_NET_HDR_GSO_NONE)
+		packet->segment_size = header->gso_size;
+	/* Not computed yet, for it never was on a wire; or verified by what it came through. */
+	if (header->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID))
+		packet->checksum = PACKET_CHECKSUM_TRUSTED;
+	return true;
+}
+
+void vnet_give(struct berth_packet *packet, struct virtio_net_hdr *ret_header)
+{
+	struct frame_tcp tcp;
+
+	*ret_header = (struct virtio_net_hdr){ .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	if (!packet->segment_size && packet->checksum != PACKET_CHECKSUM_TRUSTED)
+		return;
+	if (!frame_tcp(packet, &tcp))
+		return;
+	ret_header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	ret_header->csum_start = (uint16_t)tcp.transport;
+	ret_header->csum_offset = (uint16_t)tcp.checksum;
+	if (!packet->segment_size || packet->length <= tcp.payload + packet->segment_size)
+		return;
+	ret_header->gso_type = tcp.ip6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+	if (tcp.cwr)
+		ret_header->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+	ret_header->gso_size = packet->segment_size;
+	ret_header->hdr_len = (uint16_t)tcp.payload;
+}
+
+struct berth_packet *vnet_join(struct berth_packet *packet, const uint8_t *rest, size_t size, size_t length)
+{
+	struct berth_packet *whole = berth_packet_new(packet->pool, 0, length);
+
+	if (whole) {
+		memcpy(whole->data, packet->data, size);
+		memcpy(whole->data + size, rest, length - size);
+	}
+	berth_packet_unref(packet);
+	return whole;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * struct virtio_net_hdr, which TAP devices and AF_PACKET sockets put before each
+ * frame: what of its checksum and of its cutting into segments was left to
+ * whoever comes next, in both directions. Linux: include/uapi/linux/virtio_net.h
+ */
+#ifndef DRIVER_VNET_H
+#define DRIVER_VNET_H
+
+#include "base/packet.h"
+
+#include <linux/virtio_net.h>
+
+enum {
+	VNET_FRAME_EXTRA = 14 + 4, /* Ethernet header and a VLAN tag */
+	VNET_RUN_MAX = 65536 + VNET_FRAME_EXTRA,
+	VNET_SUPERFRAME = 65280,
+	VNET_BATCH = 64, /* frames that are handed to the stack together */
+};
+
+/* The driver's link, on which runs are sent whole and TCP's checksums are left to the kernel; or not. */
+void vnet_offload(struct berth_link *link, bool on);
+/* What the header says of packet, which arrived with it. False: a run of a kind that is nothing for us. */
+bool vnet_take(const struct virtio_net_hdr *header, struct berth_packet *packet);
+/* The header for packet, which is to be sent; writes the pseudo header's sum where the kernel wants it. */
+void vnet_give(struct berth_packet *packet, struct virtio_net_hdr *ret_header);
+
+/*
+ * packet, which holds its first size bytes, with what is over in rest: length
+ * bytes in all. Takes packet; NULL: no memory.
+ */
+struct berth_packet *vnet_join(struct berth_packet *packet, const uint8_t *rest, size_t size, size_t length);
+
+#endif

@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs test-programs fuzz test-kernel hostile-soak faults
+	tools tools-test tools-lint tools-programs tools-fuzz test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -29,6 +29,9 @@ tools-test:
 
 tools-programs:
 	@tools/setup build test programs
+
+tools-fuzz:
+	@tools/setup build fuzz
 
 tools-lint:
 	@tools/setup build lint
@@ -73,7 +76,7 @@ instructions: tools-test build ## the hot paths beside their budgets of instruct
 instructions-accept: tools-test build ## what the hot paths take now becomes their budget
 	@tools/instructions --accept build
 
-fuzz: tools ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
+fuzz: tools-fuzz ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
 	@tests/fuzz/run
 
 hostile-soak: tools-test build ## random system calls for an hour (MINUTES=60 SEED=n): nobody else notices, nothing leaks
@@ -81,6 +84,18 @@ hostile-soak: tools-test build ## random system calls for an hour (MINUTES=60 SE
 
 faults: tools-test build ## a fault at every step of every part (EVERY=n: every nth, SEED=n; half an hour)
 	@BUILD="$(CURDIR)/build" EVERY="$(or $(EVERY),1)" tests/e2e/fault_steps.t
+
+fuzz-afl: tools-fuzz ## the same with AFL++ (Debian's afl++); what it finds is run under the sanitizers, too
+	@tests/fuzz/afl
+
+fuzz-merge: tools-fuzz ## add to the corpora what fuzzers found and nothing there reaches yet
+	@tests/fuzz/merge
+
+fuzz-coverage: tools-fuzz ## branches of the parsers and of TCP input that seeds and tests take; fails below 95 % (1 minute)
+	@tests/fuzz/coverage
+
+msan: tools-fuzz ## the stack's tests under clang's MemorySanitizer (2 minutes)
+	@tools/msan
 
 check-layers: ## a folder includes only what tools/layers.txt allows
 	@tools/check-layers
@@ -104,7 +119,7 @@ uninstall:
 	@ninja -C build uninstall
 
 clean: ## remove what was built
-	@rm -rf build build-asan build-release build-fuzz
+	@rm -rf build build-asan build-release build-fuzz build-afl build-coverage build-msan
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-22s %s\n", $$1, $$2 }'

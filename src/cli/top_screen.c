@@ -38,7 +38,7 @@ bool screen_open(struct top *top)
 		start_color();
 		use_default_colors();
 	}
-	for (short i = 0; i < TONES; i++)
+	for (short i = 0; i < (short)TONES; i++)
 		if (top->colour && colours[i]) {
 			init_pair(i, colours[i], -1);
 			tones[i] = COLOR_PAIR(i);

@@ -56,9 +56,7 @@ static int get_address(struct ifreq *request, struct berth_link *link, unsigned 
 
 	if (!address)
 		return -EADDRNOTAVAIL;
-	uint32_t ip = ip_u32(address->ip), host = address->prefix_length ? 0xffffffffu >> address->prefix_length : ~0u;
-	if (address->prefix_length >= 32)
-		host = 0;
+	uint32_t ip = ip_u32(address->ip), host = (uint32_t)(UINT64_C(0xffffffff) >> address->prefix_length);
 	if (what == SIOCGIFNETMASK)
 		put_in(&request->ifr_netmask, ~host);
 	else if (what == SIOCGIFBRDADDR)

@@ -58,8 +58,8 @@ const char *journal_option_name(int level, int option);
 void journal_call(const struct request *request, int32_t result);
 /* What a program's socket went through without a call that the daemon sees: "accept", "connected", "close". */
 void journal_plug(const struct plug *plug, const char *what, int32_t result);
-/* The event hook of host's stack. */
-void journal_hook(void *host, const struct berth_event_info *about);
+/* The event hook of a host's stack; context is the host. */
+void journal_hook(void *context, const struct berth_event_info *about);
 /* Shows a frame to those who asked for packets. */
 void journal_frame(struct daemon *daemon, const struct berth_frame *frame);
 /* Does anybody ask for packets? */

@@ -60,7 +60,7 @@ struct rules {
 struct rules *rules_of(struct host *host);
 void rules_free(struct rules *rules);
 /* CHANNEL_RULE: 0 or a negative errno. */
-int rules_add(struct host *host, const struct channel_rule *rule);
+int rules_add(struct host *host, const struct channel_rule *wanted);
 bool rules_allow(struct host *host, const struct berth_endpoint *to);
 bool rules_allow_name(struct host *host, const char *name);
 /* name, which is allowed, means ip. */

@@ -590,7 +590,6 @@ void tcp_cookie_answer(struct tcp_conn *parent, const struct tcp_segment *syn);
 bool tcp_cookie_take(struct tcp_conn *parent, struct tcp_segment *segment);
 
 /* fastopen.h's, for output.c and others that know SYNs */
-void fastopen_cookie_offer(const struct fastopen_cookie *cookie, struct wire_tcp *header);
 
 /* timewait.c */
 void tcp_timewait_begin(struct tcp_conn *conn);

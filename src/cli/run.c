@@ -41,7 +41,7 @@ static const struct cli_option options[] = {
 	{ OPTION_INIT, "init", NULL, "reap orphans and pass signals on (which always happens)" },
 	{ OPTION_EXPRESS, "express", NULL, "past Berth's TCP, program to program: faster" },
 	{ OPTION_NO_EXPRESS, "no-express", NULL, "through Berth's TCP (the default; the last one counts)" },
-	{ OPTION_SHIM, "shim", NULL, "preload Berth's shim: faster UDP (the default with --express)" },
+	{ OPTION_SHIM, "shim", NULL, "preload Berth's shim: fast UDP by express (whose default it is)" },
 	{ OPTION_NO_SHIM, "no-shim", NULL, "preload nothing (the last one counts)" },
 	{ 0 },
 };

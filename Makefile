@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs tools-fuzz test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults
+	tools tools-test tools-lint tools-programs tools-fuzz test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults abi reproducible
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -99,6 +99,12 @@ msan: tools-fuzz ## the stack's tests under clang's MemorySanitizer (2 minutes)
 
 check-layers: ## a folder includes only what tools/layers.txt allows
 	@tools/check-layers
+
+abi: tools-test build ## programs linked with the last release's libberth work with this one (BASE=REVISION: with that one's)
+	@tools/abi $(BASE)
+
+reproducible: tools-test build ## the same source gives the same bytes: build once more, elsewhere, and compare (30 seconds)
+	@tools/reproducible build
 
 check-symbols: build ## libberth exports berth_* only and needs libc only
 	@tools/check-symbols build/lib/libberth.so

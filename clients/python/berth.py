@@ -27,6 +27,9 @@ import time
 __all__ = ["Error", "Network", "berth_network"]
 
 
+API_VERSION = "1"  # Berth-Api in every answer: it goes up when a client of before would misunderstand
+
+
 class Error(Exception):
     """What Berth refused, in its own words."""
 
@@ -118,6 +121,7 @@ class Network:
         with contextlib.closing(self._connect(None if follow else 30)) as connection:
             connection.request("GET", "/v1/events?" + "&".join(arguments))
             answer = connection.getresponse()
+            self._check(answer)
             if answer.status != 200:
                 raise Error(json.loads(answer.read())["error"])
             for line in answer:
@@ -199,6 +203,11 @@ class Network:
     def _connect(self, timeout):
         return _Connection(self._path(), timeout)
 
+    def _check(self, answer):
+        version = answer.getheader("Berth-Api")
+        if version != API_VERSION:
+            raise Error(f"network '{self.name}' is run by another version of berth: its API is {version}, not {API_VERSION}")
+
     def _ask(self, method, path, body=None):
         with contextlib.closing(self._connect(30)) as connection:
             try:
@@ -207,6 +216,7 @@ class Network:
                 text = answer.read()
             except OSError as error:
                 raise Error(f"network '{self.name}' is not running ({error.strerror or error})") from None
+        self._check(answer)
         if answer.status != 200:
             raise Error(json.loads(text)["error"])
         return text

@@ -35,6 +35,12 @@ int api_failed(const struct command *command, const char *network, int error)
 		fprintf(stderr, "berth %s: network '%s' does not answer programs inside berth run: ask from outside\n",
 			command->name, network);
 		break;
+	case EPROTONOSUPPORT:
+		fprintf(stderr,
+			"berth %s: network '%s' is run by another version of berth, whose API is not version " HTTP_VERSION_VALUE
+			": use that version's berth, or end its programs first\n",
+			command->name, network);
+		break;
 	case EPROTO:
 		fprintf(stderr,
 			"berth %s: network '%s' gave an answer that makes no sense: is its daemon of another "

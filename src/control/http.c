@@ -120,7 +120,17 @@ static const char *find_field(const char *head, const char *name)
 	return NULL;
 }
 
-/* Cut the body out of the answer. Returns the status or -EPROTO. */
+/* Is this head, of whole lines, of our version? */
+static int check_version(const char *head)
+{
+	const char *version = find_field(head, HTTP_VERSION_FIELD);
+
+	if (!version || strncmp(version, HTTP_VERSION_VALUE "\r\n", sizeof(HTTP_VERSION_VALUE) + 1))
+		return -EPROTONOSUPPORT;
+	return 0;
+}
+
+/* Cut the body out of the answer. Returns the status, -EPROTO or -EPROTONOSUPPORT. */
 static int parse_answer(struct answer *answer)
 {
 	char *end = answer->bytes ? strstr(answer->bytes, "\r\n\r\n") : NULL;
@@ -129,6 +139,8 @@ static int parse_answer(struct answer *answer)
 	if (!end || sscanf(answer->bytes, "HTTP/1.%*1[01] %3d", &status) != 1)
 		return -EPROTO;
 	end[2] = 0;
+	if (check_version(answer->bytes))
+		return -EPROTONOSUPPORT;
 	char *body = end + 4;
 	size_t length = answer->length - (size_t)(body - answer->bytes);
 	const char *value = find_field(answer->bytes, "Transfer-Encoding");
@@ -246,9 +258,14 @@ int http_stream(const char *network, const char *target, int *ret_fd, char *ahea
 		return fd;
 	r = send_all(fd, head, strlen(head));
 	head_length = r ? r : read_head(fd, ahead, room, &length);
-	if (head_length < 0 || sscanf(ahead, "HTTP/1.%*1[01] %3d", &status) != 1) {
+	r = head_length < 0 ? (int)head_length : 0;
+	if (!r && sscanf(ahead, "HTTP/1.%*1[01] %3d", &status) != 1)
+		r = -EPROTO;
+	if (!r)
+		r = check_version(ahead);
+	if (r) {
 		close(fd);
-		return head_length < 0 ? (int)head_length : -EPROTO;
+		return r;
 	}
 	memmove(ahead, ahead + head_length, length - (size_t)head_length);
 	*ret_ahead = length - (size_t)head_length;

@@ -6,6 +6,14 @@
 #include <stddef.h>
 
 /*
+ * Every answer says which version of the API it is of; one of another, or of
+ * none, is -EPROTONOSUPPORT. It goes up when a client of before would
+ * misunderstand, not for additions.
+ */
+#define HTTP_VERSION_FIELD "Berth-Api"
+#define HTTP_VERSION_VALUE "1"
+
+/*
  * GET target ("/v1/hosts") from the daemon of network. Returns the HTTP status
  * and the body, with a zero byte behind it, in *ret_body, which is the
  * caller's to free(). Or a negative errno: -ENOENT or -ECONNREFUSED (no daemon),

@@ -4,6 +4,7 @@
  * without threads: we accept, so that we can ask who is calling, and run it
  * when its epoll descriptor has something.
  */
+#include "daemon/answer.h"
 #include "daemon/capture.h"
 #include "daemon/journal.h"
 #include "daemon/links.h"
@@ -57,7 +58,6 @@ struct upload {
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, json_t *body)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	enum MHD_Result r = MHD_NO;
 
 	json_decref(body);
 	struct MHD_Response *response =
@@ -66,12 +66,9 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
 		free(text);
 		return MHD_NO; /* no memory: the connection is closed */
 	}
-	MHD_add_response_header(response, "Content-Type", "application/json");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, "Allow", "GET, HEAD, PUT");
-	r = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return r;
+	return answer_send(connection, status, "application/json", response);
 }
 
 static enum MHD_Result respond_error(struct MHD_Connection *connection, unsigned status, const char *text)

@@ -4,6 +4,7 @@
  * waits, and its reader, who may be slow: what does not fit is left out and
  * counted. While a buffer is empty its HTTP connection is suspended.
  */
+#include "daemon/answer.h"
 #include "daemon/capture.h"
 
 #include "core/stack.h"
@@ -24,7 +25,6 @@
 enum {
 	BUFFER_LIMIT = 16 << 20,
 	HEAD_LIMIT = 16 << 20, /* more, for who is to be introduced; there are limits on them, too */
-	PIECE = 64 * 1024,
 	SNAP_MAX = 262144,
 };
 
@@ -206,38 +206,10 @@ static int begin_saved(struct capture *capture)
 
 static int refuse(struct MHD_Connection *connection, int error)
 {
-	static const char none[] = "{\"error\":\"there is no ring: berth capture --ring on begins one\"}";
-	static const char memory[] = "{\"error\":\"no memory\"}";
-	const char *text = error == -ENOENT ? none : memory;
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
-	int r = MHD_NO;
-
-	if (!response)
-		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", "application/json");
-	r = MHD_queue_response(connection, error == -ENOENT ? MHD_HTTP_CONFLICT : MHD_HTTP_INTERNAL_SERVER_ERROR,
-			       response);
-	MHD_destroy_response(response);
-	return r;
-}
-
-static int respond(struct capture *capture)
-{
-	struct MHD_Connection *connection = capture->connection;
-	struct MHD_Response *response =
-		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, read_capture, capture, free_capture);
-	int r;
-
-	if (!response) {
-		free_capture(capture);
-		return MHD_NO;
-	}
-	MHD_add_response_header(response, "Content-Type", "application/x-pcapng");
-	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* a quiet network is no fault */
-	r = MHD_queue_response(connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-	return r;
+	if (error == -ENOENT)
+		return answer_constant(connection, MHD_HTTP_CONFLICT,
+				       "{\"error\":\"there is no ring: berth capture --ring on begins one\"}");
+	return answer_constant(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "{\"error\":\"no memory\"}");
 }
 
 int capture_start(struct daemon *daemon, struct MHD_Connection *connection)
@@ -250,7 +222,7 @@ int capture_start(struct daemon *daemon, struct MHD_Connection *connection)
 	else if (!r)
 		begin_live(capture);
 	if (!r)
-		return respond(capture);
+		return answer_stream(connection, "application/x-pcapng", read_capture, capture, free_capture);
 	if (capture)
 		free_capture(capture);
 	return refuse(connection, r);

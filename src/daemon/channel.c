@@ -197,13 +197,18 @@ static int32_t hello(struct request *request)
 	struct channel_welcome welcome = { .version = CHANNEL_VERSION };
 	struct host *host = NULL;
 
-	if (channel->host || request->message->type != CHANNEL_HELLO || request->payload_length < sizeof(hello))
+	if (channel->host || request->message->type != CHANNEL_HELLO || request->payload_length < sizeof(hello.version))
+		return -EPROTO;
+	/* Whatever else another version says, it begins with that; and it is told ours. */
+	memcpy(&hello.version, request->payload, sizeof(hello.version));
+	request->reply.value = CHANNEL_VERSION;
+	if (hello.version != CHANNEL_VERSION)
+		return -EPROTONOSUPPORT;
+	if (request->payload_length < sizeof(hello))
 		return -EPROTO;
 	memcpy(&hello, request->payload, sizeof(hello));
 	hello.name[sizeof(hello.name) - 1] = hello.program[sizeof(hello.program) - 1] = 0;
-	int r = hello.version != CHANNEL_VERSION ? -EPROTONOSUPPORT : 0;
-	if (!r)
-		r = process_is_run(process_peer_pid(channel->watch.fd));
+	int r = process_is_run(process_peer_pid(channel->watch.fd));
 	if (r > 0)
 		r = -EACCES; /* a program of a network's, which may not have hosts of its own */
 	if (!r)

@@ -4,6 +4,7 @@
  * one who follows, the next ones as they come. The journal waits for nobody:
  * who reads too slowly is told how many entries it missed.
  */
+#include "daemon/answer.h"
 #include "daemon/followers.h"
 
 #include "base/ip.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PIECE = 64 * 1024, LINE_MAX_LENGTH = 2048, ALL_KINDS = (1 << JOURNAL_KINDS) - 1 };
+enum { LINE_MAX_LENGTH = 2048, ALL_KINDS = (1 << JOURNAL_KINDS) - 1 };
 
 static const char *const kind_names[JOURNAL_KINDS] = {
 	[JOURNAL_HOST] = "host",   [JOURNAL_CALL] = "call", [JOURNAL_STATE] = "state",	 [JOURNAL_DROP] = "drop",
@@ -238,40 +239,19 @@ static struct follower *follower_new(struct daemon *daemon, struct MHD_Connectio
 	return follower;
 }
 
-static int refuse_kinds(struct MHD_Connection *connection)
-{
-	static const char text[] = "{\"error\":\"kinds: a list, with commas, of host, call, state, drop, event, link, "
-				   "policy, packet is needed\"}";
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(sizeof(text) - 1, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
-	int r = response ? (int)MHD_queue_response(connection, MHD_HTTP_BAD_REQUEST, response) : MHD_NO;
-
-	if (response)
-		MHD_destroy_response(response);
-	return r;
-}
-
 int journal_stream(struct daemon *daemon, struct MHD_Connection *connection)
 {
 	const char *kinds_text = argument(connection, "kinds");
 	unsigned kinds = kinds_text ? kinds_from(kinds_text) : ALL_KINDS & ~(1u << JOURNAL_PACKET);
 	struct follower *follower;
-	struct MHD_Response *response;
-	int r;
 
 	if (!kinds)
-		return refuse_kinds(connection);
+		return answer_constant(
+			connection, MHD_HTTP_BAD_REQUEST,
+			"{\"error\":\"kinds: a list, with commas, of host, call, state, drop, event, link, "
+			"policy, packet is needed\"}");
 	follower = follower_new(daemon, connection, kinds);
 	if (!follower)
 		return MHD_NO;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, read_journal, follower, follower_free);
-	if (!response) {
-		follower_free(follower);
-		return MHD_NO;
-	}
-	MHD_add_response_header(response, "Content-Type", "application/x-ndjson");
-	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* a quiet network is no fault */
-	r = MHD_queue_response(connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-	return r;
+	return answer_stream(connection, "application/x-ndjson", read_journal, follower, follower_free);
 }

@@ -3,6 +3,7 @@
  * Metrics: metrics.h. A family at a time, as the format asks. Label values are
  * host names, event names and ss's words for states: none needs escaping.
  */
+#include "daemon/answer.h"
 #include "daemon/metrics.h"
 
 #include "daemon/state.h"
@@ -178,7 +179,6 @@ int metrics_answer(struct daemon *daemon, struct MHD_Connection *connection)
 	char *text = NULL;
 	size_t length = 0;
 	FILE *out = open_memstream(&text, &length);
-	int r;
 
 	if (!out)
 		return MHD_NO;
@@ -192,8 +192,5 @@ int metrics_answer(struct daemon *daemon, struct MHD_Connection *connection)
 		free(text);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, "Content-Type", CONTENT_TYPE);
-	r = (int)MHD_queue_response(connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-	return r;
+	return answer_send(connection, MHD_HTTP_OK, CONTENT_TYPE, response);
 }

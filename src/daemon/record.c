@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/answer.h"
 #include "daemon/record.h"
 
 #include "daemon/rules.h"
@@ -16,7 +17,6 @@
 enum {
 	EXIT_UNKNOWN = 125, /* the supervisor was killed before it could say */
 	READS_A_TURN = 16,
-	PIECE = 16 * 1024,
 };
 
 struct reader {
@@ -329,21 +329,9 @@ static void free_reader(void *context)
 
 static int respond(struct reader *reader, const char *type)
 {
-	struct MHD_Response *response;
-	int r;
-
 	list_append(&reader->record->daemon->readers, &reader->node);
 	reader->record->readers++;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, read_record, reader, free_reader);
-	if (!response) {
-		free_reader(reader);
-		return MHD_NO;
-	}
-	MHD_add_response_header(response, "Content-Type", type);
-	MHD_set_connection_option(reader->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* it may take long */
-	r = MHD_queue_response(reader->connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-	return r;
+	return answer_stream(reader->connection, type, read_record, reader, free_reader);
 }
 
 static struct reader *reader_new(struct record *record, struct MHD_Connection *connection)

@@ -95,6 +95,8 @@ static int hello(struct supervisor *supervisor, struct line *line, struct channe
 	__atomic_store_n(&supervisor->daemon_lost, false, __ATOMIC_RELEASE);
 	welcome->name[sizeof(welcome->name) - 1] = '\0';
 	welcome->key[sizeof(welcome->key) - 1] = '\0';
+	if (r == -EPROTONOSUPPORT)
+		welcome->version = (uint32_t)message.value;
 	if (r == -ENETDOWN)
 		return now_ns() < end ? -EPIPE : -EHOSTDOWN;
 	if (r >= 0 && (message.payload_length < sizeof(*welcome) || strlen(welcome->key) != NAME_KEY_LENGTH))
@@ -162,7 +164,7 @@ static int prepare_directory(const char *network)
 }
 
 /* Why there is no joining. */
-static void say_why(const struct supervisor *supervisor, int error)
+static void say_why(const struct supervisor *supervisor, const struct channel_welcome *welcome, int error)
 {
 	const char *network = supervisor->options->network;
 	struct berth_ip ip, ip6;
@@ -194,9 +196,14 @@ static void say_why(const struct supervisor *supervisor, int error)
 	case -EADDRNOTAVAIL:
 		say("a host has the same number in both addresses: --ip %s and that --ip6 do not go together", text);
 		break;
-	case -EPROTO:
 	case -EPROTONOSUPPORT:
-		say("network '%s' is run by another version of berth: end its programs first", network);
+		say("network '%s' is run by another version of berth (its protocol is %u, this one's %d): end its programs "
+		    "first, take that version's berth, or another network (--net)",
+		    network, welcome->version, CHANNEL_VERSION);
+		break;
+	case -EPROTO:
+		say("what answers for network '%s' is no daemon of berth's, or of a version that can't be told",
+		    network);
 		break;
 	case -EACCES:
 		say("can't run a program here: berth run inside berth run, start it from outside (see seccomp "
@@ -313,7 +320,7 @@ int network_join(struct supervisor *supervisor)
 	if (!r)
 		r = join_lines(supervisor, &greeting, welcome.join_id);
 	if (r) {
-		say_why(supervisor, r);
+		say_why(supervisor, &welcome, r);
 		return EXIT_BERTH;
 	}
 	memcpy(supervisor->name, welcome.name, sizeof(supervisor->name));

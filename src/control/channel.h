@@ -30,6 +30,7 @@
  * Datagram sockets (UDP) and netlink sockets are SOCK_SEQPACKET pairs: the
  * program has one end, bound to the name as above; the daemon gets the other
  * with CHANNEL_SOCKET, and its end of file says that the program's is closed.
+ * (Where POLLERR is waited for the pair is a SOCK_DGRAM one: CHANNEL_RAISE.)
  * A datagram for the program travels with one descriptor (SCM_RIGHTS) of a
  * sealed memfd that holds a struct channel_tag: where it came from. A native
  * recv() drops it. The supervisor reads it for recvfrom() and recvmsg().
@@ -53,7 +54,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 7
+#define CHANNEL_VERSION 8
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -106,6 +107,8 @@ enum channel_type {
 			      flags may have CHANNEL_UNSTARTED */
 	CHANNEL_PROCNET,     /* payload: a name in /proc/net, value: the line to begin with. reply payload: whole
 			      lines; value: the line to go on with, or 0. -ENOENT: not one that is answered for */
+	CHANNEL_RAISE,	     /* one-way. id; fd: the daemon's end of the SOCK_DGRAM pair that takes the place of a
+			      datagram socket's: its errors are to be POLLERR */
 
 	/* daemon -> supervisor, not asked for */
 	CHANNEL_CONNECTED = 64, /* tag of the CHANNEL_CONNECT; result 0 or -errno (payload: express name) */

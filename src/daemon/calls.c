@@ -432,6 +432,7 @@ static int32_t call_recverr(struct request *request)
 	request->reply.control_length = (uint32_t)in.msg_controllen;
 	request->reply.payload_length = (uint32_t)(in.msg_controllen + (size_t)n);
 	request->reply.value = in.msg_flags & MSG_TRUNC;
+	datagram_raise_more(plug);
 	return 0;
 }
 
@@ -524,6 +525,7 @@ static const struct {
 	[CHANNEL_SENDTO] = { call_sendto, false, true, true },
 	[CHANNEL_IOCTL] = { ioctl_run, false, false },
 	[CHANNEL_PROCNET] = { procnet_run, false, false },
+	[CHANNEL_RAISE] = { datagram_take_raising, true, true, true },
 	[CHANNEL_RECVERR] = { call_recverr, false, true },
 	[CHANNEL_FAR] = { far_lend, false, true, true },
 	[CHANNEL_RENEW] = { far_replace, false, true, true },

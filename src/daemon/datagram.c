@@ -146,23 +146,94 @@ static bool end_has_room(struct plug *plug)
 	return poll(&poll_end, 1, 0) == 1 && poll_end.revents & POLLOUT;
 }
 
-static void pass_error(struct plug *plug)
+/*
+ * An error that poll() shows as POLLERR: Linux gives ECONNRESET to a
+ * SOCK_DGRAM socket whose peer connects elsewhere with datagrams unread
+ * (unix_dgram_disconnected()). So we leave it, send ourselves something to leave
+ * unread, come back, leave, and come back. What was under way is sent first.
+ */
+static void raise_error(struct plug *plug)
 {
-	struct channel_tag tag = { .kind = TAG_ERROR, .error = plug_take_error(plug) };
+	struct sockaddr_un own = { 0 }, program, nowhere = { .sun_family = AF_UNSPEC };
+	socklen_t length = sizeof(own), program_length = plug_name(plug, &program);
+	uint8_t *bytes = plug->host->daemon->scratch;
 
-	if (!tag.error)
-		return;
-	plug->error = tag.error;
-	send_tagged(plug, &tag, "", 0);
+	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
+		ssize_t n = recv(plug->end, bytes, SCRATCH_SIZE, MSG_DONTWAIT);
+
+		if (n < 0)
+			break;
+		berth_send(plug->host->stack, plug->fd, bytes, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	getsockname(plug->end, (struct sockaddr *)&own, &length);
+	connect(plug->end, (struct sockaddr *)&nowhere, sizeof(nowhere.sun_family));
+	sendto(plug->end, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&own, length);
+	connect(plug->end, (struct sockaddr *)&program, program_length);
+	connect(plug->end, (struct sockaddr *)&nowhere, sizeof(nowhere.sun_family));
+	connect(plug->end, (struct sockaddr *)&program, program_length);
 }
 
-void datagram_fail(struct plug *plug, int error)
+static void tell_error(struct plug *plug, int error)
 {
 	struct channel_tag tag = { .kind = TAG_ERROR, .error = error };
 
 	plug->error = error;
-	if (plug->end >= 0)
+	if (plug->raises)
+		raise_error(plug);
+	else if (plug->end >= 0)
 		send_tagged(plug, &tag, "", 0);
+}
+
+static void pass_error(struct plug *plug)
+{
+	int error = plug_take_error(plug);
+
+	if (error)
+		tell_error(plug, error);
+}
+
+void datagram_fail(struct plug *plug, int error)
+{
+	tell_error(plug, error);
+}
+
+void datagram_raise_more(struct plug *plug)
+{
+	if (plug->raises && berth_readiness(plug->host->stack, plug->fd) & BERTH_POLLERR)
+		raise_error(plug);
+}
+
+bool datagram_is_open(const struct plug *plug)
+{
+	struct sockaddr_un address;
+	socklen_t length = plug_name(plug, &address);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool open = fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0;
+
+	if (fd >= 0)
+		close(fd);
+	return open;
+}
+
+int32_t datagram_take_raising(struct request *request)
+{
+	struct plug *plug = request->plug;
+	int type = 0;
+
+	if (plug->role != &role_datagram || plug->end < 0 || request->fd < 0 ||
+	    getsockopt(request->fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }) || type != SOCK_DGRAM)
+		return -EBADF;
+	loop_remove(&request->daemon->loop, &plug->watch);
+	close(plug->end);
+	plug->end = -1;
+	plug->raises = true;
+	if (plug_take_end(plug, request->fd, EPOLLIN) < 0) {
+		plug_free(plug);
+		request->plug = NULL;
+		return -ENOMEM;
+	}
+	request->fd = -1;
+	return 0;
 }
 
 /* One datagram from the stack to the program. Returns false when there is none. */
@@ -197,6 +268,10 @@ static void datagram_core_ready(struct plug *plug)
 
 	if (plug->end < 0)
 		return;
+	if (plug->raises && !datagram_is_open(plug)) { /* nobody has told us of its end */
+		plug_free(plug);
+		return;
+	}
 	if (berth_readiness(plug->host->stack, plug->fd) & BERTH_POLLERR)
 		pass_error(plug);
 	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
@@ -214,12 +289,8 @@ static void datagram_core_ready(struct plug *plug)
 
 void datagram_failed(struct plug *plug, int error)
 {
-	struct channel_tag tag = { .kind = TAG_ERROR, .error = error };
-
-	if (error == EAGAIN) /* lost as in any full queue */
-		return;
-	plug->error = error;
-	send_tagged(plug, &tag, "", 0);
+	if (error != EAGAIN) /* lost as in any full queue */
+		tell_error(plug, error);
 }
 
 static void send_datagram(struct plug *plug, const uint8_t *bytes, size_t length)

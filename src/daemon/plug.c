@@ -193,6 +193,8 @@ bool plug_is_alive(struct plug *plug)
 {
 	struct sockaddr_un address;
 
+	if (plug->raises)
+		return datagram_is_open(plug);
 	/* With an end of ours, that end says it; accepted sockets have no name of their own. */
 	if (plug->end >= 0 || plug->id & CHANNEL_ID_ACCEPTED || plug->kind != SOCK_STREAM)
 		return true;

@@ -159,6 +159,7 @@ struct plug {
 	 * others are shown in place of the gateway's address; port 0: nobody.
 	 */
 	struct berth_endpoint shown;
+	bool raises;		/* its errors are to be POLLERR: end is one of a SOCK_DGRAM pair */
 	uint32_t shown_options; /* what the program set of what we always set: datagram.c */
 	/* netlink */
 	uint32_t netlink_port;
@@ -301,6 +302,12 @@ void stream_reset(struct plug *plug);
 void held_free(struct held *held);
 int listener_admit(void *context, int fd);
 
+/* Of one that raises errors: is the program's end open? No end of file says so. */
+bool datagram_is_open(const struct plug *plug);
+/* CHANNEL_RAISE. */
+int32_t datagram_take_raising(struct request *request);
+/* There may be more errors for the program than the one that it has just been told. */
+void datagram_raise_more(struct plug *plug);
 /* Send what the program has written natively so far. */
 void datagram_hear(struct plug *plug);
 /* A connection outside has failed: tell the program, as when the stack's connect() has. */

@@ -4,15 +4,28 @@
  * an ICMP error. Linux wakes the program, fails its next call once, and with
  * IP_RECVERR keeps the whole story for recvmsg(MSG_ERRQUEUE). Here a mark in
  * the socket's queue wakes it (TAG_ERROR); the story is asked of the daemon.
+ *
+ * A mark is POLLIN, and traceroute waits for POLLERR. The kernel knows an error
+ * of AF_UNIX that does not end the conversation: of SOCK_DGRAM, when a peer
+ * connects elsewhere with datagrams unread. So the socket of a program that
+ * wants errors and TTLs is replaced, while nobody can know it yet, by an end of
+ * such a pair, whose other end the daemon takes and connects away and back
+ * (datagram.c). Others' are not: of SOCK_DGRAM nobody tells the daemon of close().
  */
 #include "run/supervisor.h"
 
 #include "run/kernel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CONTROL_MAX 512
 #define ERROR_LAST 133 /* Linux: EHWPOISON */
@@ -63,16 +76,137 @@ void error_seen(const struct call *call)
 			return;
 }
 
+static int native_type(int fd)
+{
+	int type = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }) ? -1 : type;
+}
+
+/* Takes the kernel's own error off the socket: the daemon raises it again while there is more to tell. */
+static void lower(int fd)
+{
+	int error;
+
+	if (native_type(fd) == SOCK_DGRAM)
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof(error) });
+}
+
 void error_forget(struct call *call)
 {
 	struct channel_message message;
 	int error;
 
+	lower(call->descriptor.fd);
 	call_message(call, &message, CHANNEL_GETSOCKOPT);
 	message.level = SOL_SOCKET;
 	message.option = SO_ERROR;
 	message.value = sizeof(error);
 	call_ask(call, &message, NULL, 0, &error, sizeof(error));
+}
+
+int error_told(struct call *call, int error)
+{
+	struct channel_message message;
+	int told = 0;
+
+	if (error != ECONNRESET || call->descriptor.type == SOCK_STREAM)
+		return errno = error;
+	call_message(call, &message, CHANNEL_GETSOCKOPT);
+	message.level = SOL_SOCKET;
+	message.option = SO_ERROR;
+	message.value = sizeof(told);
+	if (call_ask(call, &message, NULL, 0, &told, sizeof(told)) < 0)
+		told = 0;
+	return errno = told;
+}
+
+/* Does anything else know the socket that the call's process has: another descriptor, an epoll, a signal? */
+static bool is_known(const struct call *call)
+{
+	uint64_t inode = descriptor_inode(call->descriptor.fd);
+	char path[64], target[64], wanted[64];
+	unsigned count = 0, epolls = 0;
+	DIR *directory;
+
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	snprintf(path, sizeof(path), "/proc/%d/fd", call->tid);
+	directory = opendir(path);
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[MAX(length, 0)] = '\0';
+		count += !strcmp(target, wanted);
+		epolls += !strcmp(target, "anon_inode:[eventpoll]");
+	}
+	if (directory)
+		closedir(directory);
+	return count != 1 || epolls || fcntl(call->descriptor.fd, F_GETFL) & O_ASYNC;
+}
+
+/* What the kernel was told of the old one. */
+static void copy_options(int from, int to)
+{
+	static const int options[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RCVTIMEO, SO_SNDTIMEO };
+
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
+		uint8_t value[32];
+		socklen_t length = sizeof(value);
+		int number = 0;
+
+		if (getsockopt(from, SOL_SOCKET, options[i], value, &length))
+			continue;
+		memcpy(&number, value, sizeof(number));
+		if (number || length > sizeof(number))
+			setsockopt(to, SOL_SOCKET, options[i], value, length);
+	}
+	fcntl(to, F_SETFL, fcntl(from, F_GETFL) & O_NONBLOCK);
+}
+
+/* pair[0] for the program, with the old one's name and options. */
+static int make_pair(const struct call *call, int pair[2])
+{
+	struct sockaddr_un name, none = { .sun_family = AF_UNIX };
+	socklen_t length = sizeof(name);
+
+	if (getsockname(call->descriptor.fd, (struct sockaddr *)&name, &length) < 0 ||
+	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	/* Linux: names are apart by type. The daemon's end gets one of the kernel's choice. */
+	if (bind(pair[0], (struct sockaddr *)&name, length) < 0 ||
+	    bind(pair[1], (struct sockaddr *)&none, sizeof(none.sun_family)) < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return -EADDRINUSE;
+	}
+	copy_options(call->descriptor.fd, pair[0]);
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	descriptor_grow_buffer(pair[0]);
+	return 0;
+}
+
+void error_raise(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	struct hint hint = hint_get(supervisor, call->descriptor.id);
+	struct pollfd waiting = { .fd = call->descriptor.fd, .events = POLLIN };
+	struct channel_message message;
+	int pair[2], number = (int)call->args[0];
+
+	if (supervisor->holders || call->descriptor.protocol != IPPROTO_UDP || !(hint.wants & WANT_ERRORS) ||
+	    !(hint.wants & WANT_TTL) || native_type(call->descriptor.fd) != SOCK_SEQPACKET ||
+	    poll(&waiting, 1, 0) != 0 || is_known(call) || make_pair(call, pair))
+		return;
+	call_message(call, &message, CHANNEL_RAISE);
+	if (call_replace_fd(call, number, pair[0]) == 0) {
+		hint_set(supervisor, call->descriptor.id, call->tid, number, descriptor_inode(pair[0]));
+		line_tell(supervisor, line_of(supervisor, message.id), &message, NULL, 0, pair[1]);
+		/* The old one's end must come after that: have it taken. */
+		call_message(call, &message, CHANNEL_GETSOCKNAME);
+		call_ask(call, &message, NULL, 0, NULL, 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
 }
 
 int64_t error_receive(struct call *call, size_t room, struct received_error *ret_error)
@@ -82,6 +216,7 @@ int64_t error_receive(struct call *call, size_t room, struct received_error *ret
 
 	if (call->descriptor.type == SOCK_STREAM || call->descriptor.domain == AF_NETLINK)
 		return -EAGAIN; /* nothing is ever queued there */
+	lower(call->descriptor.fd);
 	call_message(call, &message, CHANNEL_RECVERR);
 	message.value = (int)MIN(room, (size_t)UINT16_MAX);
 	r = call_ask(call, &message, NULL, 0, call->scratch, SCRATCH_SIZE);

@@ -66,16 +66,21 @@ static void note_wants(struct call *call, int level, int option, const uint8_t *
 		on = on || value[i];
 	if (level == IPPROTO_IP)
 		want = option == IP_PKTINFO   ? WANT_PKTINFO
+		       : option == IP_RECVERR ? WANT_ERRORS
 		       : option == IP_RECVTTL ? WANT_TTL
 		       : option == IP_RECVTOS ? WANT_TOS
 					      : 0;
 	else if (level == IPPROTO_IPV6)
 		want = option == IPV6_RECVPKTINFO    ? WANT_PKTINFO
+		       : option == IPV6_RECVERR	     ? WANT_ERRORS
 		       : option == IPV6_RECVHOPLIMIT ? WANT_TTL
 		       : option == IPV6_RECVTCLASS   ? WANT_TOS
 						     : 0;
-	if (want)
-		hint_want(call->supervisor, call->descriptor.id, want, on);
+	if (!want)
+		return;
+	hint_want(call->supervisor, call->descriptor.id, want, on);
+	if (on && want & (WANT_ERRORS | WANT_TTL))
+		error_raise(call);
 }
 
 /* What Berth lacks is said; what is asked of a socket in the wrong way is not. */
@@ -200,6 +205,8 @@ static int64_t get_error(struct call *call)
 	r = call_ask(call, &message, NULL, 0, &error, sizeof(error));
 	error_seen(call);
 	getsockopt(call->descriptor.fd, SOL_SOCKET, SO_ERROR, &native, &(socklen_t){ sizeof(native) });
+	if (call->descriptor.type != SOCK_STREAM)
+		native = 0; /* it says that there is one, not which */
 	return give_int(call, r < 0 || !error ? native : error);
 }
 

@@ -110,7 +110,7 @@ static int take(struct call *call, struct received *received, size_t room, int f
 			own | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (call->descriptor.type == SOCK_STREAM ? 0 : MSG_TRUNC));
 
 	if (length < 0)
-		return -errno;
+		return error_told(call, errno) ? -errno : -EAGAIN;
 	received->whole = (size_t)length;
 	received->length = MIN((size_t)length, part.iov_len);
 	take_control(received, &header);

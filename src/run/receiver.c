@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -143,9 +144,27 @@ int call_add_fd(struct call *call, int fd)
 	return number < 0 ? -errno : number;
 }
 
+/* Is the program's descriptor number closed by exec? Nobody can see that in a copy. */
+static bool closes_on_exec(pid_t tid, int number)
+{
+	char path[48], line[64];
+	unsigned flags = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, number);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file) && sscanf(line, "flags: %o", &flags) != 1)
+		;
+	fclose(file);
+	return flags & O_CLOEXEC;
+}
+
 int call_replace_fd(struct call *call, int number, int fd)
 {
 	struct seccomp_notif_addfd add = {
+		.newfd_flags = closes_on_exec(call->tid, number) ? O_CLOEXEC : 0,
 		.id = call->notification,
 		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)fd,

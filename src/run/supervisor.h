@@ -130,6 +130,7 @@ enum { /* ancillary data that the program has asked for */
        WANT_PKTINFO = 1,
        WANT_TTL = 2,
        WANT_TOS = 4,
+       WANT_ERRORS = 8,
 };
 
 /* Processes of which a thread holds a pidfd; each thread has its own. */
@@ -347,6 +348,10 @@ int64_t error_receive(struct call *call, size_t room, struct received_error *ret
 /* The program has seen the error: what else would tell it again is taken away, from the queue, or from SO_ERROR. */
 void error_seen(const struct call *call);
 void error_forget(struct call *call);
+/* The call has failed with error, as the kernel said it of our copy. Returns what the program is told; 0: nothing. */
+int error_told(struct call *call, int error);
+/* The program wants errors and TTLs: its socket shall show errors as POLLERR, if that can be had. */
+void error_raise(struct call *call);
 
 /* far.c: the preloaded shim's questions, and what it needs */
 handler handle_far;

@@ -52,11 +52,13 @@ static int find_path(struct berth_socket *socket, const struct berth_message *me
 	int r;
 
 	if (!message->to && ip_is_any(way->control.source) && !link_index) {
-		struct ip_path *path;
+		const struct ip_path *path;
 
 		r = socket_path(socket, &path);
-		if (r >= 0)
+		if (r >= 0) {
 			way->path = *path;
+			way->path.next_hop = ip_path_next_hop(path, way->remote.ip);
+		}
 		return r;
 	}
 	r = source_of(socket, way, &source);
@@ -99,7 +101,7 @@ int datagram_find_way(struct berth_socket *socket, const struct berth_message *m
 	if (r >= 0 && socket->options->mtu_discover >= IP_PMTUDISC_PROBE)
 		way->path.mtu = way->path.link->mtu; /* what routers said does not count. ip(7) */
 	if (r >= 0 && message->flags & MSG_CONFIRM)
-		ip_path_confirm(&way->path);
+		ip_path_confirm(&way->path, way->remote.ip);
 	return r;
 }
 

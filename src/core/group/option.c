@@ -314,7 +314,7 @@ static int set_interface4(struct berth_socket *socket, const void *value, sockle
 	}
 	options->multicast_link4 = request.link ? request.link->index : 0;
 	options->multicast_source4 = mreqn.imr_address.s_addr ? ip4_of(mreqn.imr_address) : ip_any;
-	socket->path.generation = 0;
+	socket_path_forget(socket);
 	return 0;
 }
 
@@ -325,7 +325,7 @@ static int set_interface6(struct berth_socket *socket, int index)
 	if (index && socket->bound_link && socket->bound_link->index != (unsigned)index)
 		return -EINVAL;
 	socket->options->multicast_link6 = (unsigned)index;
-	socket->path.generation = 0;
+	socket_path_forget(socket);
 	return 0;
 }
 

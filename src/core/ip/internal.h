@@ -37,8 +37,17 @@ struct path_memo {
 	struct ip_path path; /* generation 0: none */
 };
 
+/* Ways that sockets hold in common, kept.c. A power of two. */
+enum { KEPT_BUCKETS = 64 };
+struct kept_path {
+	struct ip_path path;
+	struct kept_path *next;
+	size_t holders;
+};
+
 struct icmp {
 	struct path_memo paths[PATH_MEMOS];
+	struct kept_path *kept[KEPT_BUCKETS];
 	struct pmtu pmtus[PMTU_SETS][PMTU_WAYS];
 	struct redirect redirects[REDIRECTS_MAX];
 	unsigned redirect_count;

@@ -72,10 +72,10 @@ void ip_link_removed(struct berth_link *link)
 	route_changed(link->stack);
 }
 
-void ip_path_confirm(const struct ip_path *path)
+void ip_path_confirm(const struct ip_path *path, struct berth_ip destination)
 {
 	if (path->link && path->link->neigh)
-		neigh_confirm(path->link, path->next_hop);
+		neigh_confirm(path->link, ip_path_next_hop(path, destination));
 }
 
 bool ip_is_local(struct berth_stack *stack, struct berth_ip ip)

@@ -11,11 +11,12 @@
 
 struct ip_path {
 	struct berth_link *link;
-	struct berth_ip source;	  /* the address to send from */
-	struct berth_ip next_hop; /* neighbour on the link: the destination or a gateway */
-	unsigned mtu;		  /* bytes of IP packet: the link's, or less after PMTUD */
-	uint32_t generation;	  /* of stack->route_generation when found; 0: none found yet */
-	bool group;		  /* to a multicast or broadcast address */
+	struct berth_ip source; /* the address to send from */
+	struct berth_ip
+		next_hop;    /* neighbour on the link: a gateway or the destination; any, if kept: the destination */
+	unsigned mtu;	     /* bytes of IP packet: the link's, or less after PMTUD */
+	uint32_t generation; /* of stack->route_generation when found; 0: none found yet */
+	bool group;	     /* to a multicast or broadcast address */
 };
 
 struct ip_send {
@@ -36,6 +37,14 @@ static inline uint32_t ip_option_time(berth_time now)
 	return (uint32_t)(now / BERTH_MSEC) | 0x80000000u;
 }
 
+/* Never found. */
+extern const struct ip_path ip_path_none;
+
+static inline struct berth_ip ip_path_next_hop(const struct ip_path *path, struct berth_ip destination)
+{
+	return ip_is_any(path->next_hop) ? destination : path->next_hop;
+}
+
 static inline bool ip_path_valid(const struct berth_stack *stack, const struct ip_path *path)
 {
 	return path->generation == stack->route_generation;
@@ -50,6 +59,15 @@ static inline bool ip_path_valid(const struct berth_stack *stack, const struct i
  */
 int ip_path_find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
 		 struct berth_link *link, struct ip_path *ret_path);
+
+/*
+ * A lasting copy of path to destination, for ip_path_drop(). Most
+ * conversations of a host leave by the same few ways, and so share them.
+ * NULL: no memory.
+ */
+const struct ip_path *ip_path_keep(struct berth_stack *stack, const struct ip_path *path, struct berth_ip destination);
+/* ip_path_none is fine. */
+void ip_path_drop(struct berth_stack *stack, const struct ip_path *path);
 
 /*
  * Send packet, whose data begins with the transport header, along path. Takes
@@ -97,7 +115,7 @@ void ip_input(struct berth_stack *stack, struct berth_link *link, struct berth_p
 void ethernet_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet);
 
 /* A transport got an answer that only a working path can have brought: a hint for neigh/, RFC 4861 §7.3.1. */
-void ip_path_confirm(const struct ip_path *path);
+void ip_path_confirm(const struct ip_path *path, struct berth_ip destination);
 /*
  * router, on link, says that packets to destination had better go to gateway
  * (destination itself: it is on the link). Heeded if it may say so. Says if it was.

@@ -76,7 +76,7 @@ static void emit4(struct berth_stack *stack, struct berth_packet *packet, const 
 		wire_ip4_build_options(header, ip4, options->bytes, options->length);
 	else
 		wire_ip4_build(header, ip4);
-	ip_link_output(path->link, path->next_hop, packet);
+	ip_link_output(path->link, ip_path_next_hop(path, ip4->destination), packet);
 }
 
 static void emit6(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
@@ -86,7 +86,7 @@ static void emit6(struct berth_stack *stack, struct berth_packet *packet, const 
 
 	ip6->payload_length = (uint16_t)(packet->length - WIRE_IP6_LENGTH);
 	wire_ip6_build(header, ip6);
-	ip_link_output(path->link, path->next_hop, packet);
+	ip_link_output(path->link, ip_path_next_hop(path, ip6->destination), packet);
 }
 
 struct wire_ip4 ip_header4(const struct berth_stack *stack, const struct ip_send *send, uint16_t id)

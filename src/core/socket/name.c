@@ -113,7 +113,7 @@ static uint32_t scope_of(const struct berth_socket *socket, struct berth_ip ip, 
 	const struct berth_link *home = ip_is_multicast(ip) ? NULL : link_of_address(socket->stack, ip);
 
 	if (!link)
-		link = socket->bound_link ? socket->bound_link : home ? home : socket->path.link;
+		link = socket->bound_link ? socket->bound_link : home ? home : socket->path->link;
 	else if (link->loopback && home)
 		link = home;
 	return link ? link->index : 0;
@@ -295,15 +295,38 @@ int socket_route(struct berth_socket *socket, const struct berth_endpoint *remot
 	return 0;
 }
 
-int socket_path(struct berth_socket *socket, struct ip_path **ret_path)
+int socket_path_keep(struct berth_socket *socket, const struct ip_path *path)
 {
-	int r = 0;
+	const struct ip_path *kept = ip_path_keep(socket->stack, path, socket->demux.remote.ip);
 
-	if (!ip_path_valid(socket->stack, &socket->path))
-		r = socket_route(socket, &socket->demux.remote, socket->demux.local.ip, &socket->path);
+	if (!kept)
+		return -ENOMEM;
+	ip_path_drop(socket->stack, socket->path);
+	socket->path = kept;
+	return 0;
+}
+
+void socket_path_forget(struct berth_socket *socket)
+{
+	ip_path_drop(socket->stack, socket->path);
+	socket->path = &ip_path_none;
+}
+
+static int path_find(struct berth_socket *socket)
+{
+	struct ip_path path;
+	int r = socket_route(socket, &socket->demux.remote, socket->demux.local.ip, &path);
+
+	return r < 0 ? r : socket_path_keep(socket, &path);
+}
+
+int socket_path(struct berth_socket *socket, const struct ip_path **ret_path)
+{
+	int r = ip_path_valid(socket->stack, socket->path) ? 0 : path_find(socket);
+
 	if (r < 0)
 		return r;
-	*ret_path = &socket->path;
+	*ret_path = socket->path;
 	return 0;
 }
 
@@ -311,7 +334,7 @@ void socket_unname(struct berth_socket *socket)
 {
 	demux_remove(socket->stack, &socket->demux);
 	socket->demux.remote = (struct berth_endpoint){ .port = 0 };
-	socket->path.generation = 0;
+	socket_path_forget(socket);
 	socket->demux.local.ip = socket->claim.ip = socket->bound_ip;
 	socket->claim.families = claim_families(socket, socket->bound_ip);
 	if (!socket->bound && socket_has_port(socket)) {

@@ -373,14 +373,17 @@ static int connect_check(struct berth_socket *socket, struct berth_endpoint *rem
 static int connect_begin(struct berth_socket *socket, struct berth_endpoint remote)
 {
 	int r = connect_check(socket, &remote);
+	struct ip_path path;
 
 	if (r < 0)
 		return r;
 	socket_unname(socket); /* an earlier attempt's, or a datagram socket's earlier peer */
-	r = socket_route(socket, &remote, socket->bound_ip, &socket->path);
+	r = socket_route(socket, &remote, socket->bound_ip, &path);
 	if (r < 0)
 		return r;
-	r = name_for_connect(socket, &remote, socket->path.source);
+	r = name_for_connect(socket, &remote, path.source);
+	if (r >= 0)
+		r = socket_path_keep(socket, &path);
 	if (r >= 0)
 		r = socket->protocol->connect(socket, &remote);
 	if (!socket_open(socket))

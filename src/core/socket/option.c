@@ -168,7 +168,7 @@ void socket_bind_link(struct berth_socket *socket, struct berth_link *link)
 {
 	socket->bound_link = link;
 	socket->claim.link_index = link ? link->index : 0;
-	socket->path.generation = 0;
+	socket_path_forget(socket);
 }
 
 static int bind_to_index(struct berth_socket *socket, int index)
@@ -395,7 +395,7 @@ static int plain_get(const struct berth_socket *socket, const struct plain_optio
 /* IP_MTU, IPV6_MTU: of the path of a connected socket. ip(7). */
 static int mtu_get(struct berth_socket *socket, int *ret_number)
 {
-	struct ip_path *path;
+	const struct ip_path *path;
 
 	if (socket->state != SOCKET_CONNECTED)
 		return -ENOTCONN;

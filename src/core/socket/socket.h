@@ -58,11 +58,11 @@ struct berth_socket {
 	struct port_claim claim;
 	struct berth_stack *stack;
 	const struct berth_protocol *protocol;
-	struct list node;	 /* in stack->sockets.all */
-	struct list ready_node;	 /* in stack->sockets.ready */
-	struct list later_node;	 /* in stack->sockets.later, or budget.starved */
-	struct list memberships; /* group/'s */
-	struct ip_path path;	 /* last found way to remote */
+	struct list node;	    /* in stack->sockets.all */
+	struct list ready_node;	    /* in stack->sockets.ready */
+	struct list later_node;	    /* in stack->sockets.later, or budget.starved */
+	struct list memberships;    /* group/'s */
+	const struct ip_path *path; /* last found way to remote, kept by ip/; generation 0: none, or no longer good */
 	struct socket_options *options;
 	uint32_t send_buffer, receive_buffer; /* bytes of payload */
 	struct berth_link *bound_link;	      /* SO_BINDTODEVICE */
@@ -109,8 +109,11 @@ static inline size_t socket_size(const struct berth_protocol *protocol)
 	return sizeof(struct berth_socket) + protocol->state_size;
 }
 
-/* A path to the connected remote, found anew when routes changed. 0 or as ip_path_find(). */
-int socket_path(struct berth_socket *socket, struct ip_path **ret_path);
+/* A path to the connected remote, found anew when routes changed. 0, -ENOMEM or as ip_path_find(). */
+int socket_path(struct berth_socket *socket, const struct ip_path **ret_path);
+/* path is the way to remote from now on. 0 or -ENOMEM. It is to be found anew. */
+int socket_path_keep(struct berth_socket *socket, const struct ip_path *path);
+void socket_path_forget(struct berth_socket *socket);
 
 /* What protocols tell of themselves to berth/inspect.h: fills in what it knows. The built-in
  * protocols have one; TCP's also reports requests and TIME-WAITs, which are no sockets. */

@@ -37,6 +37,7 @@ int socket_table_init(struct berth_stack *stack)
 static void socket_free(struct berth_socket *socket)
 {
 	share_unref(&socket->stack->sockets.options, socket->options);
+	ip_path_drop(socket->stack, socket->path);
 	stack_free(socket->stack, socket, socket_size(socket->protocol));
 }
 
@@ -154,6 +155,7 @@ int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol,
 		return -ENOMEM;
 	socket->stack = stack;
 	socket->protocol = protocol;
+	socket->path = &ip_path_none;
 	socket->family = (uint8_t)family;
 	socket->fd = -1;
 	socket->demux.protocol = socket->claim.protocol = number;
@@ -226,7 +228,7 @@ void socket_forget_link(struct berth_stack *stack, struct berth_link *link)
 
 		if (socket->bound_link == link)
 			socket->bound_link = NULL; /* its claim keeps the index, which matches nothing now */
-		if (socket->path.link == link)
-			socket->path.generation = 0;
+		if (socket->path->link == link)
+			socket_path_forget(socket);
 	}
 }

@@ -197,14 +197,14 @@ static tcp_step *const steps[] = {
 static void confirm_path(struct tcp_conn *conn)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
-	const struct ip_path *path = &tcp_socket(conn)->path;
+	const struct ip_path *path = tcp_socket(conn)->path;
 	uint32_t second = (uint32_t)(stack->now / BERTH_SEC);
 
 	if (conn->confirmed == second)
 		return;
 	conn->confirmed = second;
 	if (ip_path_valid(stack, path))
-		ip_path_confirm(path);
+		ip_path_confirm(path, tcp_socket(conn)->demux.remote.ip);
 }
 
 void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment)

@@ -33,7 +33,7 @@ static void take_options(struct tcp_conn *conn, const struct tcp_segment *segmen
 
 static void take_syn(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	struct ip_path *path;
+	const struct ip_path *path;
 
 	conn->irs = segment->seq;
 	conn->rcv_nxt = conn->last_ack_sent = segment->seq + 1;

@@ -107,7 +107,7 @@ bool tcp_fastopen_deferred(const struct berth_socket *socket)
 static uint32_t room(struct tcp_conn *conn, const struct fastopen_peer *peer)
 {
 	bool ip6 = ip_is6(tcp_socket(conn)->demux.remote.ip);
-	struct ip_path *path;
+	const struct ip_path *path;
 	unsigned mtu = socket_path(tcp_socket(conn), &path) == 0 ? path->mtu : 576;
 	unsigned mss = tcp_mss_of_mtu(tcp_stack_of(conn), mtu, ip6);
 

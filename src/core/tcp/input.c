@@ -78,7 +78,7 @@ void tcp_input(struct berth_stack *stack, struct berth_packet *packet, const str
 /* Smaller packets from now on: send again what was too large. RFC 1191 §6.4 */
 static void path_too_small(struct tcp_conn *conn)
 {
-	struct ip_path *path;
+	const struct ip_path *path;
 	uint16_t before = conn->mss;
 
 	if (conn->state == TCP_SYN_SENT && conn->syn_data) {

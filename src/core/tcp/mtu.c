@@ -152,7 +152,7 @@ static void search_without_sack(struct tcp_conn *conn)
 bool tcp_mtu_probe(struct tcp_conn *conn)
 {
 	struct tcp_mtu_search *search = conn->mtu_search;
-	struct ip_path *path;
+	const struct ip_path *path;
 	unsigned size;
 	uint32_t length;
 

@@ -266,7 +266,7 @@ static void info_handshake(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_snd_mss = conn->mss;
 	info->tcpi_rcv_mss = conn->receive_mss;
 	info->tcpi_advmss = conn->mss;
-	info->tcpi_pmtu = tcp_socket(conn)->path.mtu;
+	info->tcpi_pmtu = tcp_socket(conn)->path->mtu;
 }
 
 static void info_time(struct tcp_conn *conn, struct tcp_info *info)

@@ -62,7 +62,7 @@ static bool conn_emit(struct tcp_conn *conn, struct wire_tcp *header, struct ber
 		.traffic_class = tcp_ecn_mark(conn, header, fresh, socket->options->traffic_class),
 	};
 	uint32_t length = payload ? (uint32_t)berth_packet_length(payload) : 0;
-	struct ip_path *path;
+	const struct ip_path *path;
 
 	if (conn->urgent_out)
 		tcp_urgent_mark(conn, header);
@@ -126,7 +126,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	bool answer = conn->state == TCP_SYN_RECEIVED;
 	uint8_t flags = (uint8_t)((answer ? WIRE_TCP_SYN | WIRE_TCP_ACK : WIRE_TCP_SYN) | tcp_ecn_syn(conn));
 	struct wire_tcp header = header_for(conn, flags, conn->iss);
-	struct ip_path *path;
+	const struct ip_path *path;
 	unsigned mtu = socket_path(socket, &path) == 0 ? path->mtu : 0;
 	struct berth_packet *payload = NULL;
 
@@ -290,7 +290,7 @@ static uint32_t send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, 
 /* How much may go at once. */
 static uint32_t packet_room(struct tcp_conn *conn)
 {
-	struct ip_path *path;
+	const struct ip_path *path;
 	uint32_t superframe;
 
 	if (socket_path(tcp_socket(conn), &path) < 0)

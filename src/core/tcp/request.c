@@ -186,7 +186,7 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 			      const struct tcp_segment *segment)
 {
 	struct berth_socket *socket = tcp_socket(conn);
-	struct ip_path *path;
+	const struct ip_path *path;
 
 	share_unref(&tcp_of(socket->stack)->settings, conn->settings);
 	conn->settings = share_ref(&tcp_of(socket->stack)->settings, request->parent->settings);

@@ -40,7 +40,7 @@ static void trim(struct tcp_conn *conn, struct tcp_segment *segment)
 static void learn_segment_size(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	uint32_t size = segment->packet->segment_size ? segment->packet->segment_size : segment->length;
-	uint16_t most = tcp_mss_of_mtu(tcp_stack_of(conn), tcp_socket(conn)->path.mtu, ip_is6(segment->remote.ip));
+	uint16_t most = tcp_mss_of_mtu(tcp_stack_of(conn), tcp_socket(conn)->path->mtu, ip_is6(segment->remote.ip));
 
 	/* A payload above our MSS is a run of segments that a driver has put together. */
 	if (size > conn->receive_mss)

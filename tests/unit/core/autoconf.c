@@ -345,7 +345,7 @@ TEST(redirect, a_working_path_needs_no_probes)
 	REQUIRE(path_to("10.0.0.2", &path) == 0);
 	for (int i = 0; i < 300; i++) {
 		rig_wait(&rig, BERTH_SEC);
-		ip_path_confirm(&path);
+		ip_path_confirm(&path, ip_any);
 		CHECK_EQ(rig_send(&rig.a, "10.0.0.2", 10, false), 0);
 		CHECK_STR(rig_next(&rig, &rig.a), "IP 10.0.0.1 > 10.0.0.2: protocol 200 length 10");
 		CHECK_STR(rig_next(&rig, &rig.a), "nothing");

@@ -83,6 +83,7 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 /* What many packets to one place have in common; see run.c. */
 struct ip_run {
 	const struct ip_path *path;
+	struct berth_ip next_hop;
 	bool v4;
 	uint8_t length;
 	uint8_t header[40];

@@ -11,7 +11,9 @@ enum { LENGTH_AT4 = 2, ID_AT4 = 4, CHECKSUM_AT4 = 10, LENGTH_AT6 = 4 };
 bool ip_run_begin(struct berth_stack *stack, const struct ip_path *path, const struct ip_send *send,
 		  struct ip_run *ret_run)
 {
-	*ret_run = (struct ip_run){ .path = path, .v4 = ip_is4(send->destination) };
+	*ret_run = (struct ip_run){ .path = path,
+				    .next_hop = ip_path_next_hop(path, send->destination),
+				    .v4 = ip_is4(send->destination) };
 	if (path->group || send->options_length || ret_run->v4 != ip_is4(send->source))
 		return false;
 	if (ret_run->v4) {
@@ -44,5 +46,5 @@ void ip_run_send(struct berth_stack *stack, const struct ip_run *run, struct ber
 	} else {
 		put_be16(header + LENGTH_AT6, (uint16_t)(packet->length - WIRE_IP6_LENGTH));
 	}
-	ip_link_output(run->path->link, run->path->next_hop, packet);
+	ip_link_output(run->path->link, run->next_hop, packet);
 }

@@ -49,11 +49,11 @@ void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segme
 
 static void sample_rtt(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	if (!conn->timed) {
+	if (!conn->work->timed) {
 		tcp_sample_timestamp(conn, segment);
-	} else if (seq_ge(segment->ack, conn->timed_seq)) {
-		tcp_rtt_sample(&conn->rtt, tcp_stack_of(conn)->now - conn->timed_at);
-		conn->timed = false;
+	} else if (seq_ge(segment->ack, conn->work->timed_seq)) {
+		tcp_rtt_sample(&conn->rtt, tcp_stack_of(conn)->now - conn->work->timed_at);
+		conn->work->timed = false;
 	}
 }
 
@@ -76,16 +76,16 @@ bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 	bool fin = tcp_fin_sent(conn) && segment->ack == tcp_data_end(conn) + 1;
 	bool was_writeable = tcp_writeable(conn);
 
-	sendq_release(&conn->sendq, acked - fin);
+	sendq_release(&conn->work->sendq, acked - fin);
 	conn->counters.bytes_acked += acked - fin;
 	conn->snd_una = segment->ack;
 	conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una);
 	if (conn->urgent_out && seq_ge(conn->snd_una, conn->urgent_end))
 		conn->urgent_out = false;
-	conn->first_sent = tcp_stack_of(conn)->now;
+	conn->work->first_sent = tcp_stack_of(conn)->now;
 	conn->timeouts = 0;
 	conn->soft_error = 0;
-	if (conn->mtu_search)
+	if (conn->work->mtu_search)
 		tcp_mtu_acknowledged(conn);
 	if (fin) {
 		conn->fin_queued = false;

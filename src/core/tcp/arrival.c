@@ -211,6 +211,10 @@ void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t acknowledged = conn->snd_una, received = conn->rcv_nxt;
 
+	if (!tcp_work_need(conn)) {
+		tcp_segment_drop(tcp_stack_of(conn), segment, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+		return;
+	}
 	conn->last_heard = tcp_stack_of(conn)->now;
 	conn->keepalives = 0;
 	for (size_t i = 0; i < COUNT_OF(steps); i++)
@@ -234,6 +238,7 @@ void tcp_become_established(struct tcp_conn *conn)
 	fastopen_end(conn);
 	tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT);
 	tcp_timer_keepalive(conn);
+	tcp_timer_settle(conn);
 	if (!conn->released)
 		tcp_socket(conn)->state = SOCKET_CONNECTED;
 	if (conn->fin_queued) /* CLOSE came while the handshake was under way, §3.10.4 */

@@ -61,9 +61,9 @@ static void connected(struct tcp_conn *conn, struct tcp_segment *segment)
 	delay = answer_may_wait(conn);
 	conn->snd_una = conn->iss + 1;
 	fastopen_client_answered(conn, segment);
-	if (conn->timed) {
-		tcp_rtt_sample(&conn->rtt, tcp_stack_of(conn)->now - conn->timed_at);
-		conn->timed = false;
+	if (conn->work->timed) {
+		tcp_rtt_sample(&conn->rtt, tcp_stack_of(conn)->now - conn->work->timed_at);
+		conn->work->timed = false;
 	}
 	tcp_become_established(conn);
 	conn->ack_now = !delay;

@@ -6,9 +6,9 @@ static void send_first_syn(struct tcp_conn *conn)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
 
-	conn->timed = true;
-	conn->timed_seq = conn->iss + 1;
-	conn->timed_at = conn->first_sent = stack->now;
+	conn->work->timed = true;
+	conn->work->timed_seq = conn->iss + 1;
+	conn->work->timed_at = conn->work->first_sent = stack->now;
 	tcp_timer_retransmit(conn);
 	tcp_event(conn, BERTH_EVENT_TCP_ACTIVE_OPEN);
 	if (conn->state == TCP_SYN_SENT)
@@ -34,11 +34,13 @@ int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote
 	if (conn->state != TCP_CLOSED)
 		return conn->state == TCP_LISTEN ? -EISCONN : -EALREADY;
 	tcp_conn_init(conn);
+	if (!tcp_work_need(conn))
+		return -ENOMEM;
 	r = fastopen_client_connect(conn);
 	if (r < 0)
 		return r;
 	tcp_timer_retransmit(conn);
-	if (!timer_armed(&conn->timer))
+	if (!timer_armed(&conn->work->timer))
 		return -ENOMEM;
 	tcp_enter(conn);
 	conn->iss = tcp_isn(stack, &socket->demux.local, &socket->demux.remote);
@@ -100,7 +102,7 @@ static size_t take_and_send(struct tcp_conn *conn, struct berth_message *message
 	do {
 		if (taken) /* what could go at once is gone */
 			most = MAX(conn->max_window / 2 / MAX(conn->mss, 1), 1) * (size_t)conn->mss;
-		piece = sendq_append(&conn->sendq, tcp_stack_of(conn)->packets, message, taken,
+		piece = sendq_append(&conn->work->sendq, tcp_stack_of(conn)->packets, message, taken,
 				     MIN(wanted - taken, most));
 		taken += piece;
 		conn->more = message->flags & MSG_MORE;
@@ -113,7 +115,7 @@ static size_t take_and_send(struct tcp_conn *conn, struct berth_message *message
 
 static size_t memory_room(struct tcp_conn *conn)
 {
-	return budget_room(tcp_stack_of(conn), tcp_memory(conn), conn->sendq.memory);
+	return budget_room(tcp_stack_of(conn), tcp_memory(conn), conn->work->sendq.memory);
 }
 
 /* How many bytes may be queued now: more than 0, or -errno. With -EAGAIN tcp_writeable() says when. */
@@ -126,9 +128,9 @@ static ssize_t room_to_send(struct tcp_conn *conn)
 		return -EPIPE;
 	if (!tcp_may_send(conn))
 		return -EAGAIN;
-	if (conn->sendq.bytes >= buffer || tcp_unsent(conn) >= low_water(conn))
+	if (conn->work->sendq.bytes >= buffer || tcp_unsent(conn) >= low_water(conn))
 		return -EAGAIN;
-	room = MIN(buffer - conn->sendq.bytes, memory_room(conn));
+	room = MIN(buffer - conn->work->sendq.bytes, memory_room(conn));
 	return room ? (ssize_t)room : -EAGAIN;
 }
 
@@ -142,6 +144,8 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 		return room;
 	if (!total)
 		return 0;
+	if (!tcp_work_need(conn))
+		return -ENOBUFS;
 	tcp_enter(conn);
 	taken = take_and_send(conn, message, MIN(total, (size_t)room));
 	tcp_leave(conn);
@@ -155,8 +159,10 @@ ssize_t tcp_send_packet(struct berth_socket *socket, struct berth_packet *packet
 
 	if (room < 0)
 		return room;
+	if (!tcp_work_need(conn))
+		return -ENOBUFS;
 	tcp_enter(conn);
-	sendq_push(&conn->sendq, packet);
+	sendq_push(&conn->work->sendq, packet);
 	conn->more = flags & MSG_MORE;
 	if (flags & MSG_OOB)
 		tcp_urgent_begin(conn);
@@ -180,7 +186,7 @@ static ssize_t nothing_to_read(const struct tcp_conn *conn, size_t wanted)
 static void take_bytes(struct tcp_conn *conn, size_t bytes)
 {
 	tcp_enter(conn);
-	receiveq_release(&conn->receiveq, bytes);
+	receiveq_release(&conn->work->receiveq, bytes);
 	if (conn->urgent_in != TCP_URGENT_NONE)
 		tcp_urgent_taken(conn);
 	tcp_tune_receive(conn, bytes);
@@ -191,7 +197,7 @@ static void take_bytes(struct tcp_conn *conn, size_t bytes)
 ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
-	size_t wanted = message_size(message), ready = conn->receiveq.bytes, taken = MIN(wanted, ready), skip = 0;
+	size_t wanted = message_size(message), ready = conn->work->receiveq.bytes, taken = MIN(wanted, ready), skip = 0;
 	int flags = message->flags;
 
 	message->flags = 0;
@@ -205,7 +211,7 @@ ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 	if (conn->urgent_in != TCP_URGENT_NONE && wanted)
 		taken = tcp_urgent_readable(conn, wanted, &skip);
 	if (!(flags & MSG_TRUNC)) /* Linux: tcp(7), MSG_TRUNC throws the bytes away */
-		receiveq_copy(&conn->receiveq, skip, message, 0, taken);
+		receiveq_copy(&conn->work->receiveq, skip, message, 0, taken);
 	if (!(flags & MSG_PEEK))
 		take_bytes(conn, skip + taken);
 	if (taken < wanted && tcp_urgent_at_mark(conn))
@@ -217,7 +223,7 @@ ssize_t tcp_receive_packet(struct berth_socket *socket, struct berth_packet **re
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
 	struct berth_packet *packet;
-	size_t skip = 0, most = conn->receiveq.bytes;
+	size_t skip = 0, most = conn->work->receiveq.bytes;
 
 	if (conn->state == TCP_LISTEN)
 		return -ENOTCONN;
@@ -227,13 +233,13 @@ ssize_t tcp_receive_packet(struct berth_socket *socket, struct berth_packet **re
 		take_bytes(conn, skip);
 	if (!most)
 		return nothing_to_read(conn, 1);
-	if (most < conn->receiveq.ready->length) { /* up to the mark: that much is copied */
-		packet = berth_packet_copy(socket->stack->packets, conn->receiveq.ready->data, most);
+	if (most < conn->work->receiveq.ready->length) { /* up to the mark: that much is copied */
+		packet = berth_packet_copy(socket->stack->packets, conn->work->receiveq.ready->data, most);
 		if (!packet)
 			return -ENOBUFS;
 		take_bytes(conn, most);
 	} else {
-		packet = berth_packet_ref(conn->receiveq.ready);
+		packet = berth_packet_ref(conn->work->receiveq.ready);
 		take_bytes(conn, packet->length);
 	}
 	*ret_packet = packet;
@@ -275,6 +281,8 @@ int tcp_shutdown(struct berth_socket *socket, int how)
 		socket->claim.listening = false;
 		return 0;
 	}
+	if (how != SHUT_RD && !tcp_work_need(conn))
+		return -ENOBUFS;
 	tcp_enter(conn);
 	if (how != SHUT_WR) {
 		conn->read_shutdown = true;
@@ -289,12 +297,13 @@ int tcp_shutdown(struct berth_socket *socket, int how)
 /* Linux: tcp_close(). Unread data means RST, RFC 2525 §2.17. */
 static void end_conversation(struct tcp_conn *conn, bool abort)
 {
-	abort = abort || conn->receiveq.bytes;
+	/* Linux: tcp_check_oom(): without memory for a farewell there is none. */
+	abort = abort || conn->work->receiveq.bytes || !tcp_work_need(conn);
 	if (abort || conn->state == TCP_SYN_SENT) {
 		tcp_abort(conn, 0);
 		return;
 	}
-	receiveq_clear_early(&conn->receiveq);
+	receiveq_clear_early(&conn->work->receiveq);
 	tcp_blocks_drop(conn);
 	close_sending(conn);
 	if (conn->state == TCP_FIN_WAIT_2)
@@ -321,7 +330,7 @@ uint32_t tcp_unsent(const struct tcp_conn *conn)
 /* Linux: sk_stream_is_writeable(), at least a third of the buffer is free. */
 bool tcp_buffer_writeable(const struct tcp_conn *conn)
 {
-	size_t used = conn->sendq.bytes, room = tcp_socket((struct tcp_conn *)conn)->send_buffer;
+	size_t used = conn->work->sendq.bytes, room = tcp_socket((struct tcp_conn *)conn)->send_buffer;
 
 	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
 }
@@ -337,7 +346,7 @@ bool tcp_readable(struct tcp_conn *conn)
 
 	if (conn->urgent_in != TCP_URGENT_NONE && tcp_urgent_hides_next(conn))
 		low++;
-	return conn->receiveq.bytes >= low;
+	return conn->work->receiveq.bytes >= low;
 }
 
 /* Linux: tcp_poll(). */

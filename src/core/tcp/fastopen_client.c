@@ -130,8 +130,8 @@ static struct berth_packet *take_data(struct tcp_conn *conn, struct fastopen *fa
 	packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, length);
 	if (!packet)
 		return NULL;
-	length = (uint32_t)sendq_append(&conn->sendq, stack->packets, fastopen->message, 0, length);
-	sendq_copy(&conn->sendq, 0, berth_packet_put(packet, length), length);
+	length = (uint32_t)sendq_append(&conn->work->sendq, stack->packets, fastopen->message, 0, length);
+	sendq_copy(&conn->work->sendq, 0, berth_packet_put(packet, length), length);
 	conn->syn_taken = (uint16_t)length;
 	conn->syn_data = length;
 	conn->snd_nxt = conn->snd_max = conn->iss + 1 + length;
@@ -195,7 +195,7 @@ static void take_acknowledged(struct tcp_conn *conn, const struct tcp_segment *s
 {
 	uint32_t acked = segment->ack - (conn->iss + 1), sent = conn->syn_taken;
 
-	sendq_release(&conn->sendq, acked);
+	sendq_release(&conn->work->sendq, acked);
 	conn->counters.bytes_acked += acked;
 	conn->snd_una = conn->snd_nxt = conn->snd_max = segment->ack;
 	conn->syn_data_acked = acked == sent;

@@ -226,9 +226,9 @@ void fastopen_server_answer(struct tcp_conn *conn, struct tcp_segment *segment)
 	tcp_set_state(conn, TCP_SYN_RECEIVED);
 	tcp_congestion_init(conn);
 	conn->last_heard = stack->now;
-	conn->timed = true;
-	conn->timed_seq = conn->snd_una;
-	conn->timed_at = conn->first_sent = stack->now;
+	conn->work->timed = true;
+	conn->work->timed_seq = conn->snd_una;
+	conn->work->timed_at = conn->work->first_sent = stack->now;
 	conn->counters.segments_in = 1;
 	tcp_event(conn, BERTH_EVENT_TCP_PASSIVE_OPEN);
 	segment->seq++;
@@ -257,7 +257,7 @@ bool fastopen_server_syn_again(struct tcp_conn *conn, const struct tcp_segment *
 	if (!conn->opened_fast || conn->state != TCP_SYN_RECEIVED || segment->seq != conn->irs ||
 	    (segment->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST | WIRE_TCP_FIN)) != WIRE_TCP_SYN)
 		return false;
-	conn->timed = false; /* Karn */
+	conn->work->timed = false; /* Karn */
 	tcp_send_syn(conn);
 	return true;
 }

@@ -90,7 +90,7 @@ static void path_too_small(struct tcp_conn *conn)
 	tcp_update_mss(conn, path->mtu);
 	if (conn->mss >= before || !tcp_flight(conn))
 		return;
-	conn->timed = false;
+	conn->work->timed = false;
 	if (conn->sack)
 		scoreboard_lose_all(&conn->sent->board); /* no congestion: the window stays */
 	else

@@ -24,7 +24,7 @@ static void inspect_timer(struct tcp_conn *conn, struct berth_socket_info *info)
 		if (!tcp_timer_on(conn, kinds[i].which))
 			continue;
 		info->timer = kinds[i].name;
-		info->timer_ms = milliseconds(conn->deadline[kinds[i].which] - tcp_stack_of(conn)->now);
+		info->timer_ms = milliseconds(conn->work->deadline[kinds[i].which] - tcp_stack_of(conn)->now);
 		return;
 	}
 }
@@ -41,8 +41,8 @@ static void inspect_socket(struct berth_socket *socket, struct berth_socket_info
 		info->send_queue = conn->listener->backlog;
 		return;
 	}
-	info->receive_queue = (uint32_t)conn->receiveq.bytes;
-	info->send_queue = (uint32_t)conn->sendq.bytes;
+	info->receive_queue = (uint32_t)conn->work->receiveq.bytes;
+	info->send_queue = (uint32_t)conn->work->sendq.bytes;
 	info->rtt_us = (uint32_t)(conn->rtt.mean / BERTH_USEC);
 	info->rttvar_us = (uint32_t)(conn->rtt.deviation / BERTH_USEC);
 	info->rto_us = (uint32_t)(tcp_rtt_timeout(&conn->rtt) / BERTH_USEC);

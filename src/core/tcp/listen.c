@@ -60,20 +60,21 @@ static void unqueue(struct tcp_conn *child)
 {
 	child->parent->listener->accepted_count--;
 	child->parent = NULL;
-	list_remove(&child->accept_node);
+	list_remove(&tcp_socket(child)->ready_node);
 }
 
 int tcp_accept(struct berth_socket *socket, struct berth_socket **ret_socket)
 {
-	struct tcp_conn *conn = tcp_conn_of(socket), *child;
+	struct tcp_conn *conn = tcp_conn_of(socket);
+	struct berth_socket *child;
 
 	if (conn->state != TCP_LISTEN)
 		return -EINVAL;
-	child = LIST_FIRST(&conn->listener->accepted, struct tcp_conn, accept_node);
+	child = LIST_FIRST(&conn->listener->accepted, struct berth_socket, ready_node);
 	if (!child)
 		return -EAGAIN;
-	unqueue(child);
-	*ret_socket = tcp_socket(child);
+	unqueue(tcp_conn_of(child));
+	*ret_socket = child;
 	return 0;
 }
 
@@ -96,7 +97,7 @@ void tcp_listener_close(struct tcp_conn *conn, bool quiet)
 	LIST_EACH_SAFE(&listener->requests, node)
 		tcp_request_free(LIST_ITEM(node, struct tcp_request, node));
 	while (!list_empty(&listener->accepted)) {
-		struct tcp_conn *child = LIST_FIRST(&listener->accepted, struct tcp_conn, accept_node);
+		struct tcp_conn *child = tcp_conn_of(LIST_FIRST(&listener->accepted, struct berth_socket, ready_node));
 
 		unqueue(child);
 		if (!quiet)

@@ -43,13 +43,15 @@ static unsigned headers_of(const struct tcp_conn *conn)
 
 unsigned tcp_mtu_limit(const struct tcp_conn *conn, unsigned mtu)
 {
-	return conn->mtu_search && !conn->mtu_search->trial ? MIN(mtu, conn->mtu_search->low) : mtu;
+	return conn->work->mtu_search && !conn->work->mtu_search->trial ? MIN(mtu, conn->work->mtu_search->low) : mtu;
 }
 
 void tcp_mtu_drop(struct tcp_conn *conn)
 {
-	stack_free(tcp_stack_of(conn), conn->mtu_search, sizeof(*conn->mtu_search));
-	conn->mtu_search = NULL;
+	if (!conn->work->mtu_search)
+		return;
+	stack_free(tcp_stack_of(conn), conn->work->mtu_search, sizeof(*conn->work->mtu_search));
+	conn->work->mtu_search = NULL;
 }
 
 /* Largest segment that is under way and was to be sent again. */
@@ -62,14 +64,14 @@ static uint32_t first_length(const struct tcp_conn *conn)
 
 static void trial_end(struct tcp_conn *conn)
 {
-	conn->mtu_search->trial = false;
+	conn->work->mtu_search->trial = false;
 	conn->mss_mtu = 0;
 }
 
 /* A retransmission timed out, once more. */
 void tcp_mtu_timeout(struct tcp_conn *conn)
 {
-	struct tcp_mtu_search *search = conn->mtu_search;
+	struct tcp_mtu_search *search = conn->work->mtu_search;
 	unsigned mtu = conn->mss_mtu;
 
 	if (search)
@@ -87,7 +89,7 @@ void tcp_mtu_timeout(struct tcp_conn *conn)
 		if (smaller >= mtu || first_length(conn) <= small_sizes[i])
 			continue;
 		if (!search)
-			search = conn->mtu_search = stack_alloc(tcp_stack_of(conn), sizeof(*search));
+			search = conn->work->mtu_search = stack_alloc(tcp_stack_of(conn), sizeof(*search));
 		if (!search)
 			return;
 		search->high = MAX(search->high, mtu);
@@ -103,14 +105,14 @@ void tcp_mtu_timeout(struct tcp_conn *conn)
 
 static void settle(struct tcp_conn *conn)
 {
-	conn->mtu_search->settled = true;
-	conn->mtu_search->again_at = tcp_stack_of(conn)->now + AGAIN_AFTER;
+	conn->work->mtu_search->settled = true;
+	conn->work->mtu_search->again_at = tcp_stack_of(conn)->now + AGAIN_AFTER;
 }
 
 /* The size to try next; 0: none. */
 static unsigned next_size(struct tcp_conn *conn, unsigned path_mtu)
 {
-	struct tcp_mtu_search *search = conn->mtu_search;
+	struct tcp_mtu_search *search = conn->work->mtu_search;
 
 	if (search->settled) {
 		if (tcp_stack_of(conn)->now < search->again_at)
@@ -140,9 +142,9 @@ static bool may_probe(const struct tcp_conn *conn, uint32_t length)
 /* Nothing would tell of a lost probe: the old size is tried when the time has come, and may time out again. */
 static void search_without_sack(struct tcp_conn *conn)
 {
-	if (!conn->mtu_search->settled) {
+	if (!conn->work->mtu_search->settled) {
 		settle(conn);
-	} else if (tcp_stack_of(conn)->now >= conn->mtu_search->again_at) {
+	} else if (tcp_stack_of(conn)->now >= conn->work->mtu_search->again_at) {
 		tcp_mtu_drop(conn);
 		conn->mss_mtu = 0;
 	}
@@ -151,7 +153,7 @@ static void search_without_sack(struct tcp_conn *conn)
 /* Before other data goes: try a larger size, if it is time for that. True: that waits for room in the window. */
 bool tcp_mtu_probe(struct tcp_conn *conn)
 {
-	struct tcp_mtu_search *search = conn->mtu_search;
+	struct tcp_mtu_search *search = conn->work->mtu_search;
 	const struct ip_path *path;
 	unsigned size;
 	uint32_t length;
@@ -173,7 +175,7 @@ bool tcp_mtu_probe(struct tcp_conn *conn)
 		return true;
 	search->begin = conn->snd_nxt;
 	search->end = conn->snd_nxt + length;
-	if (!tcp_output_large(conn, length) || !conn->mtu_search)
+	if (!tcp_output_large(conn, length) || !conn->work->mtu_search)
 		return false;
 	search->size = size;
 	search->out = true;
@@ -183,7 +185,7 @@ bool tcp_mtu_probe(struct tcp_conn *conn)
 
 void tcp_mtu_acknowledged(struct tcp_conn *conn)
 {
-	struct tcp_mtu_search *search = conn->mtu_search;
+	struct tcp_mtu_search *search = conn->work->mtu_search;
 
 	if (search->trial && seq_ge(conn->snd_una, search->end)) {
 		tcp_mtu_drop(conn);
@@ -206,7 +208,7 @@ void tcp_mtu_acknowledged(struct tcp_conn *conn)
 /* Something was found lost. True: the probe alone, and the window is not to pay for it. */
 bool tcp_mtu_probe_lost(struct tcp_conn *conn)
 {
-	struct tcp_mtu_search *search = conn->mtu_search;
+	struct tcp_mtu_search *search = conn->work->mtu_search;
 	const struct flight *lost = scoreboard_first_lost(&conn->sent->board);
 
 	if (!search || !search->out || !lost || seq_lt(search->begin, lost->begin) || seq_ge(search->begin, lost->end))

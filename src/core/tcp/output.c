@@ -39,14 +39,14 @@ static bool tell_blocks(struct tcp_conn *conn, struct wire_tcp *header, uint32_t
 {
 	uint32_t blocks;
 
-	if (!conn->blocks || (header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST)))
+	if (!conn->work->blocks || (header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST)))
 		return true;
-	blocks = MIN(conn->blocks->count + conn->blocks->has_duplicate, WIRE_TCP_SACK_MAX);
+	blocks = MIN(conn->work->blocks->count + conn->work->blocks->has_duplicate, WIRE_TCP_SACK_MAX);
 	if (!blocks)
 		return true;
 	if (length && length + 4 + 8 * blocks > conn->mss)
 		return false;
-	sack_blocks_tell(conn->blocks, header);
+	sack_blocks_tell(conn->work->blocks, header);
 	return true;
 }
 
@@ -151,14 +151,14 @@ static void time_segment(struct tcp_conn *conn, uint32_t seq, uint32_t end)
 	berth_time now = tcp_stack_of(conn)->now;
 
 	if (seq_lt(seq, conn->snd_max)) { /* sent again: no sample from it (Karn) */
-		if (conn->timed && seq_lt(seq, conn->timed_seq))
-			conn->timed = false;
+		if (conn->work->timed && seq_lt(seq, conn->work->timed_seq))
+			conn->work->timed = false;
 		return;
 	}
-	if (!conn->timed) {
-		conn->timed = true;
-		conn->timed_seq = end;
-		conn->timed_at = now;
+	if (!conn->work->timed) {
+		conn->work->timed = true;
+		conn->work->timed_seq = end;
+		conn->work->timed_at = now;
 	}
 }
 
@@ -204,7 +204,7 @@ static bool record_sending(struct tcp_conn *conn, struct flight *again, uint32_t
 /* Does the path's link take a run of segments as one packet? The sums are asked for if they are needed. */
 static bool takes_superframes(struct tcp_conn *conn, bool *ret_summed)
 {
-	struct ip_path *path;
+	const struct ip_path *path;
 
 	*ret_summed = false;
 	if (socket_path(tcp_socket(conn), &path) < 0)
@@ -221,7 +221,7 @@ static struct berth_packet *packets_with(struct tcp_conn *conn, uint32_t offset,
 
 	if (!packets)
 		return NULL;
-	tcp_run_fill(&conn->sendq, packets, offset, summed);
+	tcp_run_fill(&conn->work->sendq, packets, offset, summed);
 	packets->segment_size = packets->length > conn->mss ? conn->mss : 0;
 	return packets;
 }
@@ -243,7 +243,7 @@ static void note_sending(struct tcp_conn *conn, uint32_t seq, uint32_t length, u
 	if (length % conn->mss || !length)
 		conn->snd_small_end = end;
 	if (conn->snd_max == conn->snd_una)
-		conn->first_sent = now;
+		conn->work->first_sent = now;
 	if (seq_gt(end, conn->snd_max))
 		conn->snd_max = end;
 }
@@ -273,7 +273,7 @@ static uint32_t send_data(struct tcp_conn *conn, uint32_t seq, uint32_t length, 
 	}
 	header = header_for(conn, fin ? WIRE_TCP_ACK | WIRE_TCP_FIN : WIRE_TCP_ACK, seq);
 	/* A superframe pushes itself out of the receiver's offload. Linux: __tcp_transmit_skb() */
-	if (length && (offset + length == conn->sendq.bytes || packets->segment_size))
+	if (length && (offset + length == conn->work->sendq.bytes || packets->segment_size))
 		header.flags |= WIRE_TCP_PSH;
 	note_sending(conn, seq, length, end);
 	header.window = tcp_window_to_offer(conn);
@@ -429,10 +429,11 @@ void tcp_output(struct tcp_conn *conn)
 	/* An event hook that closes the socket leads here again: the loop below sees to its FIN. */
 	if (!tcp_may_send(conn) || conn->sending)
 		return;
-	if (!tcp_flight(conn) && conn->sendq.bytes)
+	if (!tcp_flight(conn) && conn->work->sendq.bytes)
 		tcp_congestion_idle(conn);
 	conn->sending = true;
-	waiting = conn->mtu_search && tcp_synchronized(conn->state) && !tcp_pace_waits(conn) && tcp_mtu_probe(conn);
+	waiting =
+		conn->work->mtu_search && tcp_synchronized(conn->state) && !tcp_pace_waits(conn) && tcp_mtu_probe(conn);
 	while (!waiting && !(tcp_paced(conn) && tcp_pace_waits(conn)) && output_one(conn))
 		;
 	conn->sending = conn->send_new = false;
@@ -442,7 +443,7 @@ void tcp_output(struct tcp_conn *conn)
 		return;
 	conn->wake |= conn->settings->notsent_low_water != 0; /* what was sent may have made room */
 	/* What waits with nothing under way to bring an ACK waits for the persist timer. */
-	waiting = conn->sendq.bytes || (conn->fin_queued && !tcp_fin_sent(conn));
+	waiting = conn->work->sendq.bytes || (conn->fin_queued && !tcp_fin_sent(conn));
 	if (tcp_flight(conn) || !waiting)
 		tcp_timer_clear(conn, TCP_TIMER_PERSIST);
 	else if (!tcp_timer_on(conn, TCP_TIMER_PERSIST))
@@ -451,9 +452,9 @@ void tcp_output(struct tcp_conn *conn)
 
 void tcp_retransmit(struct tcp_conn *conn)
 {
-	uint32_t in_flight = MIN(tcp_flight(conn), (uint32_t)conn->sendq.bytes);
+	uint32_t in_flight = MIN(tcp_flight(conn), (uint32_t)conn->work->sendq.bytes);
 	uint32_t length = MIN(in_flight, conn->mss);
-	bool fin = tcp_fin_sent(conn) && length == conn->sendq.bytes;
+	bool fin = tcp_fin_sent(conn) && length == conn->work->sendq.bytes;
 
 	if (!tcp_synchronized(conn->state) || !tcp_flight(conn))
 		return;
@@ -464,7 +465,7 @@ void tcp_retransmit(struct tcp_conn *conn)
 	}
 	packet_room(conn); /* the path may have a new MTU */
 	length = MIN(length, conn->mss);
-	fin = fin && length == conn->sendq.bytes;
+	fin = fin && length == conn->work->sendq.bytes;
 	if (send_data(conn, conn->snd_una, length, fin, NULL))
 		conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una + length + fin);
 }
@@ -498,17 +499,17 @@ bool tcp_output_probe(struct tcp_conn *conn)
 
 void tcp_force_output(struct tcp_conn *conn)
 {
-	uint32_t length = MIN(MIN((uint32_t)conn->sendq.bytes, conn->snd_wnd), conn->mss);
-	bool fin = conn->fin_queued && length == conn->sendq.bytes && conn->snd_wnd > length;
+	uint32_t length = MIN(MIN((uint32_t)conn->work->sendq.bytes, conn->snd_wnd), conn->mss);
+	bool fin = conn->fin_queued && length == conn->work->sendq.bytes && conn->snd_wnd > length;
 
 	if (tcp_flight(conn))
 		return;
 	if (length || fin) {
 		if (send_data(conn, conn->snd_una, length, fin, NULL))
 			conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una + length + fin);
-	} else if (conn->sendq.bytes || conn->fin_queued) {
+	} else if (conn->work->sendq.bytes || conn->fin_queued) {
 		if (!conn->probes)
-			conn->probing_since = tcp_stack_of(conn)->now;
+			conn->work->probing_since = tcp_stack_of(conn)->now;
 		conn->probes++;
 		tcp_rtt_backoff(&conn->rtt);
 		if (conn->urgent_out)

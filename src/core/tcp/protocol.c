@@ -36,6 +36,7 @@ static void detach(struct berth_stack *stack, void *state)
 	fastopen_cache_fini(tcp);
 	flight_pool_fini(&tcp->flights);
 	share_fini(&tcp->settings);
+	tcp_work_stock_fini(tcp);
 	stack_free(stack, tcp, sizeof(*tcp));
 }
 
@@ -55,7 +56,7 @@ static void conn_destroy(struct berth_socket *socket)
 	if (conn->parent) {
 		conn->parent->listener->accepted_count--;
 		conn->parent = NULL;
-		list_remove(&conn->accept_node);
+		list_remove(&tcp_socket(conn)->ready_node);
 	}
 	tcp_listener_close(conn, true);
 	tcp_conn_fini(conn);

@@ -66,7 +66,7 @@ void tcp_recovery_timeout(struct tcp_conn *conn)
 	conn->cwnd_acked = 0;
 	conn->dup_acks = 0;
 	conn->in_recovery = false;
-	conn->timed = false;
+	conn->work->timed = false;
 	conn->recover = conn->snd_max; /* RFC 6582 §3.2 step 4 */
 	conn->snd_nxt = conn->snd_una;
 }

@@ -226,10 +226,15 @@ struct tcp_conn *tcp_request_spawn(const struct tcp_request *request, const stru
 	if (berth_socket_spawn(tcp_socket(parent), &request->demux.local, &request->demux.remote, &child) < 0)
 		return NULL;
 	conn = tcp_conn_of(child);
+	if (!tcp_work_need(conn)) {
+		tcp_conn_fini(conn);
+		berth_socket_done(child);
+		return NULL;
+	}
 	tcp_enter(conn);
 	conn_from_request(conn, request, segment);
 	conn->parent = parent;
-	list_append(&parent->listener->accepted, &conn->accept_node);
+	list_append(&parent->listener->accepted, &child->ready_node);
 	parent->listener->accepted_count++;
 	return conn;
 }

@@ -7,15 +7,15 @@
 
 static bool need_blocks(struct tcp_conn *conn)
 {
-	if (!conn->blocks)
-		conn->blocks = stack_alloc(tcp_stack_of(conn), sizeof(*conn->blocks));
-	return conn->blocks;
+	if (!conn->work->blocks)
+		conn->work->blocks = stack_alloc(tcp_stack_of(conn), sizeof(*conn->work->blocks));
+	return conn->work->blocks;
 }
 
 void tcp_blocks_duplicate(struct tcp_conn *conn, uint32_t begin, uint32_t end)
 {
 	if (need_blocks(conn))
-		sack_blocks_duplicate(conn->blocks, begin, end);
+		sack_blocks_duplicate(conn->work->blocks, begin, end);
 }
 
 /* A duplicate is told first, and then the block that it is in. */
@@ -23,15 +23,17 @@ void tcp_blocks_early(struct tcp_conn *conn, uint32_t begin, uint32_t end)
 {
 	if (!need_blocks(conn))
 		return;
-	if (sack_blocks_cover(conn->blocks, begin, end))
-		sack_blocks_duplicate(conn->blocks, begin, end);
-	sack_blocks_add(conn->blocks, begin, end);
+	if (sack_blocks_cover(conn->work->blocks, begin, end))
+		sack_blocks_duplicate(conn->work->blocks, begin, end);
+	sack_blocks_add(conn->work->blocks, begin, end);
 }
 
 void tcp_blocks_drop(struct tcp_conn *conn)
 {
-	stack_free(tcp_stack_of(conn), conn->blocks, sizeof(*conn->blocks));
-	conn->blocks = NULL;
+	if (!conn->work->blocks)
+		return;
+	stack_free(tcp_stack_of(conn), conn->work->blocks, sizeof(*conn->work->blocks));
+	conn->work->blocks = NULL;
 }
 
 /* RFC 2883 §4: the first block lies below the ACK, or within the second. */

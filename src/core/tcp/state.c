@@ -68,17 +68,19 @@ static void charge(struct tcp_conn *conn)
 
 void tcp_drop_queues(struct tcp_conn *conn)
 {
-	sendq_clear(&conn->sendq);
-	receiveq_clear(&conn->receiveq);
+	if (tcp_working(conn)) {
+		sendq_clear(&conn->work->sendq);
+		receiveq_clear(&conn->work->receiveq);
+	}
 	tcp_sent_reset(conn);
 	if (conn->rate)
 		tcp_rate_drop(conn);
-	if (conn->mtu_search)
+	if (conn->work->mtu_search)
 		tcp_mtu_drop(conn);
 	charge(conn);
 	if (conn->own)
 		tcp_own_drop(conn);
-	if (conn->blocks)
+	if (conn->work->blocks)
 		tcp_blocks_drop(conn);
 }
 
@@ -88,25 +90,27 @@ void tcp_conn_init(struct tcp_conn *conn)
 	struct tcp_settings *settings = conn->settings;
 	struct fastopen *fastopen = conn->fastopen; /* of the connect() that begins */
 	struct fastopen_keys *keys = conn->keys_to_be;
+	struct tcp_work *work;
 	struct tcp_sent *sent;
 	uint8_t busy = conn->busy;
 
-	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
+	if (!conn->work)
+		tcp_work_fini(conn); /* of a new one: it has none */
 	tcp_drop_queues(conn);
+	tcp_work_reset(conn);
+	work = conn->work;
 	sent = conn->sent;
 	*conn = (struct tcp_conn){
-		.settings = settings, .busy = busy, .fastopen = fastopen, .keys_to_be = keys, .sent = sent
+		.settings = settings, .busy = busy, .fastopen = fastopen, .keys_to_be = keys, .sent = sent, .work = work
 	};
-	list_init(&conn->accept_node);
-	tcp_timer_init(conn);
 	tcp_rtt_init(&conn->rtt);
 	conn->quick_acks = TCP_QUICK_ACKS;
 }
 
 void tcp_conn_fini(struct tcp_conn *conn)
 {
-	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
 	tcp_drop_queues(conn);
+	tcp_work_fini(conn);
 	tcp_sent_fini(conn);
 	fastopen_end(conn);
 	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
@@ -155,6 +159,8 @@ void tcp_leave(struct tcp_conn *conn)
 	if (--conn->busy)
 		return;
 	charge(conn);
+	if (tcp_working(conn))
+		tcp_work_settle(conn);
 	if (conn->state == TCP_CLOSED && conn->released) {
 		tcp_conn_fini(conn);
 		berth_socket_done(socket);
@@ -181,8 +187,10 @@ void tcp_finish(struct tcp_conn *conn, int error)
 	tcp_set_state(conn, TCP_CLOSED);
 	tcp_timer_clear_all(conn);
 	fastopen_end(conn);
-	sendq_clear(&conn->sendq);
-	receiveq_clear_early(&conn->receiveq);
+	if (tcp_working(conn)) {
+		sendq_clear(&conn->work->sendq);
+		receiveq_clear_early(&conn->work->receiveq);
+	}
 	scoreboard_clear(&conn->sent->board);
 	tcp_rate_drop(conn);
 	tcp_mtu_drop(conn);

@@ -108,7 +108,7 @@ struct tcp_settings {
 
 struct tcp_listener {
 	struct list requests; /* struct tcp_request */
-	struct list accepted; /* struct tcp_conn: finished, not taken yet */
+	struct list accepted; /* finished, not taken yet: sockets by ready_node, which has no use before */
 	unsigned request_count, accepted_count, backlog;
 	berth_time cookies_until; /* until then an ACK may bring back a SYN cookie */
 	/* struct fastopen: in SYN-RECEIVED; and those that were reset and count for some time yet */
@@ -181,6 +181,29 @@ union tcp_own {
 	struct tcp_bbr bbr;
 };
 
+/*
+ * What a conversation has only while something goes on: bytes that wait, a
+ * timer that runs. It is there from tcp_work_need() until an entry ends with
+ * neither. An idle conversation has tcp_work_none, which is only read.
+ */
+struct tcp_work {
+	struct tcp_conn *conn;
+	struct tcp_work *next; /* in the stack's stock */
+	struct sendq sendq;
+	struct receiveq receiveq;
+	struct sack_blocks *blocks;	   /* NULL: nothing came out of order, or there was no memory to say so */
+	struct tcp_mtu_search *mtu_search; /* see mtu.c; NULL: no black hole was met */
+	bool timed;
+	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
+	berth_time timed_at;
+	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
+	berth_time probing_since; /* user timeout while the window is shut */
+	berth_time deadline[TCP_TIMERS];
+	struct berth_timer timer;
+};
+extern const struct tcp_work tcp_work_none;
+#define TCP_WORK_STOCK 256 /* free ones that a stack keeps */
+
 struct tcp_conn {
 	uint8_t state;
 	uint8_t told_state; /* of which the embedder heard */
@@ -224,19 +247,17 @@ struct tcp_conn {
 	/* Send. RFC 9293 §3.3.1 */
 	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_window;
 	uint32_t snd_small_end; /* end of the last segment below MSS: Nagle as Minshall has it */
-	struct sendq sendq;
-	uint16_t peer_mss; /* from its SYN */
-	uint16_t mss;	   /* payload bytes, options taken off */
-	unsigned mss_mtu;  /* the path MTU that mss was computed for */
+	uint16_t peer_mss;	/* from its SYN */
+	uint16_t mss;		/* payload bytes, options taken off */
+	unsigned mss_mtu;	/* the path MTU that mss was computed for */
 
 	/* Receive */
 	uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent, fin_seq;
 	uint32_t unacked_bytes; /* received since the last ACK went out */
 	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
 	uint32_t confirmed;	/* the second in which the neighbour was last said to be reachable */
-	struct receiveq receiveq;
 	struct tcp_tuning tuning;
-	struct sack_blocks *blocks; /* NULL: nothing came out of order, or there was no memory to say so */
+	struct tcp_work *work;
 
 	/* Timestamps. RFC 7323 */
 	uint32_t timestamp_offset, ts_recent;
@@ -244,28 +265,19 @@ struct tcp_conn {
 
 	/* Congestion and time */
 	uint32_t cwnd, ssthresh, recover, cwnd_acked;
-	uint32_t charged;		   /* what the stack's budget counts for both queues */
-	uint32_t ecn_until;		   /* no other reduction for a mark before SND.UNA is there */
-	struct tcp_sent *sent;		   /* with SACK; tcp_sent_none before anything was */
-	union tcp_own *own;		   /* the congestion control's; NULL: none yet, or no memory for it */
-	struct tcp_rate *rate;		   /* see rate.h; NULL: none yet */
-	struct tcp_mtu_search *mtu_search; /* see mtu.c; NULL: no black hole was met */
+	uint32_t charged;      /* what the stack's budget counts for both queues */
+	uint32_t ecn_until;    /* no other reduction for a mark before SND.UNA is there */
+	struct tcp_sent *sent; /* with SACK; tcp_sent_none before anything was */
+	union tcp_own *own;    /* the congestion control's; NULL: none yet, or no memory for it */
+	struct tcp_rate *rate; /* see rate.h; NULL: none yet */
 	struct tcp_rtt rtt;
-	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
-	bool timed;
-	berth_time timed_at;
-	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
-	berth_time probing_since; /* user timeout while the window is shut */
 	berth_time last_sent, last_resent, last_heard, last_challenge;
-	berth_time deadline[TCP_TIMERS];
-	struct berth_timer timer;
 
 	struct tcp_settings *settings;
 	struct tcp_listener *listener;	  /* LISTEN only */
 	struct fastopen_keys *keys_to_be; /* TCP_FASTOPEN_KEY came before listen() */
 	struct fastopen *fastopen;	  /* while a handshake of it is under way; else NULL */
 	struct tcp_conn *parent;	  /* in this listener's accept queue */
-	struct list accept_node;
 	struct tcp_counters counters;
 };
 
@@ -304,7 +316,9 @@ struct tcp_stack {
 	struct fastopen_keys fastopen_keys;
 	struct fastopen_cache *fastopen_cache; /* NULL: not used yet */
 	struct flight_pool flights;
-	struct share settings; /* struct tcp_settings */
+	struct share settings;	/* struct tcp_settings */
+	struct tcp_work *works; /* free ones */
+	unsigned work_count;
 	struct list timewaits;
 	unsigned timewait_count;
 	struct berth_timer timewait_timer;
@@ -351,7 +365,7 @@ static inline uint32_t tcp_segment_length(const struct tcp_segment *segment)
 /* The sequence number behind the last byte written: our FIN's, when it is queued. */
 static inline uint32_t tcp_data_end(const struct tcp_conn *conn)
 {
-	return conn->snd_una + (uint32_t)conn->sendq.bytes;
+	return conn->snd_una + (uint32_t)conn->work->sendq.bytes;
 }
 static inline bool tcp_fin_sent(const struct tcp_conn *conn)
 {
@@ -380,7 +394,7 @@ static inline bool tcp_paced(const struct tcp_conn *conn)
 /* Bytes of memory that both queues hold. */
 static inline uint32_t tcp_memory(const struct tcp_conn *conn)
 {
-	return conn->sendq.memory + conn->receiveq.memory;
+	return conn->work->sendq.memory + conn->work->receiveq.memory;
 }
 
 /* state.c: states, entry and exit */
@@ -478,6 +492,19 @@ void tcp_recovery_duplicate(struct tcp_conn *conn);
 void tcp_recovery_ack(struct tcp_conn *conn, uint32_t acked);
 void tcp_recovery_timeout(struct tcp_conn *conn);
 
+/* work.c: before anything is written to conn->work. False: no memory. */
+bool tcp_work_need(struct tcp_conn *conn);
+/* The entry point is over: is there nothing to keep it for? */
+void tcp_work_settle(struct tcp_conn *conn);
+/* As new; and gone. */
+void tcp_work_reset(struct tcp_conn *conn);
+void tcp_work_fini(struct tcp_conn *conn);
+void tcp_work_stock_fini(struct tcp_stack *tcp);
+static inline bool tcp_working(const struct tcp_conn *conn)
+{
+	return conn->work != &tcp_work_none;
+}
+
 /* sent.c: before anything is written to conn->sent. False: no memory. */
 bool tcp_sent_need(struct tcp_conn *conn);
 /* As new; and gone. */
@@ -562,7 +589,9 @@ uint32_t tcp_timestamp_now(const struct berth_stack *stack, uint32_t offset);
 void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadline);
 void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which);
 void tcp_timer_clear_all(struct tcp_conn *conn);
-void tcp_timer_init(struct tcp_conn *conn);
+/* Nothing is set: the timer need not come up. */
+void tcp_timer_settle(struct tcp_conn *conn);
+void tcp_timer_run(struct berth_timer *timer); /* of a struct tcp_work */
 bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which);
 void tcp_timer_keepalive(struct tcp_conn *conn);
 void tcp_timer_retransmit(struct tcp_conn *conn);

@@ -73,14 +73,14 @@ static bool make_room(struct tcp_conn *conn, const struct berth_packet *packet, 
 	struct berth_stack *stack = tcp_stack_of(conn);
 	size_t more = packet_truesize(packet);
 
-	if (budget_takes(stack, tcp_memory(conn), conn->receiveq.memory, more))
+	if (budget_takes(stack, tcp_memory(conn), conn->work->receiveq.memory, more))
 		return true;
-	if (!early && conn->receiveq.early) {
-		receiveq_clear_early(&conn->receiveq);
+	if (!early && conn->work->receiveq.early) {
+		receiveq_clear_early(&conn->work->receiveq);
 		tcp_blocks_drop(conn);
 		tcp_event(conn, BERTH_EVENT_TCP_PRUNED);
 	}
-	return !early && budget_takes(stack, tcp_memory(conn), conn->receiveq.memory, more);
+	return !early && budget_takes(stack, tcp_memory(conn), conn->work->receiveq.memory, more);
 }
 
 /*
@@ -102,14 +102,14 @@ static void take_gathered(struct tcp_conn *conn, struct gathered *gathered, cons
 		gathered_take(gathered);
 		conn->counters.segments_in++;
 		conn->counters.data_in++;
-		receiveq_put(&conn->receiveq, packet, conn->rcv_nxt, &conn->rcv_nxt, 0);
+		receiveq_put(&conn->work->receiveq, packet, conn->rcv_nxt, &conn->rcv_nxt, 0);
 	}
 }
 
 static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t before = conn->rcv_nxt;
-	bool gap = conn->receiveq.early || seq_gt(segment->seq, conn->rcv_nxt);
+	bool gap = conn->work->receiveq.early || seq_gt(segment->seq, conn->rcv_nxt);
 	size_t limit = 2u * (size_t)tcp_socket(conn)->receive_buffer + 2 * BERTH_PACKET_MAX;
 	struct berth_packet *packet = segment->packet;
 	struct gathered *gathered = tcp_stack_of(conn)->gathered;
@@ -123,15 +123,15 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 		conn->ack_now = true; /* the window has to be told */
 		return;
 	}
-	if (!receiveq_put(&conn->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
+	if (!receiveq_put(&conn->work->receiveq, packet, segment->seq, &conn->rcv_nxt, limit))
 		tcp_event(conn, BERTH_EVENT_TCP_DROP_BUFFER_FULL);
 	else if (conn->sack && seq_gt(segment->seq, conn->rcv_nxt))
 		tcp_blocks_early(conn, segment->seq, segment->seq + segment->length);
 	else if (gathered && gathered->packets[0] == packet && !gap)
 		take_gathered(conn, gathered, segment->info->link);
 	received = conn->rcv_nxt - before;
-	if (received && conn->blocks)
-		sack_blocks_advance(conn->blocks, conn->rcv_nxt);
+	if (received && conn->work->blocks)
+		sack_blocks_advance(conn->work->blocks, conn->rcv_nxt);
 	conn->counters.bytes_received += received;
 	if (gap)
 		conn->ack_now = true; /* a duplicate ACK, or word that the gap is filled */
@@ -182,7 +182,7 @@ static void fin_taken(struct tcp_conn *conn)
 	conn->fin_early = false;
 	conn->ack_now = true;
 	conn->wake = true;
-	receiveq_clear_early(&conn->receiveq); /* nothing lies behind a FIN */
+	receiveq_clear_early(&conn->work->receiveq); /* nothing lies behind a FIN */
 	tcp_blocks_drop(conn);
 	if (conn->state == TCP_ESTABLISHED)
 		tcp_set_state(conn, TCP_CLOSE_WAIT);

@@ -14,34 +14,43 @@ static berth_time earliest(const struct tcp_conn *conn)
 	berth_time deadline = BERTH_NEVER;
 
 	for (size_t i = 0; i < TCP_TIMERS; i++)
-		deadline = MIN(deadline, conn->deadline[i]);
+		deadline = MIN(deadline, conn->work->deadline[i]);
 	return deadline;
 }
 
 void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadline)
 {
-	conn->deadline[which] = deadline;
-	if (deadline == BERTH_NEVER || (timer_armed(&conn->timer) && conn->timer.deadline <= deadline))
+	/* Without memory for it, or for the heap, this waits for the next event; a peer's segment is one. */
+	if (!tcp_work_need(conn))
 		return;
-	/* Without memory for the heap this waits for the next event; a peer's segment is one. */
-	(void)timers_set(&tcp_stack_of(conn)->timers, &conn->timer, deadline);
+	conn->work->deadline[which] = deadline;
+	if (deadline == BERTH_NEVER || (timer_armed(&conn->work->timer) && conn->work->timer.deadline <= deadline))
+		return;
+	(void)timers_set(&tcp_stack_of(conn)->timers, &conn->work->timer, deadline);
 }
 
 void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which)
 {
-	conn->deadline[which] = BERTH_NEVER;
+	if (tcp_timer_on(conn, which))
+		conn->work->deadline[which] = BERTH_NEVER;
+}
+
+void tcp_timer_settle(struct tcp_conn *conn)
+{
+	if (earliest(conn) == BERTH_NEVER)
+		timers_cancel(&tcp_stack_of(conn)->timers, &conn->work->timer);
 }
 
 void tcp_timer_clear_all(struct tcp_conn *conn)
 {
 	for (size_t i = 0; i < TCP_TIMERS; i++)
-		conn->deadline[i] = BERTH_NEVER;
-	timers_cancel(&tcp_stack_of(conn)->timers, &conn->timer);
+		tcp_timer_clear(conn, (enum tcp_timer)i);
+	timers_cancel(&tcp_stack_of(conn)->timers, &conn->work->timer);
 }
 
 bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which)
 {
-	return conn->deadline[which] != BERTH_NEVER;
+	return conn->work->deadline[which] != BERTH_NEVER;
 }
 
 void tcp_timer_retransmit(struct tcp_conn *conn)
@@ -72,12 +81,12 @@ static void syn_timeout(struct tcp_conn *conn)
 {
 	unsigned retries = syn_retries(conn);
 
-	if (conn->timeouts >= retries || user_timeout_over(conn, conn->first_sent, tcp_stack_of(conn)->now)) {
+	if (conn->timeouts >= retries || user_timeout_over(conn, conn->work->first_sent, tcp_stack_of(conn)->now)) {
 		give_up(conn);
 		return;
 	}
 	conn->timeouts++;
-	conn->timed = false;
+	conn->work->timed = false;
 	tcp_rtt_backoff(&conn->rtt);
 	tcp_event(conn, BERTH_EVENT_TCP_RETRANSMIT);
 	conn->counters.retransmits++;
@@ -90,9 +99,9 @@ static bool retransmitted_enough(const struct tcp_conn *conn, berth_time now)
 {
 	unsigned retries = conn->released ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
 
-	if (user_timeout_over(conn, conn->first_sent, now))
+	if (user_timeout_over(conn, conn->work->first_sent, now))
 		return true;
-	return conn->timeouts && now - conn->first_sent >= tcp_rtt_give_up(retries);
+	return conn->timeouts && now - conn->work->first_sent >= tcp_rtt_give_up(retries);
 }
 
 static void retransmit_timeout(struct tcp_conn *conn)
@@ -128,7 +137,8 @@ static void persist_timeout(struct tcp_conn *conn)
 	struct berth_stack *stack = tcp_stack_of(conn);
 	unsigned retries = conn->released ? TCP_ORPHAN_RETRIES : TCP_RETRIES;
 
-	if (conn->probes >= retries || (conn->probes && user_timeout_over(conn, conn->probing_since, stack->now))) {
+	if (conn->probes >= retries ||
+	    (conn->probes && user_timeout_over(conn, conn->work->probing_since, stack->now))) {
 		give_up(conn);
 		return;
 	}
@@ -144,7 +154,7 @@ static void keepalive_timeout(struct tcp_conn *conn)
 
 	if (!tcp_socket(conn)->options->keepalive || !tcp_synchronized(conn->state))
 		return;
-	if (tcp_flight(conn) || conn->sendq.bytes || !idle_long) {
+	if (tcp_flight(conn) || conn->work->sendq.bytes || !idle_long) {
 		conn->keepalives = 0;
 		tcp_timer_keepalive(conn);
 		return;
@@ -196,26 +206,19 @@ static void (*const handlers[TCP_TIMERS])(struct tcp_conn *conn) = {
 	[TCP_TIMER_PACE] = tcp_pace_timeout,	       [TCP_TIMER_ORPHAN] = orphan_timeout,
 };
 
-static void timer_run(struct berth_timer *timer)
+void tcp_timer_run(struct berth_timer *timer)
 {
-	struct tcp_conn *conn = CONTAINER_OF(timer, struct tcp_conn, timer);
+	struct tcp_conn *conn = CONTAINER_OF(timer, struct tcp_work, timer)->conn;
 	struct berth_stack *stack = tcp_stack_of(conn);
 
 	tcp_enter(conn);
 	for (size_t i = 0; i < TCP_TIMERS && conn->state != TCP_CLOSED; i++) {
-		if (conn->deadline[i] > stack->now)
+		if (conn->work->deadline[i] > stack->now)
 			continue;
-		conn->deadline[i] = BERTH_NEVER;
+		conn->work->deadline[i] = BERTH_NEVER;
 		handlers[i](conn);
 	}
 	if (conn->state != TCP_CLOSED && earliest(conn) != BERTH_NEVER)
-		(void)timers_set(&stack->timers, &conn->timer, earliest(conn));
+		(void)timers_set(&stack->timers, &conn->work->timer, earliest(conn));
 	tcp_leave(conn);
-}
-
-void tcp_timer_init(struct tcp_conn *conn)
-{
-	conn->timer.run = timer_run;
-	for (size_t i = 0; i < TCP_TIMERS; i++)
-		conn->deadline[i] = BERTH_NEVER;
 }

@@ -20,7 +20,7 @@ static bool is_inline(struct tcp_conn *conn)
 /* The next byte that a reader gets. */
 static uint32_t next_to_read(const struct tcp_conn *conn)
 {
-	return conn->rcv_nxt - conn->fin_received - (uint32_t)conn->receiveq.bytes;
+	return conn->rcv_nxt - conn->fin_received - (uint32_t)conn->work->receiveq.bytes;
 }
 
 /* A pointer that says more than the last one. Linux: tcp_check_urg() */
@@ -31,8 +31,8 @@ static void take_pointer(struct tcp_conn *conn, uint32_t mark)
 	if (conn->urgent_in != TCP_URGENT_NONE && seq_le(mark, conn->urgent_seq))
 		return;
 	/* A reader that stands at the old mark has had that byte, or did not want it: don't give it as data now. */
-	if (tcp_urgent_at_mark(conn) && !is_inline(conn) && conn->receiveq.bytes)
-		receiveq_release(&conn->receiveq, 1);
+	if (tcp_urgent_at_mark(conn) && !is_inline(conn) && conn->work->receiveq.bytes)
+		receiveq_release(&conn->work->receiveq, 1);
 	conn->urgent_in = TCP_URGENT_AWAITED;
 	conn->urgent_seq = mark;
 }
@@ -66,13 +66,13 @@ bool tcp_urgent_at_mark(const struct tcp_conn *conn)
 /* Does the byte at the mark not count as data to read? */
 bool tcp_urgent_hides_next(struct tcp_conn *conn)
 {
-	return tcp_urgent_at_mark(conn) && conn->receiveq.bytes && !is_inline(conn);
+	return tcp_urgent_at_mark(conn) && conn->work->receiveq.bytes && !is_inline(conn);
 }
 
 size_t tcp_urgent_readable(struct tcp_conn *conn, size_t wanted, size_t *ret_skip)
 {
 	uint32_t ahead = conn->urgent_seq - next_to_read(conn);
-	size_t ready = conn->receiveq.bytes;
+	size_t ready = conn->work->receiveq.bytes;
 
 	*ret_skip = tcp_urgent_hides_next(conn);
 	if (conn->urgent_in != TCP_URGENT_NONE && ahead && ahead < ready)

@@ -63,7 +63,7 @@ static uint32_t receive_buffer(struct tcp_conn *conn)
 /* Payload may take twice its size in buffers. One segment is always welcome. */
 static size_t room_under_pressure(struct tcp_conn *conn)
 {
-	size_t held = conn->receiveq.memory, room = budget_room(tcp_stack_of(conn), tcp_memory(conn), held) / 2;
+	size_t held = conn->work->receiveq.memory, room = budget_room(tcp_stack_of(conn), tcp_memory(conn), held) / 2;
 
 	return held ? room : MAX(room, conn->receive_mss);
 }
@@ -71,7 +71,7 @@ static size_t room_under_pressure(struct tcp_conn *conn)
 /* What the application may still be sent. */
 uint32_t tcp_receive_space(struct tcp_conn *conn)
 {
-	size_t queued = conn->receiveq.bytes;
+	size_t queued = conn->work->receiveq.bytes;
 	uint32_t buffer = receive_buffer(conn), space = queued < buffer ? (uint32_t)(buffer - queued) : 0;
 
 	if (tcp_stack_of(conn)->budget.pressure)
@@ -110,7 +110,7 @@ static bool reader_caught_up(const struct tcp_conn *conn)
 {
 	if (conn->unacked_bytes > conn->receive_mss)
 		return true;
-	return !conn->receiveq.bytes && (conn->unacked_small > 1 || (conn->unacked_small && !conn->interactive));
+	return !conn->work->receiveq.bytes && (conn->unacked_small > 1 || (conn->unacked_small && !conn->interactive));
 }
 
 /* The application read: tell the peer when the window opened by much, or when it may be waiting for our ACK. */

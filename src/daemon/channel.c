@@ -231,8 +231,9 @@ static int32_t hello(struct request *request)
 	return 0;
 }
 
-/* Answer one message. Returns false when its channel has to end. */
-static bool answer(struct channel *channel, const struct channel_message *message, const uint8_t *payload, int *fd)
+/* Answer one message. Returns false when its channel has to end; *ret_answered: who asked hears something. */
+static bool answer(struct channel *channel, const struct channel_message *message, const uint8_t *payload, int *fd,
+		   bool *ret_answered)
 {
 	static uint8_t reply_payload[CHANNEL_PAYLOAD_MAX]; /* one thread, one answer at a time */
 	struct request request = {
@@ -255,14 +256,18 @@ static bool answer(struct channel *channel, const struct channel_message *messag
 		return false;
 	if (request.reply.result < 0)
 		request.reply.payload_length = 0;
+	*ret_answered = request.reply.result != CALL_ANSWERED;
 	if (request.reply.result >= 0 && request.reply_fd >= 0)
 		channel_send_fd(channel, &request.reply, reply_payload, request.reply.payload_length, request.reply_fd);
-	else if (request.reply.result != CALL_ANSWERED)
+	else if (*ret_answered)
 		channel_send(channel, &request.reply, reply_payload, request.reply.payload_length);
 	return true;
 }
 
-/* Take one message. Returns false when there is none now; *ret_end: the channel has to end. */
+/*
+ * Take one message. Returns false when there is none now; *ret_end: the channel has to end. A supervisor that has
+ * asked says nothing more on this connection until it has read the answer (line.c), so then nothing is looked for.
+ */
 static bool take_one(struct channel *channel, bool *ret_end)
 {
 	static uint8_t payload[CHANNEL_PAYLOAD_MAX];
@@ -281,11 +286,12 @@ static bool take_one(struct channel *channel, bool *ret_end)
 	int fd = count ? fds[0] : -1;
 	for (size_t i = 1; i < count; i++)
 		close(fds[i]);
+	bool answered = false;
 	if (!*ret_end)
-		*ret_end = !answer(channel, &message, payload, &fd);
+		*ret_end = !answer(channel, &message, payload, &fd, &answered);
 	if (fd >= 0)
 		close(fd);
-	return !*ret_end;
+	return !*ret_end && !answered;
 }
 
 bool channel_drain(struct channel *channel)

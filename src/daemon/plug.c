@@ -132,6 +132,20 @@ static void unlink_plug(struct plug *plug)
 	list_remove(&plug->work);
 }
 
+/* Of a stream's end there is no duplicate; a datagram socket's may still be in its supervisor's hands. */
+static void close_end(struct plug *plug)
+{
+	struct loop *loop = &plug->host->daemon->loop;
+
+	if (plug->watch.fd >= 0 && plug->kind == SOCK_STREAM) {
+		loop_close(loop, &plug->watch);
+		return;
+	}
+	loop_remove(loop, &plug->watch);
+	if (plug->end >= 0)
+		close(plug->end);
+}
+
 static void plug_end(struct plug *plug, bool abort)
 {
 	struct host *host = plug->host;
@@ -146,9 +160,7 @@ static void plug_end(struct plug *plug, bool abort)
 		outbound_program_ended(plug);
 	unlink_plug(plug);
 	loop_timer_cancel(&host->daemon->loop, &plug->timer);
-	loop_remove(&host->daemon->loop, &plug->watch);
-	if (plug->end >= 0)
-		close(plug->end);
+	close_end(plug);
 	if (plug->fd >= 0) {
 		host->by_fd[plug->fd] = NULL;
 		if (abort)
@@ -249,7 +261,7 @@ void plugs_hear_closed(struct host *host, uint64_t session)
 	if (daemon->hearing)
 		return;
 	daemon->hearing = true;
-	stream_accept(&daemon->stream_listener, EPOLLIN);
+	stream_accept_all(daemon);
 	size_t count = closed_ends(host, session, ids);
 	/* Ids, not plugs: the end of one may be that of another. */
 	for (size_t i = 0; i < count; i++) {
@@ -262,16 +274,21 @@ void plugs_hear_closed(struct host *host, uint64_t session)
 	daemon->hearing = false;
 }
 
+/*
+ * A program's stream socket: what the kernel gives each is enough for most, and urgent bytes are rare. The end gets
+ * more room when it is full, and is told to keep urgent bytes in their place before the first can be read: stream.c
+ */
 void plug_tune_end(struct plug *plug, int end)
 {
 	struct daemon *daemon = plug->host->daemon;
 	int one = 1, size = plug->receive_buffer ? plug->receive_buffer : daemon->send_buffer;
 
-	if (!plug->real)
-		setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	/* Urgent bytes travel in their place; stream.c looks for the mark. */
-	if (plug->kind == SOCK_STREAM)
+	if (plug->kind == SOCK_STREAM && plug->real)
 		setsockopt(end, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	if (plug->real || (plug->kind == SOCK_STREAM && !plug->receive_buffer))
+		return;
+	setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	plug->end_grown = true;
 }
 
 int plug_take_end(struct plug *plug, int end, uint32_t events)

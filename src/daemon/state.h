@@ -136,6 +136,8 @@ struct plug {
 	uint64_t filler;			/* bytes to throw away first */
 	bool connect_told_later;		/* the supervisor was answered -EINPROGRESS */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
+	bool end_grown;			 /* has all the room that it may have */
+	bool end_inline;		 /* keeps urgent bytes in their place */
 	bool end_drained;		 /* read to its last byte; the loop says when there is more */
 	bool end_plain;			 /* readable, and the next byte is not an urgent one */
 	bool end_all_plain;		 /* nor is any other */
@@ -282,8 +284,9 @@ uint64_t plug_new_id(struct daemon *daemon);
 /* stream.c, stream_open.c, listener.c, datagram.c, netlink.c, relay.c */
 extern const struct plug_role role_idle, role_stream, role_listener, role_datagram, role_netlink, role_relay;
 int32_t stream_connect(struct request *request, const struct sockaddr *address, socklen_t length);
-/* A program's socket connected to ".d". */
+/* Programs' sockets connected to ".d": the next, or all. */
 void stream_accept(struct loop_watch *watch, uint32_t events);
+void stream_accept_all(struct daemon *daemon);
 /* The stack's connect has an end, good or bad. Returns false when plug is not to be pumped. */
 bool stream_connected(struct plug *plug);
 /* plug has both its sockets: begin. */

@@ -176,14 +176,35 @@ static bool end_took(struct plug *plug, int error)
 	return false;
 }
 
+/* Returns whether the end holds more than before. */
+static bool grow_end(struct plug *plug)
+{
+	if (plug->end_grown || plug->real)
+		return false;
+	plug->end_grown = true;
+	return setsockopt(plug->end, SOL_SOCKET, SO_SNDBUF, &plug->host->daemon->send_buffer, sizeof(int)) == 0;
+}
+
+/* Returns how many were taken, or -1 with errno. */
+static ssize_t send_end(struct plug *plug, const uint8_t *bytes, size_t length)
+{
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (plug->urgent_to_program ? MSG_OOB : 0);
+	ssize_t n = send(plug->end, bytes, length, flags), more;
+
+	if (n < 0 && errno == EOPNOTSUPP) /* a kernel without AF_UNIX_OOB: better inline than never */
+		n = send(plug->end, bytes, length, flags & ~MSG_OOB);
+	if ((n < 0 ? errno != EAGAIN : (size_t)n == length) || !grow_end(plug))
+		return n;
+	n = MAX(n, 0);
+	more = send(plug->end, bytes + n, length - (size_t)n, flags);
+	return more < 0 && !n ? more : n + MAX(more, 0);
+}
+
 /* packet: that the bytes are in, or NULL. */
 static enum pumped write_end(struct plug *plug, const uint8_t *bytes, size_t length, struct berth_packet *packet)
 {
-	ssize_t n =
-		send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL | (plug->urgent_to_program ? MSG_OOB : 0));
+	ssize_t n = send_end(plug, bytes, length);
 
-	if (n < 0 && errno == EOPNOTSUPP) /* a kernel without AF_UNIX_OOB: better inline than never */
-		n = send(plug->end, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0 && !end_took(plug, errno))
 		return PUMPED_END;
 	size_t taken = n < 0 ? 0 : (size_t)n;
@@ -355,8 +376,11 @@ static enum pumped finish_to_core(struct plug *plug)
 /* Is the next byte at the end an urgent one? A kernel that can't say has none. */
 static bool end_at_mark(struct plug *plug)
 {
-	int at_mark = 0;
+	int at_mark = 0, one = 1;
 
+	if (!plug->end_inline && !plug->real)
+		setsockopt(plug->end, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	plug->end_inline = true;
 	return !ioctl(plug->end, SIOCATMARK, &at_mark) && at_mark;
 }
 

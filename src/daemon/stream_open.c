@@ -130,28 +130,41 @@ static void refuse(struct daemon *daemon, struct plug *plug, int end)
 	spare_refused(daemon, end);
 }
 
+/* Returns false when nobody is waiting. */
+static bool accept_end(struct daemon *daemon)
+{
+	bool short_of;
+	int end = spare_accept(daemon, daemon->stream_listener.fd, NULL, NULL, &short_of);
+
+	if (end < 0)
+		return false;
+	struct plug *plug = plug_of_end(daemon, end);
+	if (short_of) {
+		refuse(daemon, plug, end);
+		return true;
+	}
+	if (plug && plug->connect_told_later) {
+		hear_first(plug->host);
+		plug = plug_of_end(daemon, end);
+	}
+	/* What is not established is not read: the loop would say for ever that it can be. */
+	if (!plug || plug_take_end(plug, end, plug->established ? STREAM_READABLE : 0) < 0) {
+		close(end);
+		return true;
+	}
+	plug->end_drained = plug->established;
+	stream_begin(plug);
+	return true;
+}
+
+void stream_accept_all(struct daemon *daemon)
+{
+	while (accept_end(daemon))
+		;
+}
+
+/* One a turn: mostly there is one, and the loop says when there are more. */
 void stream_accept(struct loop_watch *watch, uint32_t events)
 {
-	struct daemon *daemon = CONTAINER_OF(watch, struct daemon, stream_listener);
-	bool short_of;
-	int end;
-
-	while ((end = spare_accept(daemon, watch->fd, NULL, NULL, &short_of)) >= 0) {
-		struct plug *plug = plug_of_end(daemon, end);
-		if (short_of) {
-			refuse(daemon, plug, end);
-			continue;
-		}
-		if (plug && plug->connect_told_later) {
-			hear_first(plug->host);
-			plug = plug_of_end(daemon, end);
-		}
-		/* What is not established is not read: the loop would say for ever that it can be. */
-		if (!plug || plug_take_end(plug, end, plug->established ? STREAM_READABLE : 0) < 0) {
-			close(end);
-			continue;
-		}
-		plug->end_drained = plug->established;
-		stream_begin(plug);
-	}
+	accept_end(CONTAINER_OF(watch, struct daemon, stream_listener));
 }

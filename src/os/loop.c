@@ -55,6 +55,13 @@ void loop_change(struct loop *loop, struct loop_watch *watch, uint32_t events)
 	watch->events = events;
 }
 
+static void forget_events(struct loop *loop, const struct loop_watch *watch)
+{
+	for (int i = loop->batch_next; i < loop->batch_count; i++)
+		if (loop->batch[i].data.ptr == watch)
+			loop->batch[i].data.ptr = NULL;
+}
+
 void loop_remove(struct loop *loop, struct loop_watch *watch)
 {
 	if (watch->fd < 0)
@@ -62,9 +69,16 @@ void loop_remove(struct loop *loop, struct loop_watch *watch)
 	/* Explicitly: a duplicate of the descriptor elsewhere would keep the entry after close. */
 	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
 	watch->fd = -1;
-	for (int i = loop->batch_next; i < loop->batch_count; i++)
-		if (loop->batch[i].data.ptr == watch)
-			loop->batch[i].data.ptr = NULL;
+	forget_events(loop, watch);
+}
+
+void loop_close(struct loop *loop, struct loop_watch *watch)
+{
+	if (watch->fd < 0)
+		return;
+	close(watch->fd);
+	watch->fd = -1;
+	forget_events(loop, watch);
 }
 
 int loop_timer_set(struct loop *loop, struct berth_timer *timer, berth_time deadline)

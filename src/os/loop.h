@@ -56,6 +56,8 @@ int loop_add(struct loop *loop, struct loop_watch *watch, int fd, uint32_t event
 void loop_change(struct loop *loop, struct loop_watch *watch, uint32_t events);
 /* Forget watch (also one that is in no loop); call before fd is closed. */
 void loop_remove(struct loop *loop, struct loop_watch *watch);
+/* The same, and close fd, of which there must be no duplicate anywhere: then the kernel forgets it by itself. */
+void loop_close(struct loop *loop, struct loop_watch *watch);
 
 /* Run timer->run at deadline, by clock_now(). Returns 0 or -ENOMEM. */
 int loop_timer_set(struct loop *loop, struct berth_timer *timer, berth_time deadline);

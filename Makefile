@@ -9,8 +9,8 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs tools-fuzz test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults abi reproducible
+.PHONY: build demo test test-asan asan bench bench-links bench-run performance-page instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
+	tools tools-test tools-lint tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults abi reproducible
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -58,17 +58,22 @@ test-kernel: tools-test build ## our TCP and Linux's with every option on and of
 build-release/build.ninja: | tools
 	@meson setup build-release --buildtype release
 
-bench: build-release/build.ninja ## figures of libberth beside the kernel's loopback, in one run
-	@ninja -C build-release -j $(JOBS) bench/berth-bench
-	@build-release/bench/berth-bench
+# Without what can't be installed, lines are left out, each with its reason.
+tools-bench: tools
+	-@tools/setup bench
 
-bench-run: build-release/build.ninja ## programs under berth run beside the kernel's loopback (PARTS="iperf3 redis-get"; 2 minutes)
-	@ninja -C build-release -j $(JOBS) src/cli/berth bench/udp_echo
-	@$(PYTHON) bench/run.py --json build-release/bench-run.json $(PARTS)
+bench: tools-bench build-release/build.ninja ## Berth beside the kernel, lwIP, slirp4netns, pasta (PARTS="bulk redis"; 10 minutes)
+	@ninja -C build-release -j $(JOBS) --quiet
+	@bench/bench --build build-release --json "$(or $(JSON),build-release/bench.json)" --plots build-release/plots $(PARTS)
 
-bench-links: build-release/build.ninja ## how exact emulated links are, beside the kernel's netem (root for that; 1 minute)
-	@ninja -C build-release -j $(JOBS) src/cli/berth bench/link_probe
-	@bench/links build-release $(if $(JSON),--json "$(JSON)")
+bench-run: PARTS = programs
+bench-run: bench ## the part of it that is programs under berth run
+
+bench-links: PARTS = links
+bench-links: bench ## the part of it that is emulated links, beside the kernel's netem (root for that)
+
+performance-page: ## docs/performance.md and its plots, from build-release/bench.json
+	@tools/performance-page build-release/bench.json
 
 instructions: tools-test build ## the hot paths beside their budgets of instructions (valgrind; 5 seconds)
 	@tools/instructions build

@@ -2,6 +2,8 @@
 /* Two stacks in one thread, joined by two rings of packets that pass by reference. */
 #include "pair.h"
 
+#include "measure.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +38,6 @@ static void queue_grow(struct queue *queue)
 	queue->head = 0;
 }
 
-uint64_t xorshift(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
-
 static void transmit(void *context, struct berth_packet *packet)
 {
 	struct pair_end *end = context;
@@ -66,6 +61,19 @@ static struct berth_ip address_of(int side)
 	return ip;
 }
 
+static int wait_hook(void *context, berth_time deadline)
+{
+	pair_run(context);
+	return 0;
+}
+
+static berth_time now_hook(void *context)
+{
+	const struct pair *pair = context;
+
+	return pair->now;
+}
+
 void pair_init(struct pair *pair, const struct pair_options *options)
 {
 	*pair = (struct pair){ .simulated = options->simulated, .random = 88172645463325252u };
@@ -86,6 +94,8 @@ void pair_init(struct pair *pair, const struct pair_options *options)
 			.context = &pair->ends[side],
 		};
 
+		if (options->blocking)
+			config.hooks = (struct berth_hooks){ .context = pair, .wait = wait_hook, .now = now_hook };
 		if (options->count_memory)
 			config.allocator = &pair->allocator;
 		config.limits.sockets = 12u << 20;
@@ -158,8 +168,7 @@ int pair_listen(struct pair *pair, uint16_t port, int backlog)
 
 	if (berth_bind(pair->stacks[1], fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    berth_listen(pair->stacks[1], fd, backlog) < 0) {
-		perror("bench: listen");
-		exit(1);
+		fail("listen");
 	}
 	return fd;
 }
@@ -171,8 +180,7 @@ int pair_connect(struct pair *pair, uint16_t port)
 
 	if (fd < 0 ||
 	    (berth_connect(pair->stacks[0], fd, (struct sockaddr *)&name, sizeof(name)) < 0 && errno != EINPROGRESS)) {
-		perror("bench: connect");
-		exit(1);
+		fail("connect");
 	}
 	return fd;
 }

@@ -35,6 +35,7 @@ struct pair_options {
 	unsigned mtu, superframe;
 	bool checksums, count_memory;
 	bool simulated;		 /* time: a microsecond a pair_run() */
+	bool blocking;		 /* sockets wait, and a wait carries frames */
 	unsigned time_wait;	 /* limit */
 	unsigned loss_permyriad; /* for the caller to set in pair when the handshake is through */
 };
@@ -46,7 +47,5 @@ void pair_run(struct pair *pair);
 /* A listener at side 1, port; side 0 connects. */
 int pair_listen(struct pair *pair, uint16_t port, int backlog);
 int pair_connect(struct pair *pair, uint16_t port);
-
-uint64_t xorshift(uint64_t *state);
 
 #endif

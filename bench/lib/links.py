@@ -1,21 +1,19 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """How exact emulated links are: what was asked beside what was measured.
 
-    bench/links BUILD [--json FILE]
-
 The same two programs (link_probe.c) talk UDP over a cable of Berth's with
 `berth link set` and over a veth with the kernel's own netem (tc-netem(8)), in
-namespaces of this script's own; the latter needs root and a kernel with
-sch_netem. Under a minute. Figures mean something on a machine with nothing
-else to do; the exit code is 0 whatever they are.
+namespaces of our own; the latter needs root and a kernel with sch_netem.
 """
 import json
 import math
 import os
 import subprocess
-import sys
 import tempfile
+import time
+
+import table
+from figures import in_rounds
 
 PORT = "9000"
 FRAME = 1472 + 42  # bytes: what the rate counts of a datagram of 1472
@@ -200,29 +198,74 @@ def all_of(make, build):
     return results + [{}] * (len(CASES) - len(results)), why
 
 
-def main():
-    arguments = sys.argv[1:]
-    path = None
-    if "--json" in arguments[:-1]:
-        at = arguments.index("--json")
-        path = arguments[at + 1]
-        del arguments[at:at + 2]
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        sys.exit("usage: bench/links BUILD [--json FILE]")
-    build = os.path.abspath(arguments[0])
-    berth, no_berth = all_of(Berth, build)
-    kernel, no_kernel = all_of(Kernel, build)
-    print("%-36s %-16s %-34s %s" % ("Asked", "which is", "Berth", "the kernel: veth, netem"))
+def change(bench):
+    """How many ms after it was asked for the first datagram suffers a delay that was set; asking takes a program."""
+    world = Berth(bench.build)
+    sender = None
+    receiver = world.receiver()
+    try:
+        receiver.stdout.readline()
+        world.condition("")
+        sender = world.sender("3000", "100", "500")
+        time.sleep(0.7)
+        asked = time.monotonic_ns()
+        world.condition("delay 30ms")
+        text = receiver.communicate(timeout=PROBE_TIME)[0]
+        begun = time.monotonic_ns()
+        subprocess.run([world.berth, "version"], stdout=subprocess.DEVNULL, check=True)
+        program = time.monotonic_ns() - begun
+    finally:
+        for process in (receiver, sender):
+            if process and process.poll() is None:
+                process.terminate()
+                process.wait()
+        world.close()
+    arrived = [tuple(map(int, line.split())) for line in text.splitlines()]
+    late = [sent for _, sent, received in arrived if sent > asked and received - sent >= 29e6]
+    if not late:
+        raise RuntimeError("the change had no effect")
+    return max(0.0, (min(late) - asked - program) / 1e6)
+
+
+def lateness(found):
+    """Of each delay that was asked, by the p99 of its cable."""
+    return [entry["p99_ms"] - float(case[0].split()[1][:-2]) for case, entry in zip(CASES, found)
+            if entry and case[4] == "delay" and case[0]]
+
+
+def outside_interval(found):
+    return sum(1 for case, entry in zip(CASES, found) if case[4] == "loss" and entry and not
+               entry["from_percent"] <= float(case[0].split()[1][:-1]) <= entry["to_percent"])
+
+
+def rates_off(found):
+    return [abs(100 * (entry["mbit"] / float(case[0].split()[1][:-4]) - 1)) for case, entry in zip(CASES, found)
+            if entry and case[4] == "rate"]
+
+
+def show(berth, kernel):
+    print("  %-36s %-16s %-34s %s" % ("asked", "which is", "Berth", "the kernel: veth, netem"))
     for case, ours, theirs in zip(CASES, berth, kernel):
-        print("%-36s %-16s %-34s %s" % (case[0] or "(perfect)", expected(case), text_of(case, ours),
-                                        text_of(case, theirs)))
-    for why in filter(None, (no_berth, no_kernel)):
-        print("Not measured: %s" % why)
-    if path:
-        with open(path, "w") as file:
-            json.dump([{"asked": case[0] or "perfect", "berth": ours or None, "kernel": theirs or None}
-                       for case, ours, theirs in zip(CASES, berth, kernel)] + [{"not_measured": no_kernel}], file, indent=1)
-            file.write("\n")
+        print("  %-36s %-16s %-34s %s" % (case[0] or "(perfect)", expected(case), text_of(case, ours), text_of(case, theirs)))
 
 
-main()
+def run(bench, lines):
+    wanted = {line.id: line for line in lines}
+    taken = {}
+    if set(wanted) - {"link-change"}:
+        berth, why = all_of(Berth, bench.build)
+        kernel, no_kernel = all_of(Kernel, bench.build)
+        show(berth, kernel)
+        bench.links = [{"asked": case[0] or "perfect", "berth": ours or None, "kernel": theirs or None}
+                       for case, ours, theirs in zip(CASES, berth, kernel)]
+        for name, reason in (("emulated links, berth", why), ("emulated links, netem", no_kernel)):
+            if reason:
+                bench.skip(name, reason)
+        for id, worst in (("link-delay", lateness), ("link-rate", rates_off)):
+            ours, theirs = worst(berth), worst(kernel)
+            taken[id] = {"berth": [max(ours)] if ours else [], "netem": [max(theirs)] if theirs else []}
+        taken["link-loss"] = {"berth": [outside_interval(berth)] if all(berth) else []}
+    if "link-change" in wanted:
+        taken["link-change"] = in_rounds(bench, wanted["link-change"].what, {"berth": lambda: change(bench)}, 3)
+    for id, line in wanted.items():
+        table.add(bench, "links", line, taken[id])

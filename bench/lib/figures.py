@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Figures: taken in rounds by all rivals in turns, and what is told of them."""
+import os
+import statistics
+import subprocess
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LONGEST = 60  # seconds, of one measurement
+
+
+class Missing(Exception):
+    """It can't be measured here; the text says what is missing and what to do about it."""
+
+
+class Bench:
+    """One run: where the programs are, how thorough to be, and what was found."""
+
+    def __init__(self, build, quick=False):
+        self.build = os.path.abspath(build)
+        self.quick = quick
+        self.lines, self.curves, self.skipped, self.links, self.limits = [], [], [], [], {}
+
+    def program(self, name):
+        path = os.path.join(self.build, name)
+        if not os.access(path, os.X_OK):
+            need = " (it needs liblwip-dev: apt-get install liblwip-dev, then build again)" if "lwip" in name else ""
+            raise Missing("%s was not built%s" % (name, need))
+        return path
+
+    @property
+    def berth(self):
+        return self.program("src/cli/berth")
+
+    def rounds(self, many):
+        return min(many, 1) if self.quick else many
+
+    def measure(self, command, seconds=None):
+        """What a measuring program prints: `berth bulk mtu=1500` is measure_berth's bulk."""
+        words = command.split()
+        words[0] = self.program("bench/measure_" + words[0])
+        if seconds:
+            words.append("seconds=%g" % (0.05 if self.quick else seconds))
+        return float(said(words))
+
+    def skip(self, what, why):
+        self.skipped.append({"what": what, "why": str(why)})
+        print("  %s: not measured: %s" % (what, why), flush=True)
+
+
+def said(words, timeout=LONGEST, **options):
+    """Standard output of a command that has to succeed."""
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **options)
+    except FileNotFoundError:
+        raise Missing("%s is not installed" % words[0])
+    except subprocess.TimeoutExpired:
+        raise RuntimeError("%s: no end within %d s" % (" ".join(words), timeout))
+    if done.returncode:
+        words = [os.path.basename(words[0])] + list(words[1:])
+        raise RuntimeError("%s: %s" % (" ".join(words), done.stderr.strip()[-300:] or "exit code %d" % done.returncode))
+    return done.stdout
+
+
+def in_rounds(bench, what, ways, rounds):
+    """ways: name to a function that measures. Rounds of figures by name; who can't is left out, and it is told why."""
+    taken = {name: [] for name in ways}
+    for number in range(bench.rounds(rounds)):
+        for name in [name for name in ways if name in taken]:
+            try:
+                taken[name].append(ways[name]())
+            except (Missing, RuntimeError, OSError, ValueError) as why:
+                bench.skip("%s, %s" % (what, name), why)
+                del taken[name]
+    return taken
+
+
+def summary(figures):
+    return {"median": statistics.median(figures), "least": min(figures), "most": max(figures), "rounds": figures}
+
+
+def ratio(ours, theirs):
+    """Of a round each: what disturbs a round disturbs both."""
+    return statistics.median(a / b for a, b in zip(ours, theirs) if b)
+
+
+def short(value):
+    if value is None:
+        return "-"
+    if value == 0 or 1e-3 <= abs(value) < 10:
+        return "%.3g" % value
+    return "{:,.0f}".format(value) if abs(value) >= 1000 else "%.3g" % value if abs(value) < 10 else "%.1f" % value

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The physical limit: what memory copies, sums, system calls and wake-ups alone would cost, measured in the same run."""
+from figures import in_rounds, summary
+
+# Name, what it is, unit, the measuring program's words.
+MEASURES = [
+    ("copy", "memcpy, 64 KiB pieces in L2", "GB/s", "limits copy"),
+    ("copy_1448", "memcpy, 1,448-byte pieces", "GB/s", "limits copy size=1448"),
+    ("copy_memory", "memcpy, in memory", "GB/s", "limits copy span=268435456"),
+    ("sum", "ones'-complement sum, 64 KiB in L2", "GB/s", "limits sum"),
+    ("sum_1448", "ones'-complement sum, 1,448-byte pieces", "GB/s", "limits sum size=1448"),
+    ("call", "system call (getppid)", "ns", "limits call"),
+    ("wake", "wake-up round trip, one core", "us", "limits wake"),
+    ("wake_cores", "wake-up round trip across cores", "us", "limits wake cores=2"),
+    ("spin", "round trip through shared memory, spinning", "us", "limits spin"),
+    ("miss", "cache miss, random in 1 GiB", "ns", "limits miss"),
+    ("start", "process started and ended", "ms", "limits start"),
+    ("unix_bulk", "AF_UNIX stream between two processes", "Gbit/s", "kernel pair-bulk local=1"),
+    ("unix_1", "AF_UNIX request and answer, 1 connection", "1/s", "kernel exchange local=1"),
+    ("unix_20", "AF_UNIX request and answer, 20 connections", "1/s", "kernel exchange local=1 connections=20"),
+    ("unix_50", "AF_UNIX request and answer, 50 connections", "1/s", "kernel exchange local=1 connections=50"),
+]
+
+
+def measure(bench):
+    ways = {name: (lambda words=words: bench.measure(words, 0.15)) for name, _, _, words in MEASURES}
+    taken = in_rounds(bench, "limits", ways, 3)
+    for name, what, unit, _ in MEASURES:
+        if taken.get(name):
+            bench.limits[name] = {"what": what, "unit": unit, **summary(taken[name])}
+
+
+def frame_gbit(l, payload, frame, copy, add):
+    """A frame each is a system call, a copy in or out of the kernel, one of ours, and a sum."""
+    seconds = l["call"] * 1e-9 + 2 * frame / copy / 1e9 + payload / add / 1e9
+    return payload * 8 / seconds / 1e9
+
+
+# Name of a limit to (its figure in the line's unit, in words); l: the medians of MEASURES.
+FORMULAS = {
+    "copies and sums": (lambda l: 8 / (2 / l["copy_1448"] + 2 / l["sum_1448"]), "two copies and two sums of every byte"),
+    "copies": (lambda l: 8 / (2 / l["copy"]), "two copies of every byte"),
+    "two misses": (lambda l: 2 * l["miss"] / 1e3, "one cache miss at each end"),
+    "AF_UNIX bulk": (lambda l: l["unix_bulk"], "AF_UNIX between two processes that do nothing else"),
+    "AF_UNIX exchange, 1": (lambda l: l["unix_1"], "the same over AF_UNIX, by programs that do nothing else"),
+    "AF_UNIX exchange, 20": (lambda l: l["unix_20"], "20 connections over AF_UNIX, by programs that do nothing else"),
+    "AF_UNIX exchange, 50": (lambda l: l["unix_50"], "50 connections over AF_UNIX, by programs that do nothing else"),
+    "a process": (lambda l: l["start"], "a process started and ended"),
+    "100 processes": (lambda l: l["start"] / 10, "a hundred processes started and ended"),
+    "1,000 processes": (lambda l: l["start"], "a thousand processes started and ended"),
+    "calls and copies, 1500": (lambda l: frame_gbit(l, 1448, 1514, l["copy_1448"], l["sum_1448"]),
+                               "a system call, two copies and a sum a frame of 1,514 bytes"),
+    "calls and copies, 65520": (lambda l: frame_gbit(l, 65468, 65534, l["copy"], l["sum"]),
+                                "a system call, two copies and a sum a frame of 64 KiB"),
+}
+
+
+def of(bench, name):
+    """(figure, words) of a line's limit, or None: nothing of the kind binds it, or it was not measured."""
+    if not name:
+        return None
+    formula, words = FORMULAS[name]
+    try:
+        return formula({key: value["median"] for key, value in bench.limits.items()}), words
+    except KeyError:
+        return None

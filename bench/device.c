@@ -3,9 +3,9 @@
  * libberth on a TAP device or the kernel's interface, and the kernel's TCP at
  * the other end: bulk, up (to the kernel) or down (from it).
  *
- *	device up|down DEVICE ADDRESS/LENGTH PEER PORT SECONDS [MTU]
+ *	device up|down DEVICE ADDRESS/LENGTH PEER PORT SECONDS [MTU [plain]]
  *
- * DEVICE as berth_device_open() takes it. Prints Gbit/s of what was acknowledged
+ * DEVICE as berth_device_open() takes it; plain: frames are cut and summed here, not by the kernel. Prints Gbit/s of what was acknowledged
  * (up) or read (down).
  */
 #include "measure.h"
@@ -78,12 +78,16 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc < 7 || !strchr(argv[3], '/')) {
-		fprintf(stderr, "usage: device up|down DEVICE ADDRESS/LENGTH PEER PORT SECONDS [MTU]\n");
+		fprintf(stderr, "usage: device up|down DEVICE ADDRESS/LENGTH PEER PORT SECONDS [MTU [plain]]\n");
 		return 2;
 	}
 	up = !strcmp(argv[1], "up");
 	seconds = strtod(argv[6], NULL);
 	open_device(argv[2], argv[3], argc > 7 ? (unsigned)atoi(argv[7]) : 1500);
+	if (argc > 8) {
+		must(berth_device_set_offload(device, BERTH_OUT, false), "offload");
+		berth_device_set_offload(device, BERTH_IN, false); /* a packet: device has no say: ethtool has */
+	}
 	fd = dial(argv[4], (uint16_t)atoi(argv[5]));
 	begun = clock_seconds();
 	while (clock_seconds() - begun < seconds) {

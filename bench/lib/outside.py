@@ -53,9 +53,10 @@ class World:
         return float(said(self.at(which, self.peer, direction, address, str(SINK if direction == "up" else SOURCE),
                                   str(SECONDS)), LONGEST))
 
-    def berth(self, which, direction, device, mtu, address, peer):
+    def berth(self, which, direction, device, mtu, address, peer, plain=False):
         return float(said(self.at(which, self.device, direction, device, address, peer,
-                                  str(SINK if direction == "up" else SOURCE), str(SECONDS), str(mtu)), LONGEST))
+                                  str(SINK if direction == "up" else SOURCE), str(SECONDS), str(mtu),
+                                  *(["plain"] if plain else [])), LONGEST))
 
     def wait_for(self, which, device):
         """Until somebody has given the namespace a device that is up."""
@@ -84,7 +85,7 @@ def tap(world, mtu):
     subnet = "10.98.%d" % (mtu % 256)
     world.do("home", "ip address add %s.1/24 dev %s" % (subnet, name))
     world.do("home", "ip link set dev %s mtu %d up" % (name, mtu))
-    return lambda direction: world.berth("home", direction, "tap:" + name, mtu, subnet + ".2/24", subnet + ".1")
+    return lambda direction, plain=False: world.berth("home", direction, "tap:" + name, mtu, subnet + ".2/24", subnet + ".1", plain)
 
 
 def slirp4netns(world, mtu):
@@ -95,7 +96,7 @@ def slirp4netns(world, mtu):
     world.background("home", "slirp4netns", "--configure", "--mtu=%d" % mtu, "--netns-type=path",
                      "/run/netns/" + world.name(space), "tap0")
     world.wait_for(space, "tap0")
-    return lambda direction: world.kernel(space, direction, "10.0.2.2")
+    return lambda direction, plain=False: world.kernel(space, direction, "10.0.2.2")
 
 
 def pasta(world, mtu):
@@ -106,7 +107,7 @@ def pasta(world, mtu):
     world.background("home", "pasta", "-f", "-q", "--runas", "0", "--config-net", "-m", str(mtu), "-t", "none", "-u", "none",
                      "-T", "none", "-U", "none", "--netns", "/run/netns/" + world.name(space))
     world.wait_for(space, "out0")
-    return lambda direction: world.kernel(space, direction, "192.0.2.1")
+    return lambda direction, plain=False: world.kernel(space, direction, "192.0.2.1")
 
 
 def taps(bench, wanted):
@@ -120,7 +121,7 @@ def taps(bench, wanted):
         world.do("home", "ip address add 192.0.2.2/24 dev out0")
         world.do("home", "ip route add default via 192.0.2.1")
         for mtu in (1500, 65520):
-            lines = [line for line in wanted if line.id.startswith("tap-") and line.id.endswith(str(mtu))]
+            lines = [line for line in wanted if line.id.split("-")[2] == str(mtu)]
             ways = {}
             for rival, make in (("berth", tap), ("slirp4netns", slirp4netns), ("pasta", pasta)) if lines else ():
                 try:
@@ -128,7 +129,7 @@ def taps(bench, wanted):
                 except (Missing, RuntimeError) as why:
                     bench.skip("MTU %d, %s" % (mtu, rival), why)
             for line in lines:
-                one = {rival: (lambda way=way: way(line.id.split("-")[1])) for rival, way in ways.items()}
+                one = {rival: (lambda way=way: way(line.id.split("-")[1], line.id.endswith("plain"))) for rival, way in ways.items()}
                 table.add(bench, "outside", line, in_rounds(bench, line.what, one, 3))
     finally:
         world.close()
@@ -160,7 +161,8 @@ def veths(bench, wanted):
         for line in wanted:
             _, direction, kind = line.id.split("-")
             offloads(world, kind == "offloads")
-            ways = {"berth": lambda: world.berth("other", direction, "packet:veth0", 1500, "10.99.0.3/24", "10.99.0.1"),
+            ways = {"berth": lambda: world.berth("other", direction, "packet:veth0", 1500, "10.99.0.3/24", "10.99.0.1",
+                                           kind == "plain"),
                     "veth": lambda: world.kernel("other", direction, "10.99.0.1")}
             table.add(bench, "outside", line, in_rounds(bench, line.what, ways, 3))
     finally:

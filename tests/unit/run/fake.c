@@ -166,10 +166,11 @@ static bool serve(int channel)
 		return false;
 	if (message.type == CHANNEL_SOCKET || message.flags & CHANNEL_NEW)
 		remember(&message, fd);
-	if (message.type != CHANNEL_SOCKET && message.type != CHANNEL_ATTACH && message.type != CHANNEL_RESET &&
-	    !(message.flags & CHANNEL_QUIET)) {
+	if (message.flags & CHANNEL_QUIET && message.type == CHANNEL_SENDTO)
+		send_back(message.id, &message);
+	else if (message.type != CHANNEL_SOCKET && message.type != CHANNEL_ATTACH && message.type != CHANNEL_RESET &&
+		 !(message.flags & CHANNEL_QUIET))
 		answer(channel, &message);
-	}
 	return true;
 }
 

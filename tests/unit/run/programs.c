@@ -17,7 +17,8 @@ static bool allowed(void)
 
 	if (pid == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		_exit(filter_install(false) < 0 || kernel_pidfd_getfd(kernel_pidfd_open(getpid(), 0), 0) < 0);
+		/* In this order: the filter forbids what comes first. */
+		_exit(kernel_pidfd_getfd(kernel_pidfd_open(getpid(), 0), 0) < 0 || filter_install(false) < 0);
 	}
 	waitpid(pid, &status, 0);
 	if (status)
@@ -141,15 +142,14 @@ TEST(run, datagram_comes_back_with_its_source)
 TEST(run, unsupported_sockets_fail_and_are_said_once)
 {
 	expect("import socket, errno\nfor i in 1, 2:\n"
-	       " for k in ((17, 3, 0), (2, 3, 1), (40, 1, 0), (2, 1, 132), (16, 3, 15)):\n"
+	       " for k in ((17, 3, 0), (40, 1, 0), (2, 1, 132), (16, 3, 15)):\n"
 	       "  try: socket.socket(*k)\n  except OSError as e: print(errno.errorcode[e.errno], end=' ', flush=True)",
 	       0,
 	       "berth: fake: socket(AF_PACKET, SOCK_RAW, 0) is not supported here: EPERM\nEPERM "
-	       "berth: fake: socket(AF_INET, SOCK_RAW, 1) is not supported here: EPERM\nEPERM "
 	       "berth: fake: socket(AF_VSOCK, SOCK_STREAM, 0) is not supported here: EAFNOSUPPORT\nEAFNOSUPPORT "
 	       "berth: fake: socket(AF_INET, SOCK_STREAM, 132) is not supported here: EPROTONOSUPPORT\nEPROTONOSUPPORT "
 	       "berth: fake: socket(AF_NETLINK, SOCK_RAW, 15) is not supported here: EPROTONOSUPPORT\nEPROTONOSUPPORT "
-	       "EPERM EPERM EAFNOSUPPORT EPROTONOSUPPORT EPROTONOSUPPORT ");
+	       "EPERM EAFNOSUPPORT EPROTONOSUPPORT EPROTONOSUPPORT ");
 }
 
 TEST(run, bad_pointers_and_lengths_are_errors)

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -56,10 +57,10 @@ static void send_back(uint64_t id, const struct channel_message *message)
 {
 	struct channel_tag tag = { .kind = TAG_DATAGRAM, .source_length = message->address_length };
 	struct iovec part = { payload, message->payload_length };
-	int memory = memfd_create("tag", MFD_CLOEXEC);
+	int memory = memfd_create("tag", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	memcpy(tag.source, message->address, message->address_length);
-	if (write(memory, &tag, sizeof(tag)) != sizeof(tag))
+	if (write(memory, &tag, sizeof(tag)) != sizeof(tag) || fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE) < 0)
 		_exit(1);
 	for (size_t i = 0; i < socket_count; i++)
 		if (sockets[i].id == id)

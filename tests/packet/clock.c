@@ -80,7 +80,7 @@ TEST(clock, going_on_from_below_fires_no_timer_twice)
 /* However far, every timer fires once, and the next deadline lies ahead: whoever turns by deadlines does not spin. */
 TEST(clock, far_ahead_each_timer_fires_once)
 {
-	static const berth_time steps[] = { HOUR, DAY, YEAR, 100 * YEAR };
+	static const berth_time steps[] = { HOUR, DAY, YEAR, 10 * YEAR };
 
 	for (size_t i = 0; i < COUNT_OF(steps); i++) {
 		dialogue_begin(NULL);

@@ -262,6 +262,14 @@ static void serve(struct supervisor *supervisor, const struct seccomp_notif *req
 	call_finish(&call, value);
 }
 
+/* Nobody is left who could call: the kernel says so for ever from then on. ENOENT alone is also a caller's death. */
+static bool callers_gone(const struct supervisor *supervisor)
+{
+	struct pollfd listener = { .fd = supervisor->listener, .events = POLLIN };
+
+	return poll(&listener, 1, 0) == 1 && listener.revents & POLLHUP;
+}
+
 void *receiver_run(void *context)
 {
 	struct supervisor *supervisor = context;
@@ -280,7 +288,7 @@ void *receiver_run(void *context)
 			serve(supervisor, request, peers, scratch);
 		else if (errno != EINTR && errno != ENOENT)
 			break;
-		else if (errno == ENOENT && __atomic_load_n(&supervisor->child, __ATOMIC_ACQUIRE) == 0)
+		else if (errno == ENOENT && callers_gone(supervisor))
 			break;
 	}
 	receiver_step_aside(supervisor);

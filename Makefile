@@ -9,8 +9,13 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
+<<<<<<< HEAD
 .PHONY: build demo test test-asan asan bench bench-links bench-run performance-page instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
 	tools tools-test tools-lint tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults abi reproducible
+=======
+.PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
+	tools tools-test tools-lint tools-programs tools-fuzz test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel soak hostile-soak faults abi reproducible
+>>>>>>> 1d532d8 (tests: 24 hosts, 10,000 conversations, links that flap)
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -83,6 +88,9 @@ instructions-accept: tools-test build ## what the hot paths take now becomes the
 
 fuzz: tools-fuzz ## every fuzz target for FUZZ_SECONDS (60) each, under ASan and UBSan (needs clang)
 	@tests/fuzz/run
+
+soak: tools-test build ## 24 hosts, 10,000 conversations, links that flap: every byte is hashed (8 hours; MINUTES=480 SEED=n)
+	@BUILD="$(CURDIR)/build" MINUTES="$(or $(MINUTES),480)" tests/e2e/soak.t
 
 hostile-soak: tools-test build ## random system calls for an hour (MINUTES=60 SEED=n): nobody else notices, nothing leaks
 	@BUILD="$(CURDIR)/build" MINUTES="$(or $(MINUTES),60)" tests/e2e/hostile_soak.t

@@ -9,13 +9,8 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
-<<<<<<< HEAD
 .PHONY: build demo test test-asan asan bench bench-links bench-run performance-page instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel hostile-soak faults abi reproducible
-=======
-.PHONY: build demo test test-asan asan bench bench-links bench-run instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs tools-fuzz test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel soak hostile-soak faults abi reproducible
->>>>>>> 1d532d8 (tests: 24 hosts, 10,000 conversations, links that flap)
+	tools tools-test tools-lint tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel soak hostile-soak faults abi reproducible
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)

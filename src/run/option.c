@@ -117,18 +117,21 @@ static void limit_buffer(struct call *call, const uint8_t *value, size_t length)
 
 /*
  * Of a stream socket, and sure to succeed: nobody has to wait for it. What follows on the same socket comes after
- * it. TCP_CORK not: what is written next must find it set.
+ * it; what follows on another may overtake it, so what another would notice is not: SO_REUSEADDR decides who may
+ * bind(), and what comes to a listener inherits its options. TCP_CORK not: what is written next must find it set.
  */
 static bool sure(const struct call *call, const uint8_t *value, int length)
 {
 	int level = (int)call->args[1], option = (int)call->args[2], number = 0;
+	const struct descriptor *descriptor = &call->descriptor;
 
-	if (call->descriptor.type != SOCK_STREAM || length < (int)sizeof(number))
+	if (descriptor->type != SOCK_STREAM || length < (int)sizeof(number))
 		return false;
 	memcpy(&number, value, sizeof(number));
-	if (level == SOL_SOCKET)
-		return option == SO_KEEPALIVE || option == SO_REUSEADDR;
-	return level == IPPROTO_TCP && (option == TCP_NODELAY || (option == TCP_CORK && !number));
+	if (level == SOL_SOCKET ? option != SO_KEEPALIVE
+				: level != IPPROTO_TCP || (option != TCP_NODELAY && (option != TCP_CORK || number)))
+		return false;
+	return descriptor->carried || !descriptor_listening(descriptor->fd);
 }
 
 int64_t handle_setsockopt(struct call *call)

@@ -67,4 +67,29 @@ s = S.socket(); s.bind(("", 0)); t = S.socket(); print(attempt(lambda: t.bind(("
 ')" "True 64
 True 64
 EADDRINUSE" "SO_REUSEPORT shares datagrams and connections among workers"
+
+# A daemon that hears late, and all at once, what was said on two sockets.
+start holder sleep 1000
+daemon_of() { daemon=$("$BERTH" net inspect "$NET" 2>/dev/null | sed -n 's/^ *"pid": \([0-9]*\),\{0,1\}$/\1/p' | head -n 1); [ -n "$daemon" ]; }
+until_true 20 daemon_of
+is "$(python "
+def late(f):
+    os.kill($daemon, 19)
+    if not os.fork(): time.sleep(0.2); os.kill($daemon, 18); os._exit(0)
+    r = attempt(f); os.wait(); return r
+def busy(s, option):
+    for i in range(150): s.setsockopt(S.IPPROTO_TCP, S.TCP_NODELAY, 1)
+    s.setsockopt(S.SOL_SOCKET, option, 1)
+for i in 1, 2, 3:
+    if i == 2: S.socket() # the other way round
+    a = S.socket(); a.bind((lo, 0)); at = a.getsockname()
+    b = S.socket(); b.setsockopt(S.SOL_SOCKET, S.SO_REUSEADDR, 1); b.getsockname()
+    print(late(lambda: (busy(a, S.SO_REUSEADDR), b.bind(at))[1]), end=' ')
+    l = S.create_server((lo, 0)); c = S.socket(); c.getsockname()
+    at = l.getsockname()
+    print(late(lambda: (busy(l, S.SO_KEEPALIVE), c.connect(at), l.accept()[0].getsockopt(S.SOL_SOCKET, S.SO_KEEPALIVE))[2]))
+")" "None 1
+None 1
+None 1" "no call overtakes an option set before it on another socket"
+kill -CONT "$daemon"
 finish

@@ -10,7 +10,7 @@ export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-asan asan bench bench-links bench-run performance-page instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
-	tools tools-test tools-lint tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel soak hostile-soak faults abi reproducible
+	tools tools-test tools-lint tools-attack tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel soak hostile-soak faults attack abi reproducible
 
 build: build/build.ninja ## build everything into ./build
 	@ninja -C build -j $(JOBS)
@@ -32,6 +32,9 @@ tools-programs:
 
 tools-fuzz:
 	@tools/setup build fuzz
+
+tools-attack:
+	@tools/setup build test attack
 
 tools-lint:
 	@tools/setup build lint
@@ -92,6 +95,9 @@ hostile-soak: tools-test build ## random system calls for an hour (MINUTES=60 SE
 
 faults: tools-test build ## a fault at every step of every part (EVERY=n: every nth, SEED=n; half an hour)
 	@BUILD="$(CURDIR)/build" EVERY="$(or $(EVERY),1)" tests/e2e/fault_steps.t
+
+attack: tools-attack build ## hostile frames, hping3's floods and nmap at a stack on a TAP (root; SECONDS_EACH=20 SEED=n; 5 minutes)
+	@BUILD="$(CURDIR)/build" SECONDS_EACH="$(or $(SECONDS_EACH),20)" SEED="$(SEED)" FLOOD=1 NMAP=1 tests/e2e/attack.t
 
 fuzz-afl: tools-fuzz ## the same with AFL++ (Debian's afl++); what it finds is run under the sanitizers, too
 	@tests/fuzz/afl

@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 export PREFIX PYTHON JOBS
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-asan asan bench bench-links bench-run performance-page instructions instructions-accept check-layers check-symbols format format-check lint install uninstall clean help \
+.PHONY: build demo test test-asan asan bench bench-links bench-run performance-page instructions instructions-accept check-layers check-symbols format format-check lint analyze install uninstall clean help \
 	tools tools-test tools-lint tools-attack tools-programs tools-fuzz tools-bench test-programs fuzz fuzz-afl fuzz-merge fuzz-coverage msan test-kernel soak hostile-soak faults attack abi reproducible
 
 build: build/build.ninja ## build everything into ./build
@@ -131,6 +131,11 @@ format-check: tools-lint
 
 lint: tools-lint build/build.ninja ## clang-tidy over all C files (.clang-tidy says what and why)
 	@git ls-files -z 'src/*.c' 'examples/*.c' | xargs -0 -P $(JOBS) -n 8 clang-tidy --quiet -p build
+
+# clang-tidy has its exceptions in .clang-tidy, the others theirs in tools/analyze.accepted.
+analyze: tools-lint build ## cppcheck, gcc -fanalyzer and clang-tidy; any finding fails (8 minutes)
+	@tools/analyze --jobs $(JOBS) build
+	@$(MAKE) --no-print-directory lint
 
 install: build ## install into PREFIX (DESTDIR is respected)
 	@meson install -C build --no-rebuild

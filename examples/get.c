@@ -189,7 +189,7 @@ static int wait_in_memory(void *context, berth_time deadline)
 		return -ETIME; /* nothing will ever happen */
 	simulated = due > simulated ? due : simulated;
 	berth_net_advance(net, simulated);
-	while ((fd = berth_accept(server, listener, NULL, NULL, SOCK_NONBLOCK)) >= 0)
+	while (berth_accept(server, listener, NULL, NULL, SOCK_NONBLOCK) >= 0)
 		;
 	for (fd = listener + 1; fd < listener + 8; fd++) {
 		if (berth_recv(server, fd, request, sizeof(request), MSG_DONTWAIT) <= 0)

@@ -312,6 +312,9 @@ static int on_device(const char *name, char *address, uint16_t port)
 	fflush(stdout);
 	while ((r = berth_device_turn(device, BERTH_NEVER, NULL, 0)) == 0)
 		serve_ready();
+	errno = -r;
+	if (r != -EINTR)
+		die(name);
 	berth_device_close(device);
 	berth_stack_free(stack);
 	return 0;

@@ -356,8 +356,10 @@ static int start_proxy(pid_t *ret_pid)
 
 	proxy = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	if (bind(server, (struct sockaddr *)&proxy, sizeof(proxy)) < 0 || listen(server, 1) < 0 ||
-	    getsockname(server, (struct sockaddr *)&proxy, &length) < 0)
+	    getsockname(server, (struct sockaddr *)&proxy, &length) < 0) {
+		close(server);
 		return -1;
+	}
 	*ret_pid = fork();
 	if (*ret_pid == 0)
 		play_proxy(server);

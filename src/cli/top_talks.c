@@ -305,7 +305,7 @@ static void add_talk(const struct moment *moment, const struct index *index, str
 	char rtt[32];
 	const char *state = state_of(talk, &tone);
 	long long again = retransmits(moment->now, talk), drops;
-	double rtt_us = tcp && json_is_object(tcp) ? (double)api_number(tcp, "rtt_us") : -1;
+	double rtt_us = json_is_object(tcp) ? (double)api_number(tcp, "rtt_us") : -1;
 
 	sample_socket_key(c ? c : s, c == NULL, row->key);
 	add_ends(index, rows, row, talk);

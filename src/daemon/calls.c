@@ -199,7 +199,8 @@ static int32_t express_name(struct request *request, bool remote)
 	const struct berth_endpoint *end = remote != far ? &plug->express_remote : &plug->express_local;
 	if (!ip_is4(end->ip))
 		family = AF_INET6;
-	reply_address(request, &address, address_write(end, family, &address));
+	socklen_t length = address_write(end, family, &address);
+	reply_address(request, &address, length);
 	return 0;
 }
 
@@ -218,11 +219,13 @@ static int32_t name_unknown(struct request *request, bool remote)
 {
 	struct berth_endpoint zero = { .port = 0 };
 	struct sockaddr_storage address;
+	socklen_t length;
 
 	if (remote)
 		return -ENOTCONN;
 	zero.ip = ip_from_u32(0);
-	reply_address(request, &address, address_write(&zero, AF_INET, &address));
+	length = address_write(&zero, AF_INET, &address);
+	reply_address(request, &address, length);
 	return 0;
 }
 

@@ -166,11 +166,13 @@ static void raise_error(struct plug *plug)
 		berth_send(plug->host->stack, plug->fd, bytes, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	getsockname(plug->end, (struct sockaddr *)&own, &length);
+	/* NOLINTBEGIN(bugprone-unused-return-value): where one fails the program has gone, and its end says so itself */
 	connect(plug->end, (struct sockaddr *)&nowhere, sizeof(nowhere.sun_family));
 	sendto(plug->end, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&own, length);
 	connect(plug->end, (struct sockaddr *)&program, program_length);
 	connect(plug->end, (struct sockaddr *)&nowhere, sizeof(nowhere.sun_family));
 	connect(plug->end, (struct sockaddr *)&program, program_length);
+	/* NOLINTEND(bugprone-unused-return-value) */
 }
 
 static void tell_error(struct plug *plug, int error)

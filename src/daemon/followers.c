@@ -56,7 +56,7 @@ static void add_text(json_t *line, const char *key, const char *text)
 	char clean[sizeof(((struct journal_entry *)0)->text)];
 	size_t length = 0;
 
-	for (; text[length] && length < sizeof(clean) - 1; length++)
+	for (; length < sizeof(clean) - 1 && text[length]; length++)
 		clean[length] = text[length] >= 32 && text[length] < 127 ? text[length] : '?';
 	clean[length] = 0;
 	if (length)

@@ -21,7 +21,7 @@ json_t *report_text(const char *text)
 	char clean[128];
 	size_t length = 0;
 
-	for (; text[length] && length < sizeof(clean) - 1; length++)
+	for (; length < sizeof(clean) - 1 && text[length]; length++)
 		clean[length] = text[length] >= 32 && text[length] < 127 ? text[length] : '?';
 	clean[length] = 0;
 	return json_string(clean);

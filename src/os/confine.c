@@ -154,15 +154,16 @@ static int drop_capabilities(void)
 
 static int allow_below(int rules, const char *path, uint64_t access)
 {
-	struct landlock_path_beneath_attr rule = { .allowed_access = access };
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
 	long r;
 
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	if (fd < 0)
 		return -errno;
 	r = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-	close(rule.parent_fd);
-	return r < 0 ? -errno : 0;
+	r = r < 0 ? -errno : 0;
+	close(fd);
+	return (int)r;
 }
 
 /* Reading stays as it was: /etc/resolv.conf, /proc/PID/status. */

@@ -191,7 +191,7 @@ void error_raise(struct call *call)
 	struct hint hint = hint_get(supervisor, call->descriptor.id);
 	struct pollfd waiting = { .fd = call->descriptor.fd, .events = POLLIN };
 	struct channel_message message;
-	int pair[2], number = (int)call->args[0];
+	int pair[2] = { -1, -1 }, number = (int)call->args[0];
 
 	if (supervisor->holders || call->descriptor.protocol != IPPROTO_UDP || !(hint.wants & WANT_ERRORS) ||
 	    !(hint.wants & WANT_TTL) || native_type(call->descriptor.fd) != SOCK_SEQPACKET ||

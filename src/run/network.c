@@ -163,16 +163,22 @@ static int prepare_directory(const char *network)
 	return EXIT_BERTH;
 }
 
+static void format_wanted(const struct channel_hello *hello, char text[BERTH_IP_STRLEN])
+{
+	struct berth_ip ip, ip6;
+
+	memcpy(ip.bytes, hello->ip, sizeof(ip.bytes));
+	memcpy(ip6.bytes, hello->ip6, sizeof(ip6.bytes));
+	berth_ip_format(memcmp(&ip, &(struct berth_ip){ 0 }, sizeof(ip)) ? ip : ip6, text);
+}
+
 /* Why there is no joining. */
 static void say_why(const struct supervisor *supervisor, const struct channel_welcome *welcome, int error)
 {
 	const char *network = supervisor->options->network;
-	struct berth_ip ip, ip6;
 	char text[BERTH_IP_STRLEN] = "";
 
-	memcpy(ip.bytes, supervisor->options->hello.ip, sizeof(ip.bytes));
-	memcpy(ip6.bytes, supervisor->options->hello.ip6, sizeof(ip6.bytes));
-	berth_ip_format(memcmp(&ip, &(struct berth_ip){ 0 }, sizeof(ip)) ? ip : ip6, text);
+	format_wanted(&supervisor->options->hello, text);
 	switch (error) {
 	case -ECANCELED: /* said already */
 		break;
@@ -300,7 +306,7 @@ int network_join(struct supervisor *supervisor)
 {
 	const char *program = strrchr(supervisor->options->argv[0], '/');
 	struct channel_hello greeting = supervisor->options->hello;
-	struct channel_welcome welcome;
+	struct channel_welcome welcome = { 0 };
 	struct ucred peer = { .pid = 0 };
 	int r;
 

@@ -96,8 +96,10 @@ static int reopen(int file)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
 	close(file);
-	return fd < 0 ? -errno : fd;
+	return fd;
 }
 
 int64_t handle_open(struct call *call)

@@ -54,6 +54,7 @@ static unsigned named(int fd)
 	socklen_t length = sizeof(name);
 	bool good = true;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it does not see the kernel write name */
 	if (raw(SYS_getsockname, native(fd), (long)&name, (long)&length, 0, 0, 0) < 0 || name.sun_family != AF_UNIX ||
 	    length != offsetof(struct sockaddr_un, sun_path) + END || name.sun_path[0])
 		return NOT_OURS;

@@ -60,6 +60,7 @@ static long take(int fd, int family, struct msghdr *message, int flags, struct c
 	message->msg_control = &control;
 	message->msg_controllen = sizeof(control);
 	r = waiting(SYS_recvmsg, native(fd), (long)message, flags | MSG_CMSG_CLOEXEC, 0, 0, 0);
+	message->msg_control = NULL; /* it is ours, and goes with us */
 	if (r < 0)
 		return r;
 	if (message->msg_controllen < CMSG_LEN(sizeof(int)) || control.head.cmsg_level != SOL_SOCKET ||

@@ -160,11 +160,12 @@ static bool show_group(struct text *text, const uint8_t *p, size_t length, bool 
 	uint16_t count;
 	uint8_t type;
 
-	if ((v4 ? wire_igmp_query_parse : wire_mld_query_parse)(p, length, &query) >= 0) {
+	if ((v4 ? wire_igmp_query_parse(p, length, &query) : wire_mld_query_parse(p, length, &query)) >= 0) {
 		say(text, "%s query v%u ", v4 ? "IGMP" : "MLD", query.version);
 		say_ip(text, query.group);
 		say(text, " {%u}", query.source_count);
-	} else if ((v4 ? wire_igmp_old_parse : wire_mld_old_parse)(p, length, &type, &group) >= 0) {
+	} else if ((v4 ? wire_igmp_old_parse(p, length, &type, &group)
+		       : wire_mld_old_parse(p, length, &type, &group)) >= 0) {
 		say(text, "%s %s ", v4 ? "IGMP" : "MLD",
 		    type == IGMP_LEAVE || type == MLD_DONE ? "leave"
 		    : type == IGMP_REPORT1		   ? "report v1"

@@ -63,7 +63,7 @@ void datagram_write_control(struct berth_socket *socket, const struct berth_pack
 	const struct socket_options *options = socket->options;
 	bool six = socket->family == AF_INET6;
 	int ttl = packet->ttl, traffic_class = packet->traffic_class;
-	uint8_t tos = packet->traffic_class;
+	uint8_t tos = (uint8_t)traffic_class;
 	size_t used = 0;
 
 	put_timestamp(options, packet, message, &used);

@@ -15,6 +15,7 @@
 #include "core/ip/internal.h"
 #include "wire/checksum.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define TIMEOUT4 (30 * BERTH_SEC) /* Linux: ipfrag_time; RFC 1122 §3.3.2 says 60 to 120 but a fixed one */
@@ -146,6 +147,7 @@ static void evict_oldest(struct reassembly *reassembly)
 {
 	struct datagram *oldest = LIST_FIRST(&reassembly->all, struct datagram, node);
 
+	assert(oldest); /* both callers saw that one is there */
 	stack_event(reassembly->stack, BERTH_EVENT_IP_DROP_FRAGMENT_LIMIT);
 	datagram_free(oldest);
 }

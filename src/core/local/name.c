@@ -242,13 +242,6 @@ int berth_unlink(struct berth_stack *stack, const char *path)
 	return 0;
 }
 
-static void give(const struct sockaddr_un *name, socklen_t size, struct sockaddr *address, socklen_t *length)
-{
-	if (address)
-		memcpy(address, name, MIN(*length, size));
-	*length = size;
-}
-
 static socklen_t to_sockaddr(const struct local_name *name, uint8_t bytes[PATH_AT + PATH_MAX_BYTES + 1])
 {
 	sa_family_t family = AF_UNIX;
@@ -260,26 +253,33 @@ static socklen_t to_sockaddr(const struct local_name *name, uint8_t bytes[PATH_A
 	return (socklen_t)(PATH_AT + name->length);
 }
 
+static void give_name(const struct local_name *name, struct sockaddr *address, socklen_t *length)
+{
+	uint8_t bytes[PATH_AT + PATH_MAX_BYTES + 1];
+	socklen_t size = to_sockaddr(name, bytes);
+
+	if (address)
+		memcpy(address, bytes, MIN(*length, size));
+	*length = size;
+}
+
 int local_show_name(struct berth_socket *socket, bool peer, struct sockaddr *address, socklen_t *length)
 {
 	const struct local_socket *local = local_of(socket);
 	const struct local_name *name = local->name;
-	uint8_t bytes[PATH_AT + PATH_MAX_BYTES + 1];
 
 	if (peer && socket->state != SOCKET_CONNECTED)
 		return -ENOTCONN;
 	if (peer)
 		name = local->peer ? local->peer->name : local->peer_name;
-	give((struct sockaddr_un *)bytes, to_sockaddr(name, bytes), address, length);
+	give_name(name, address, length);
 	return 0;
 }
 
 void local_show_sender(const struct local_name *name, struct sockaddr *address, socklen_t *length)
 {
-	uint8_t bytes[PATH_AT + PATH_MAX_BYTES + 1];
-
 	if (name)
-		give((struct sockaddr_un *)bytes, to_sockaddr(name, bytes), address, length);
+		give_name(name, address, length);
 	else
 		*length = 0;
 }

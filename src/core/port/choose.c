@@ -10,6 +10,7 @@
  */
 #include "core/port/space.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* Linux: net.ipv4.ip_local_port_range. RFC 6335 §6 has 49152-65535; programs expect Linux's. */
@@ -86,6 +87,7 @@ static bool shareable(struct berth_stack *stack, struct port_space *space, uint1
 	struct list *bucket = port_bucket(stack, space, port, false);
 	const struct port_claim *first = LIST_FIRST(bucket, struct port_claim, node);
 
+	assert(first);			       /* the port is in use */
 	return first->shared && first->chosen; /* then so are all behind it */
 }
 

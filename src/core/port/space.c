@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/port/space.h"
 
+#include <assert.h>
 #include <errno.h>
 
 int port_init(struct berth_stack *stack)
@@ -98,6 +99,7 @@ void port_release(struct berth_stack *stack, struct port_claim *claim)
 	list_remove(&claim->node);
 	space = port_space(stack, claim->protocol, false);
 	bucket = port_bucket(stack, space, claim->port, false);
+	assert(bucket); /* the claim was in it */
 	if (list_empty(bucket))
 		space->used[claim->port / 64] &= ~(UINT64_C(1) << (claim->port % 64));
 	claim->port = 0;

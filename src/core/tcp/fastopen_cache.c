@@ -6,6 +6,8 @@
  */
 #include "core/tcp/tcp.h"
 
+#include <assert.h>
+
 static size_t bucket_of(const struct tcp_stack *tcp, const struct berth_ip *local, const struct berth_ip *remote)
 {
 	uint64_t words[4];
@@ -39,6 +41,7 @@ static void forget_oldest(struct tcp_stack *tcp)
 	struct fastopen_cache *cache = tcp->fastopen_cache;
 	struct fastopen_peer *peer = LIST_FIRST(&cache->ages, struct fastopen_peer, age_node);
 
+	assert(peer); /* the cache is full */
 	list_remove(&peer->node);
 	list_remove(&peer->age_node);
 	cache->count--;

@@ -9,6 +9,8 @@
  */
 #include "core/tcp/tcp.h"
 
+#include <assert.h>
+
 #define SUPERFRAME_MAX 65280u /* keeps every header within IP's 16-bit length */
 #define RUN_MAX 65280u	      /* of single packets: as much as a superframe */
 
@@ -363,6 +365,7 @@ static bool resend_one(struct tcp_conn *conn)
 	struct flight *flight;
 	bool fin, head;
 
+	assert(first); /* the caller saw that something is lost */
 	if (room < MIN(first->end - first->begin, conn->mss) && conn->sent->board.pipe)
 		return false;
 	most = MIN(most, MAX(room, conn->mss));

@@ -95,7 +95,7 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 	struct berth_socket *socket;
 	struct wire_udp header;
 	bool lite = info->protocol == IPPROTO_UDPLITE;
-	int drop = (lite ? udplite_check : udp_check)(packet, info, &header);
+	int drop = lite ? udplite_check(packet, info, &header) : udp_check(packet, info, &header);
 
 	if (drop) {
 		stack_drop(stack, packet, (enum berth_event)drop);

@@ -146,8 +146,10 @@ static int ask_locked(struct supervisor *supervisor, struct line *line, struct c
 	if (r && (type != CHANNEL_HELLO || r != -EPIPE))
 		return r;
 	for (;;) {
-		receiver_wait(supervisor, line->fd, POLLIN, -1);
-		r = line_receive(line, message, 0);
+		/* A daemon that is stopped for a while is waited for, but not by somebody who is only coming. */
+		bool patient = type != CHANNEL_HELLO;
+		receiver_wait(supervisor, line->fd, POLLIN, patient ? -1 : ANSWER_SECONDS * 1000);
+		r = line_receive(line, message, patient ? 0 : MSG_DONTWAIT);
 		if (r)
 			return -EPIPE;
 		if (message->type == type && (message->tag == tag || (type == CHANNEL_HELLO && !message->tag)))

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define PATIENCE_NS INT64_C(5000000000)
-#define ANSWER_SECONDS 10 /* for a daemon to answer who comes: one that was stopped does not */
 
 /* In the child that becomes the daemon. ready is the pipe's writing end. */
 static void daemon_exec(const char *network, int ready)
@@ -84,14 +83,11 @@ static int hello(struct supervisor *supervisor, struct line *line, struct channe
 {
 	struct channel_message message = { .type = CHANNEL_HELLO };
 	struct iovec payload = { hello_, sizeof(*hello_) };
-	struct timeval soon = { .tv_sec = ANSWER_SECONDS }, ever = { .tv_sec = 0 };
-	int64_t end = now_ns() + soon.tv_sec * 1000000000;
+	int64_t end = now_ns() + ANSWER_SECONDS * INT64_C(1000000000);
 	int r;
 
 	memset(welcome, 0, sizeof(*welcome));
-	setsockopt(line->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
 	r = line_ask(supervisor, line, &message, &payload, 1, welcome, sizeof(*welcome));
-	setsockopt(line->fd, SOL_SOCKET, SO_RCVTIMEO, &ever, sizeof(ever));
 	__atomic_store_n(&supervisor->daemon_lost, false, __ATOMIC_RELEASE);
 	welcome->name[sizeof(welcome->name) - 1] = '\0';
 	welcome->key[sizeof(welcome->key) - 1] = '\0';

@@ -194,6 +194,8 @@ struct line *line_of(struct supervisor *supervisor, uint64_t id);
 /* Send without waiting for anything. fd -1: none. */
 int line_tell(struct supervisor *supervisor, struct line *line, struct channel_message *message,
 	      const struct iovec *payload, size_t payload_count, int fd);
+#define ANSWER_SECONDS 10 /* for a daemon to answer HELLO: one that is stopped does not */
+
 /*
  * Ask and wait for the answer, which replaces *message; its payload, up to
  * room bytes, goes to reply. Returns the answer's result.

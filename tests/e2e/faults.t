@@ -89,4 +89,11 @@ for wrong in "pause" "resume" "reset-conn" "flap" "flap --down soon three" "flap
 done
 "$BERTH" pause --net "$NET" nobody 2>err
 is "$?/$(grep -c "no host 'nobody'" err)" 1/1 "a host that is none"
+
+daemon=$(pgrep -f "^berth daemon --net $NET ")
+kill -STOP "$daemon"
+said=$(timeout $((40 * slow)) "$BERTH" run --net "$NET" true 2>&1)
+is "$?/$said" "125/berth: network '$NET' does not answer: its daemon is stopped, or very busy" "a daemon that is stopped is not waited for without end"
+kill -CONT "$daemon"
+is "$(timeout $((40 * slow)) "$BERTH" run --net "$NET" echo again 2>&1)" again "… and serves when it goes on"
 finish

@@ -164,6 +164,7 @@ static double echo(void)
 		setsockopt(fds[i][0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 		close(fds[i][0]);
 	}
+	free(fds);
 	return stint.seconds / (double)count * 1e6;
 }
 

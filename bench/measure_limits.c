@@ -31,6 +31,8 @@ static double copy(void)
 				memcpy(to + at, from + at, size);
 				__asm__ volatile("" : : "r"(to) : "memory");
 			}
+	free(from);
+	free(to);
 	return (double)bytes / stint.seconds / 1e9;
 }
 
@@ -60,6 +62,7 @@ static double sum(void)
 			__asm__ volatile("" : : "r"(words) : "memory");
 		}
 	(void)kept;
+	free(words);
 	return (double)bytes / stint.seconds / 1e9;
 }
 

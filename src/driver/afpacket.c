@@ -225,8 +225,9 @@ static bool is_ours(const struct arrival *arrival)
 }
 
 /* One frame. Returns its packet, or NULL and *ret_error; -ENOMSG: one that is to be skipped. */
-static struct berth_packet *read_one(struct berth_afpacket *device, int *ret_error)
+static struct berth_packet *read_one(void *opaque, int *ret_error)
 {
+	struct berth_afpacket *device = opaque;
 	size_t size = device->mtu + VNET_FRAME_EXTRA;
 	struct berth_packet *packet = berth_packet_new(berth_stack_packets(device->stack), 0, size);
 	struct arrival arrival;
@@ -257,33 +258,9 @@ static struct berth_packet *read_one(struct berth_afpacket *device, int *ret_err
 	return packet;
 }
 
-static void hand_over(struct berth_afpacket *device, struct berth_packet *const *packets, size_t count, berth_time now)
-{
-	if (count && device->tee.in)
-		device->tee.in(device->tee.context, packets, count, now);
-	else if (count)
-		berth_stack_input_many(device->stack, device->link, packets, count, now);
-}
-
 int berth_afpacket_read(struct berth_afpacket *device, int max, berth_time now)
 {
-	struct berth_packet *batch[VNET_BATCH];
-	size_t waiting = 0;
-	int count = 0, error = 0;
+	struct vnet_source source = { device, read_one, &device->tee, device->stack, device->link };
 
-	for (int tries = 0; tries < max && (!error || error == -ENOMSG); tries++) {
-		struct berth_packet *packet = read_one(device, &error);
-
-		if (!packet)
-			continue;
-		error = 0;
-		batch[waiting++] = packet;
-		count++;
-		if (waiting == VNET_BATCH) {
-			hand_over(device, batch, waiting, now);
-			waiting = 0;
-		}
-	}
-	hand_over(device, batch, waiting, now);
-	return count || !error || error == -ENOMSG || error == -EAGAIN ? count : error;
+	return vnet_read(&source, max, now);
 }

@@ -186,8 +186,9 @@ struct berth_link *berth_tap_link(struct berth_tap *tap)
 }
 
 /* One frame. Returns its packet, or NULL and *ret_error; -ENOMSG: one that is to be skipped. */
-static struct berth_packet *read_one(struct berth_tap *tap, int *ret_error)
+static struct berth_packet *read_one(void *device, int *ret_error)
 {
+	struct berth_tap *tap = device;
 	size_t size = tap->mtu + VNET_FRAME_EXTRA, length;
 	struct berth_packet *packet = berth_packet_new(berth_stack_packets(tap->stack), 0, size);
 	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
@@ -204,48 +205,27 @@ static struct berth_packet *read_one(struct berth_tap *tap, int *ret_error)
 	n = readv(tap->fd, parts + !tap->header, tap->header ? 3 : 1);
 	*ret_error = n < 0 && errno != EINTR ? -errno : -ENOMSG;
 	length = n < 0 ? 0 : (size_t)n - (tap->header ? sizeof(header) : 0);
-	if (n < 0 || length > VNET_RUN_MAX || !vnet_take(&header, packet)) {
+	if (n < 0 || length > VNET_RUN_MAX) {
 		berth_packet_unref(packet);
 		return NULL;
 	}
-	if (length > size) {
+	if (length > size)
 		packet = vnet_join(packet, tap->rest, size, length);
+	if (!packet) {
 		*ret_error = -ENOMEM;
-		if (packet)
-			vnet_take(&header, packet);
+		return NULL;
 	}
-	if (packet)
-		packet->length = (uint32_t)length;
+	packet->length = (uint32_t)length;
+	if (!vnet_take(&header, packet)) {
+		berth_packet_unref(packet);
+		return NULL;
+	}
 	return packet;
-}
-
-static void hand_over(struct berth_tap *tap, struct berth_packet *const *packets, size_t count, berth_time now)
-{
-	if (count && tap->tee.in)
-		tap->tee.in(tap->tee.context, packets, count, now);
-	else if (count)
-		berth_stack_input_many(tap->stack, tap->link, packets, count, now);
 }
 
 int berth_tap_read(struct berth_tap *tap, int max, berth_time now)
 {
-	struct berth_packet *batch[VNET_BATCH];
-	size_t waiting = 0;
-	int count = 0, error = 0;
+	struct vnet_source source = { tap, read_one, &tap->tee, tap->stack, tap->link };
 
-	for (int tries = 0; tries < max && (!error || error == -ENOMSG); tries++) {
-		struct berth_packet *packet = read_one(tap, &error);
-
-		if (!packet)
-			continue;
-		error = 0;
-		batch[waiting++] = packet;
-		count++;
-		if (waiting == VNET_BATCH) {
-			hand_over(tap, batch, waiting, now);
-			waiting = 0;
-		}
-	}
-	hand_over(tap, batch, waiting, now);
-	return count || !error || error == -ENOMSG || error == -EAGAIN ? count : error;
+	return vnet_read(&source, max, now);
 }

@@ -4,6 +4,8 @@
 #include "link/frame.h"
 
 #include <berth/link.h>
+#include <berth/stack.h>
+#include <errno.h>
 #include <string.h>
 
 void vnet_offload(struct berth_link *link, bool on)
@@ -57,4 +59,38 @@ struct berth_packet *vnet_join(struct berth_packet *packet, const uint8_t *rest,
 	}
 	berth_packet_unref(packet);
 	return whole;
+}
+
+enum { BATCH = 64 }; /* frames that are handed to the stack together */
+
+static void hand_over(const struct vnet_source *source, struct berth_packet *const *packets, size_t count,
+		      berth_time now)
+{
+	if (count && source->tee->in)
+		source->tee->in(source->tee->context, packets, count, now);
+	else if (count)
+		berth_stack_input_many(source->stack, source->link, packets, count, now);
+}
+
+int vnet_read(const struct vnet_source *source, int max, berth_time now)
+{
+	struct berth_packet *batch[BATCH];
+	size_t waiting = 0;
+	int count = 0, error = 0;
+
+	for (int tries = 0; tries < max && (!error || error == -ENOMSG); tries++) {
+		struct berth_packet *packet = source->read_one(source->device, &error);
+
+		if (!packet)
+			continue;
+		error = 0;
+		batch[waiting++] = packet;
+		count++;
+		if (waiting == BATCH) {
+			hand_over(source, batch, waiting, now);
+			waiting = 0;
+		}
+	}
+	hand_over(source, batch, waiting, now);
+	return count || !error || error == -ENOMSG || error == -EAGAIN ? count : error;
 }

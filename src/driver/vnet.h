@@ -8,6 +8,7 @@
 #define DRIVER_VNET_H
 
 #include "base/packet.h"
+#include "driver/tee.h"
 
 #include <linux/virtio_net.h>
 
@@ -15,7 +16,6 @@ enum {
 	VNET_FRAME_EXTRA = 14 + 4, /* Ethernet header and a VLAN tag */
 	VNET_RUN_MAX = 65536 + VNET_FRAME_EXTRA,
 	VNET_SUPERFRAME = 65280,
-	VNET_BATCH = 64, /* frames that are handed to the stack together */
 };
 
 /* The driver's link, on which runs are sent whole and TCP's checksums are left to the kernel; or not. */
@@ -30,5 +30,18 @@ void vnet_give(struct berth_packet *packet, struct virtio_net_hdr *ret_header);
  * bytes in all. Takes packet; NULL: no memory.
  */
 struct berth_packet *vnet_join(struct berth_packet *packet, const uint8_t *rest, size_t size, size_t length);
+
+/* A device to read frames from, and where they go. */
+struct vnet_source {
+	void *device;
+	/* One frame's packet, or NULL and a negative errno in *ret_error; -ENOMSG: one that is to be skipped. */
+	struct berth_packet *(*read_one)(void *device, int *ret_error);
+	const struct driver_tee *tee; /* its in, if there is one, has them in place of the stack */
+	struct berth_stack *stack;
+	struct berth_link *link;
+};
+
+/* At most max frames, handed over in batches. Returns how many; none, and why, if it is for more than that there are none. */
+int vnet_read(const struct vnet_source *source, int max, berth_time now);
 
 #endif

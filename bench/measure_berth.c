@@ -33,87 +33,91 @@ static void pair_join(struct pair *pair, int listener, int *ret_client, int *ret
 		fail("accept");
 }
 
-static double bulk(void)
+/* Gbit/s of what round() says that it moved from client, on the first stack, to server. */
+static double bulk_by(const struct pair_options *options, size_t (*round)(struct pair *pair, int client, int server))
 {
-	struct pair_options options = options_given();
 	struct pair pair;
 	int client, server;
 	uint64_t bytes = 0;
 	struct stint stint;
 
-	pair_init(&pair, &options);
+	pair_init(&pair, options);
 	pair_join(&pair, pair_listen(&pair, PORT, 8), &client, &server);
-	pair.loss_permyriad = options.loss_permyriad;
+	pair.loss_permyriad = options->loss_permyriad;
+	if (options->blocking) {
+		berth_set_nonblocking(pair.stacks[0], client, false);
+		berth_set_nonblocking(pair.stacks[1], server, false);
+	}
 	for (stint = stint_begin(); stint_goes_on(&stint);)
-		for (int i = 0; i < 16; i++) {
-			ssize_t n;
-
-			berth_send(pair.stacks[0], client, out, PIECE, 0);
-			pair_run(&pair);
-			while ((n = berth_recv(pair.stacks[1], server, in, PIECE, 0)) > 0)
-				bytes += (uint64_t)n;
-		}
+		for (int i = 0; i < 16; i++)
+			bytes += round(&pair, client, server);
 	pair_fini(&pair);
 	return (double)bytes * 8 / stint.seconds / 1e9;
+}
+
+static size_t copied(struct pair *pair, int client, int server)
+{
+	size_t bytes = 0;
+	ssize_t n;
+
+	berth_send(pair->stacks[0], client, out, PIECE, 0);
+	pair_run(pair);
+	while ((n = berth_recv(pair->stacks[1], server, in, PIECE, 0)) > 0)
+		bytes += (size_t)n;
+	return bytes;
+}
+
+static double bulk(void)
+{
+	struct pair_options options = options_given();
+
+	return bulk_by(&options, copied);
+}
+
+static size_t by_packets(struct pair *pair, int client, int server)
+{
+	struct berth_packet *packet = berth_packet_wrap(berth_stack_packets(pair->stacks[0]), out, PIECE, NULL, NULL);
+	size_t bytes = 0;
+	ssize_t n;
+
+	if (berth_send_packet(pair->stacks[0], client, packet, 0) < 0)
+		berth_packet_unref(packet);
+	pair_run(pair);
+	while ((n = berth_recv_packet(pair->stacks[1], server, &packet, 0)) > 0) {
+		bytes += (size_t)n;
+		berth_packet_unref(packet);
+	}
+	return bytes;
 }
 
 /* The same with the calls that don't copy: out of lent memory, in by the packet. */
 static double bulk_packets(void)
 {
 	struct pair_options options = options_given();
-	struct pair pair;
-	int client, server;
-	uint64_t bytes = 0;
-	struct stint stint;
 
-	pair_init(&pair, &options);
-	pair_join(&pair, pair_listen(&pair, PORT, 8), &client, &server);
-	for (stint = stint_begin(); stint_goes_on(&stint);)
-		for (int i = 0; i < 16; i++) {
-			struct berth_packet *packet =
-				berth_packet_wrap(berth_stack_packets(pair.stacks[0]), out, PIECE, NULL, NULL);
-			ssize_t n;
+	return bulk_by(&options, by_packets);
+}
 
-			if (berth_send_packet(pair.stacks[0], client, packet, 0) < 0)
-				berth_packet_unref(packet);
-			pair_run(&pair);
-			while ((n = berth_recv_packet(pair.stacks[1], server, &packet, 0)) > 0) {
-				bytes += (uint64_t)n;
-				berth_packet_unref(packet);
-			}
-		}
-	pair_fini(&pair);
-	return (double)bytes * 8 / stint.seconds / 1e9;
+static size_t waiting(struct pair *pair, int client, int server)
+{
+	berth_send(pair->stacks[0], client, out, PIECE, 0);
+	for (size_t got = 0; got < PIECE;) {
+		ssize_t n = berth_recv(pair->stacks[1], server, in, PIECE - got, 0);
+
+		if (n <= 0)
+			fail("recv");
+		got += (size_t)n;
+	}
+	return PIECE;
 }
 
 /* And with calls that block, as programs make them: who has to wait carries the frames meanwhile. */
 static double bulk_blocking(void)
 {
 	struct pair_options options = options_given();
-	struct pair pair;
-	int client, server;
-	uint64_t bytes = 0;
-	struct stint stint;
 
 	options.blocking = true;
-	pair_init(&pair, &options);
-	pair_join(&pair, pair_listen(&pair, PORT, 8), &client, &server);
-	berth_set_nonblocking(pair.stacks[0], client, false);
-	berth_set_nonblocking(pair.stacks[1], server, false);
-	for (stint = stint_begin(); stint_goes_on(&stint);)
-		for (int i = 0; i < 16; i++) {
-			berth_send(pair.stacks[0], client, out, PIECE, 0);
-			for (size_t got = 0; got < PIECE;) {
-				ssize_t n = berth_recv(pair.stacks[1], server, in, PIECE - got, 0);
-
-				if (n <= 0)
-					fail("recv");
-				got += (size_t)n;
-			}
-			bytes += PIECE;
-		}
-	pair_fini(&pair);
-	return (double)bytes * 8 / stint.seconds / 1e9;
+	return bulk_by(&options, waiting);
 }
 
 /* One message at a time, one way, of size bytes. */

@@ -6,6 +6,7 @@ ulimit -n 4096
 
 examples=$lib_top/examples/networks
 export STATE=$WORK/state # where the services keep their data
+export NODE_TIMEOUT=$((1000 * slow)) # milliseconds of silence after which redis takes a node for failed
 
 up() { "$BERTH" up -d --net "$NET" -f "$examples/$1.yaml" >up.log 2>&1 || { show "berth up said" "$(cat up.log)"; false; }; }
 down() { "$BERTH" down --net "$NET" -f "$examples/$1.yaml" 2>/dev/null && until_true 10 net_gone; }
@@ -25,30 +26,41 @@ missing() { # PROGRAM…: the first that is not installed
 # ---- a redis cluster of six: one master is cut off, and comes back ----
 
 cluster() { at "$1" redis-cli cluster info 2>/dev/null | tr -d '\r' | grep -qx "cluster_state:$2"; } # NODE ok|fail
-whole() { # six nodes that know each other, nothing failed, every slot has its master
+all_ok() { # NODE…
+	local node
+	for node in "$@"; do cluster "$node" ok || return 1; done
+}
+# Six nodes that know each other, nothing failed, every slot has its master; and every node has heard so: redis-cli
+# stays with the node that it was sent to last, also when that one refuses everything.
+whole() {
 	local nodes
 	nodes=$(at r2 redis-cli cluster nodes) && [ "$(grep -c connected <<<"$nodes")" = 6 ] &&
-		! grep -qE 'fail|noaddr|disconnected' <<<"$nodes" && [ "$(grep -c 'slave' <<<"$nodes")" = 3 ] && cluster r2 ok
+		! grep -qE 'fail|noaddr|disconnected' <<<"$nodes" && [ "$(grep -c 'slave' <<<"$nodes")" = 3 ] &&
+		all_ok r1 r2 r3 r4 r5 r6
 }
 replicated() { [ "$(for i in 1 2 3 4 5 6; do at "r$i" redis-cli role | head -n 1; done | grep -c slave)" = 3 ] && whole; }
-sets() { seq 60 | sed "s/.*/set $1& &/"; } # PREFIX
+set_all() { # PREFIX: says how many were
+	seq 60 | sed "s/.*/set $1& &/" | at r2 redis-cli -c >"set.$1" 2>&1
+	grep -c OK "set.$1"
+	grep -qvE 'OK|Redirected' "set.$1" && show "redis-cli said also" "$(grep -vE 'OK|Redirected' "set.$1" | sort | uniq -c)" >&2
+}
 found() { seq 60 | sed "s/^/get $1/" | at r2 redis-cli -c 2>&1 | tr -d '"' | grep -E '^[0-9]+$' | sort -nu | wc -l; } # PREFIX
 # Failed (not only suspected: "fail?"), and without slots, which end a line: they are somebody else's.
-replaced() { cluster r2 ok && at r2 redis-cli cluster nodes | tr -d '\r' | grep -Eq '10\.77\.0\.11:.*,fail .* (dis)?connected$'; }
+replaced() { all_ok r2 r3 r4 r5 r6 && at r2 redis-cli cluster nodes | tr -d '\r' | grep -Eq '10\.77\.0\.11:.*,fail .* (dis)?connected$'; }
 
 redis_cluster() {
 	up redis-cluster
 	ok $? "redis: six nodes come up, and are joined when they are healthy"
 	until_true 30 replicated
 	ok $? "redis: three masters, three replicas"
-	is "$(sets before | at r2 redis-cli -c 2>&1 | grep -c OK)" 60 "redis: 60 keys are set, wherever they belong"
+	is "$(set_all before)" 60 "redis: 60 keys are set, wherever they belong"
 	berth partition r1 ! r2,r3,r4,r5,r6
 	until_true 30 cluster r1 fail
 	like "$(at r1 redis-cli set x y 2>&1)" CLUSTERDOWN \
 		"redis: a master cut off from the others refuses writes"
 	until_true 30 replaced
 	ok $? "redis: its replica takes its slots over"
-	is "$(sets during | at r2 redis-cli -c 2>&1 | grep -c OK)/$(found before)" 60/60 "redis: meanwhile keys are set and found"
+	is "$(set_all during)/$(found before)" 60/60 "redis: meanwhile keys are set and found"
 	like "$(berth why r1)" "is cut" "redis: berth why says what is wrong with r1"
 	berth heal
 	until_true 40 replicated

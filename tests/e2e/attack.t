@@ -11,22 +11,12 @@ keep_root=1
 
 attacked=${BUILD:-$lib_top/build}/tests/e2e/attacked
 [ -x "$attacked" ] || { ok 1 "$attacked is built"; finish; }
-[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
 [ -e /dev/net/tun ] || skip_all "no /dev/net/tun here"
-need ip unshare curl
-if [ -z "${IN_NAMESPACE:-}" ]; then
-	unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
-	# This very test once more, inside; its namespace ends with its last process.
-	lib_ended=1
-	cd / && rm -rf "$WORK"
-	trap - EXIT
-	IN_NAMESPACE=1 exec unshare -n -- "$lib_top/tests/e2e/$(basename "$0")"
-fi
+own_network curl
 
 each=${SECONDS_EACH:-1}
 seed=${SEED:-$RANDOM}
 limit=16384 # KiB
-ip link set lo up
 ip tuntap add berthtap0 mode tap
 ip addr add 10.66.0.1/24 dev berthtap0
 ip addr add fd66::1/64 dev berthtap0 nodad

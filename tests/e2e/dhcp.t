@@ -8,17 +8,8 @@ keep_root=1
 
 client=${BUILD:-$lib_top/build}/tests/e2e/dhcp_client
 [ -x "$client" ] || { ok 1 "$client is built"; finish; }
-[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
-need ip unshare
 command -v dnsmasq >/dev/null || command -v udhcpd >/dev/null || skip_all "neither dnsmasq nor udhcpd is installed"
-if [ -z "${IN_NAMESPACE:-}" ]; then
-	unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
-	lib_ended=1
-	cd / && rm -rf "$WORK"
-	trap - EXIT
-	IN_NAMESPACE=1 exec unshare -n -- "$lib_top/tests/e2e/$(basename "$0")"
-fi
-ip link set lo up
+own_network
 
 # A host that answers for an address by ARP, and does nothing else.
 cat >somebody.py <<'END2'

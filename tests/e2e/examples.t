@@ -8,16 +8,7 @@ keep_root=1
 . "$(dirname "$0")/lib.sh"
 
 examples=${BUILD:-$lib_top/build}/examples
-[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
-need ip unshare curl
-if [ -z "${IN_NAMESPACE:-}" ]; then
-	unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
-	lib_ended=1
-	cd / && rm -rf "$WORK"
-	trap - EXIT
-	IN_NAMESPACE=1 exec unshare -n -- "$lib_top/tests/e2e/$(basename "$0")"
-fi
-ip link set lo up
+own_network curl
 [ -e /dev/net/tun ] || skip_all "no /dev/net/tun here"
 
 run_example() { # LOG WORDS-WHEN-READY EXAMPLE ARGUMENT…

@@ -21,7 +21,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdatomic.h>
@@ -43,19 +42,6 @@
 
 #define X32_BIT 0x40000000
 
-static unsigned got; /* what an attack should not have got */
-
-__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
-{
-	va_list arguments;
-
-	got++;
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-}
-
 _Thread_local uint64_t dice_state = 88172645463325252u;
 
 uint64_t dice(void)
@@ -63,23 +49,6 @@ uint64_t dice(void)
 	dice_state ^= dice_state << 13;
 	dice_state ^= dice_state >> 7;
 	return dice_state ^= dice_state << 17;
-}
-
-/* Is fd an AF_UNIX socket in truth? SO_DOMAIN is Berth's to answer, /proc/net/unix the kernel's. */
-static int is_unix(int fd)
-{
-	char line[512], wanted[32];
-	struct stat status;
-	int found = 0;
-	FILE *file = fopen("/proc/net/unix", "re");
-
-	if (fstat(fd, &status) < 0 || !file)
-		return 0;
-	snprintf(wanted, sizeof(wanted), " %llu", (unsigned long long)status.st_ino);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, wanted) != NULL;
-	fclose(file);
-	return found;
 }
 
 /* Whatever socket() gives is no socket of the real network's. */
@@ -376,9 +345,7 @@ int main(int count, char **arguments)
 		if (strcmp(arguments[1], attacks[i].name))
 			continue;
 		attacks[i].run(arguments + 2);
-		if (!got)
-			puts("held");
-		return got != 0;
+		return verdict();
 	}
 	fprintf(stderr, "usage: hostile ATTACK [ARGUMENT...]\n");
 	return 2;

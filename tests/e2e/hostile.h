@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that means harm, in three files: hostile.c. */
+/* Programs that mean harm: hostile.c in three files, hostile_shim.c; and what both say, hostile_say.c. */
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define REAL "198.51.100.7" /* RFC 5737: reached by the real kernel's default route */
+
+/* hostile_say.c: what an attack should not have got, as printf() has it. */
+__attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
+/* Says "held" if nobody complained. Returns what main() does. */
+int verdict(void);
+/* Is fd an AF_UNIX socket in truth? SO_DOMAIN is Berth's to answer, /proc/net/unix the kernel's. */
+bool is_unix(int fd);
 
 /* Chance that can be had again: each thread has its own. */
 extern _Thread_local uint64_t dice_state;

@@ -13,11 +13,8 @@ hostile=$here/hostile
 cp "$hostile" "$WORK/hostile"
 cp "${hostile}_shim" "$WORK/hostile_shim"
 if [ -z "${IN_NAMESPACE:-}" ] && unshare -Urn true 2>/dev/null && command -v ip setpriv >/dev/null; then
-	# This very test once more, in a network namespace with nobody else in it; it ends with its last process.
-	lib_ended=1
-	cd / && rm -rf "$WORK"
-	trap - EXIT
-	IN_NAMESPACE=1 exec unshare -Urn -- /bin/bash "$here/hostile.t"
+	# A network namespace with nobody else in it.
+	again_in unshare -Urn
 fi
 
 # A real network in which all is counted: a default route by a veth, whose other end is deaf.

@@ -7,6 +7,8 @@
  *	hostile_shim magic
  *	hostile_shim lent HOST PORT SECONDS
  */
+#include "hostile.h"
+
 #include "control/shim.h"
 
 #include <arpa/inet.h>
@@ -14,7 +16,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,37 +30,6 @@
 #include <unistd.h>
 
 #define MAGIC(fd) ((uint64_t)SHIM_MAGIC << 32 | (uint32_t)(fd))
-#define REAL "198.51.100.7" /* as in hostile.c */
-
-static unsigned got;
-
-__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
-{
-	va_list arguments;
-
-	got++;
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-}
-
-/* Is fd an AF_UNIX socket in truth? */
-static bool is_unix(int fd)
-{
-	char line[512], wanted[32];
-	struct stat status;
-	bool found = false;
-	FILE *file = fopen("/proc/net/unix", "re");
-
-	if (fstat(fd, &status) < 0 || !file)
-		return false;
-	snprintf(wanted, sizeof(wanted), " %llu", (unsigned long long)status.st_ino);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, wanted) != NULL;
-	fclose(file);
-	return found;
-}
 
 /* Every call with the magic number in every argument where it may be looked for. */
 static void attack_magic(char **arguments)
@@ -225,7 +195,5 @@ int main(int count, char **arguments)
 		attack_lent(arguments + 2);
 	else
 		return 2;
-	if (!got)
-		puts("held");
-	return got != 0;
+	return verdict();
 }

@@ -8,17 +8,7 @@ keep_root=1
 
 peer=${BUILD:-$lib_top/build}/tests/e2e/kernel_peer
 [ -x "$peer" ] || { ok 1 "$peer is built"; finish; }
-[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
-need ip unshare
-if [ -z "${IN_NAMESPACE:-}" ]; then
-	unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
-	# This very test once more, inside; its namespace ends with its last process.
-	lib_ended=1
-	cd / && rm -rf "$WORK"
-	trap - EXIT
-	IN_NAMESPACE=1 exec unshare -n -- "$lib_top/tests/e2e/$(basename "$0")"
-fi
-ip link set lo up
+own_network
 echo 0 >/proc/sys/net/ipv4/ip_forward 2>/dev/null
 
 # The kernel's end, a python program: as a server it sends back what it gets; as

@@ -10,17 +10,8 @@ keep_root=1
 . "$(dirname "$0")/lib.sh"
 
 peer=${BUILD:-$lib_top/build}/tests/e2e/kernel_peer
-[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
-need ip unshare
-if [ -z "${IN_NAMESPACE:-}" ]; then
-	unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
-	lib_ended=1
-	cd / && rm -rf "$WORK"
-	trap - EXIT
-	IN_NAMESPACE=1 exec unshare -n -- "$lib_top/tests/e2e/$(basename "$0")"
-fi
+own_network
 [ -e /dev/net/tun ] || skip_all "no /dev/net/tun here"
-ip link set lo up
 ip tuntap add berthtap0 mode tap
 ip addr add 10.66.0.1/24 dev berthtap0
 ip addr add fd66::1/64 dev berthtap0 nodad

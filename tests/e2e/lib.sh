@@ -121,6 +121,24 @@ skip_all() { # REASON
 note() { sed 's/^/# /' <<<"$*"; }
 show() { note "$1:"; head -c 2000 <<<"$2" | head -n 30 | sed 's/^/#   /'; }
 
+# This very test once more, in a namespace that ends with its last process.
+again_in() { # PROGRAM…: what makes the namespace
+	lib_ended=1
+	cd / && rm -rf "$WORK"
+	trap - EXIT
+	IN_NAMESPACE=1 exec "$@" -- /bin/bash "$lib_top/$lib_test"
+}
+# A test that makes network devices: as root, in a network namespace of its own. TOOL…: and needs these.
+own_network() {
+	[ "$(id -u)" = 0 ] || skip_all "needs root, for network devices"
+	need ip unshare "$@"
+	if [ -z "${IN_NAMESPACE:-}" ]; then
+		unshare -n true 2>/dev/null || skip_all "no network namespace can be made here"
+		again_in unshare -n
+	fi
+	ip link set lo up
+}
+
 need() { # TOOL…: skip everything where one is not installed
 	local tool
 	for tool in "$@"; do

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CROWD = 10000, PIECE = 64 * 1024, PORT = 80, SEGMENT = 1448 };
+enum { CROWD = 10000, PIECE = 64 * 1024, PORT = 80, SEGMENT = 1448, HOSTS = 300 };
 
 /* What a path works on; begin() fills in what it needs. */
 struct place {
@@ -111,7 +111,7 @@ static void net_run(void)
 	} while (berth_net_deadline(place.net) <= place.now);
 }
 
-static void begin_net(void)
+static void begin_net_of(int idle)
 {
 	struct berth_net_config config = { .seed = 1, .now = BERTH_SEC };
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
@@ -122,6 +122,13 @@ static void begin_net(void)
 	must(!berth_net_add_host(place.net, "web", (struct berth_ip){ { 0 } }, NULL, &place.hosts[1]) &&
 		     !berth_net_add_host(place.net, "from", (struct berth_ip){ { 0 } }, NULL, &place.hosts[0]),
 	     "host");
+	for (int i = 0; i < idle; i++) {
+		struct berth_host *host;
+		char name[16];
+
+		snprintf(name, sizeof(name), "idle%d", i);
+		must(!berth_net_add_host(place.net, name, (struct berth_ip){ { 0 } }, NULL, &host), "host");
+	}
 	place.pair.stacks[0] = berth_host_stack(place.hosts[0]);
 	place.pair.stacks[1] = berth_host_stack(place.hosts[1]);
 	place.listener = berth_socket(place.pair.stacks[1], AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -134,6 +141,16 @@ static void begin_net(void)
 	net_run();
 	place.servers[0] = berth_accept(place.pair.stacks[1], place.listener, NULL, NULL, SOCK_NONBLOCK);
 	must(place.servers[0] >= 0, "accept");
+}
+
+static void begin_net(void)
+{
+	begin_net_of(0);
+}
+
+static void begin_net_of_hosts(void)
+{
+	begin_net_of(HOSTS);
 }
 
 static void end_net(void)
@@ -342,6 +359,7 @@ static const struct path {
 	{ "echo-among-10000", NULL, path_echo_crowd, end_pair, 1000 },
 	{ "echo-network", begin_net, path_echo_net, NULL, 1000 },
 	{ "dns-answer", NULL, path_dns, end_net, 1000 },
+	{ "echo-network-of-300", begin_net_of_hosts, path_echo_net, end_net, 1000 },
 	{ "bulk-segment", begin_one, path_bulk, end_pair, 4000 },
 	{ "bulk-segment-checksums", begin_checked, path_bulk, end_pair, 4000 },
 	{ "bulk-superframe", begin_super, path_bulk_super, end_pair, 100 },

@@ -54,6 +54,8 @@ LIBBERTH = [
     line("echo-1000000", "1-byte echo, one of 1,000,000 at random", "us",
          {"berth": "berth echo connections=1000000", "kernel": "kernel echo connections=9000"},
          Bar("2 us, 0.22 of the kernel", "kernel", 0.22), "two misses", less=True, rounds=3),
+    line("echo-hosts", "1-byte echo between two of 1,000 hosts of a network", "us",
+         {"berth": "net echo hosts=1000", "with 10 hosts": "net echo hosts=10"}, less=True, rounds=3),
     line("memory", "memory of an idle established endpoint", "bytes",
          {"berth": "berth memory connections=100000"}, Bar("512 bytes", None, 512), less=True, rounds=1),
     line("memory-10000000", "10,000,000 established endpoints, resident", "GiB",

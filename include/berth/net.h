@@ -122,7 +122,10 @@ BERTH_EXPORT void berth_net_observe(struct berth_net *net,
 BERTH_EXPORT void berth_net_observe_drops(struct berth_net *net,
 					  void (*frame)(void *context, const struct berth_frame *frame), void *context);
 
-/* Move every frame that is due, run every timer that is due. Call after API calls, too. */
+/*
+ * Move every frame that is due, run every timer that is due. Call after API calls, too. Costs what there is to do:
+ * hosts that have nothing due are not looked at. Of those that are due together, who was added first has its turn first.
+ */
 BERTH_EXPORT void berth_net_advance(struct berth_net *net, berth_time now);
 /* When berth_net_advance() must next be called; the past when frames wait already. */
 BERTH_EXPORT berth_time berth_net_deadline(const struct berth_net *net);

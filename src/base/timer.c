@@ -7,7 +7,7 @@
 
 void timers_init(struct timers *timers, const struct berth_allocator *allocator)
 {
-	*timers = (struct timers){ .allocator = allocator };
+	*timers = (struct timers){ .allocator = allocator, .told = INT64_MIN };
 }
 
 void timers_fini(struct timers *timers)
@@ -67,13 +67,15 @@ static void sift_down(struct timers *timers, size_t index, struct berth_timer *t
 	place(timers, index, timer);
 }
 
-static int make_room(struct timers *timers)
+int timers_reserve(struct timers *timers, size_t count)
 {
-	size_t room = timers->room ? timers->room * 2 : 64;
+	size_t room = timers->room ? timers->room : 64;
 	struct berth_timer **heap;
 
-	if (timers->count + 2 <= timers->room)
+	if (count + 1 <= timers->room)
 		return 0;
+	while (room < count + 1)
+		room *= 2;
 	heap = memory_grow(timers->allocator, timers->heap, timers->room * sizeof(*heap), room * sizeof(*heap));
 	if (!heap)
 		return -ENOMEM;
@@ -95,17 +97,20 @@ static void reposition(struct timers *timers, struct berth_timer *timer)
 int timers_set(struct timers *timers, struct berth_timer *timer, berth_time deadline)
 {
 	if (!timer->index_) {
-		if (make_room(timers) < 0)
+		if (timers_reserve(timers, timers->count + 1) < 0)
 			return -ENOMEM;
 		timer->deadline = timer->position_ = deadline;
 		timer->sequence_ = ++timers->sequence;
 		timers->count++;
 		sift_up(timers, timers->count, timer);
+		timers_tell(timers, deadline);
 		return 0;
 	}
 	timer->deadline = deadline;
-	if (deadline < timer->position_)
+	if (deadline < timer->position_) {
 		reposition(timers, timer);
+		timers_tell(timers, deadline);
+	}
 	return 0;
 }
 

@@ -233,7 +233,7 @@ void link_transmit(struct berth_link *link, struct berth_packet *packet)
 {
 	link->stack->events[BERTH_EVENT_LINK_OUT]++;
 	if (link->loopback)
-		packet_queue_push(&link->stack->loopback_queue, packet);
+		stack_loop(link->stack, packet);
 	else
 		link->transmit(link->context, packet);
 }

@@ -253,6 +253,13 @@ berth_time berth_stack_deadline(const struct berth_stack *stack)
 	return stack->loopback_queue.head ? stack->now : timers_deadline(&stack->timers);
 }
 
+void stack_watch(struct berth_stack *stack, void (*sooner)(void *context, berth_time deadline), void *context)
+{
+	stack->timers.sooner = sooner;
+	stack->timers.context = context;
+	stack->timers.told = BERTH_NEVER;
+}
+
 berth_time berth_stack_now(const struct berth_stack *stack)
 {
 	return stack->now;

@@ -147,6 +147,23 @@ static inline void stack_free(struct berth_stack *stack, void *memory, size_t si
 	memory_free(stack->allocator, memory, size);
 }
 
+/*
+ * Have sooner called whenever berth_stack_deadline() comes to lie before told:
+ * what the watcher last heard, or told here. One watcher, which outlives the stack.
+ */
+void stack_watch(struct berth_stack *stack, void (*sooner)(void *context, berth_time deadline), void *context);
+static inline void stack_told(struct berth_stack *stack, berth_time deadline)
+{
+	stack->timers.told = deadline;
+}
+
+/* Queue packet, which this takes, to arrive at ourselves. */
+static inline void stack_loop(struct berth_stack *stack, struct berth_packet *packet)
+{
+	packet_queue_push(&stack->loopback_queue, packet);
+	timers_tell(&stack->timers, stack->now);
+}
+
 /* Hand a finished frame or packet to link; counts it. Takes ownership. Loopback queues it. */
 void link_transmit(struct berth_link *link, struct berth_packet *packet);
 /* The protocol that serves domain, a family of its own, with sockets of type; NULL: none. */

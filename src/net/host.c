@@ -183,7 +183,7 @@ static int open_link(struct berth_host *host)
 
 static struct berth_host *host_new(struct berth_net *net, const char *name, const struct berth_hooks *hooks)
 {
-	struct berth_host *host = memory_new(net->allocator, sizeof(*host));
+	struct berth_host *host = net_alarm_reserve(net) < 0 ? NULL : memory_new(net->allocator, sizeof(*host));
 
 	if (!host)
 		return NULL;
@@ -191,6 +191,8 @@ static struct berth_host *host_new(struct berth_net *net, const char *name, cons
 	list_init(&host->names);
 	list_init(&host->port.node);
 	host->net = net;
+	host->number = (berth_time)net->hosts_ever++;
+	net->host_count++;
 	wires_init(host);
 	resolver_init(&host->resolver, host);
 	if (hooks)
@@ -220,6 +222,8 @@ int berth_net_add_host(struct berth_net *net, const char *name, struct berth_ip 
 		r = open_link(host);
 	if (!r)
 		r = resolver_open(&host->resolver);
+	if (!r)
+		net_alarm_watch(host);
 	if (r) {
 		berth_net_remove_host(host);
 		return r;
@@ -239,12 +243,14 @@ void berth_net_remove_host(struct berth_host *host)
 	resolver_fini(&host->resolver);
 	switch_remove_port(&net->sw, &host->port);
 	berth_stack_free(host->stack);
+	net_alarm_cancel(host);
 	wires_fini(host); /* the stack may have had last words */
 	list_remove(&host->node);
 	LIST_EACH_SAFE(&host->names, node)
 		memory_free(net->allocator, LIST_ITEM(node, struct host_name, node), sizeof(struct host_name));
 	if (number_of(net, host->ip4, &number) >= 0)
 		net->lowest_free = MIN(net->lowest_free, number);
+	net->host_count--;
 	memory_free(net->allocator, host, sizeof(*host));
 }
 

@@ -3,7 +3,16 @@
  * The network: the switch, the cables, and time. Frames move only in
  * berth_net_advance(), the cable whose frame is due first first, and among
  * equals the one that has waited longest, so that runs repeat.
+ *
+ * Stacks with something due are found by their alarms (a stack tells when its
+ * deadline comes to lie earlier), and served in rounds: all that are due when a
+ * round begins, in the order in which the hosts came. Hosts with nothing to do
+ * are not looked at, however many there are.
+ *
+ * Invariant: between calls every host whose stack has a deadline has an alarm
+ * that is not later.
  */
+#include "core/stack.h"
 #include "net/network.h"
 
 #include <limits.h>
@@ -57,6 +66,8 @@ struct berth_net *berth_net_new(const struct berth_net_config *config)
 	list_init(&net->hosts);
 	list_init(&net->resolvers);
 	timers_init(&net->wires, net->allocator);
+	timers_init(&net->alarms, net->allocator);
+	timers_init(&net->turns, net->allocator);
 	struct hash_key key = { random_u64(&net->random), random_u64(&net->random) };
 	switch_init(&net->sw, net->allocator, key);
 	if (config_subnets(net, config) && host_name_valid(name) && net->mtu >= 1280 && net->mtu <= 65535) {
@@ -78,23 +89,87 @@ void berth_net_free(struct berth_net *net)
 		berth_net_remove_host(LIST_ITEM(node, struct berth_host, node));
 	switch_fini(&net->sw);
 	timers_fini(&net->wires);
+	timers_fini(&net->alarms);
+	timers_fini(&net->turns);
 	if (net->packets)
 		berth_packet_pool_unref(net->packets);
 	memory_free(net->allocator, net, sizeof(*net));
 }
 
+int net_alarm_reserve(struct berth_net *net)
+{
+	int r = timers_reserve(&net->alarms, net->host_count + 1);
+
+	return r < 0 ? r : timers_reserve(&net->turns, net->host_count + 1);
+}
+
+static void on_sooner(void *context, berth_time deadline)
+{
+	struct berth_host *host = context;
+
+	(void)timers_set(&host->net->alarms, &host->alarm, deadline); /* there is room: net_alarm_reserve() */
+}
+
+/* Set host's alarm to when its stack is due now. */
+static void alarm_set(struct berth_host *host)
+{
+	berth_time deadline = berth_stack_deadline(host->stack);
+
+	host->net->visits++;
+	stack_told(host->stack, deadline);
+	if (timer_armed(&host->alarm) && host->alarm.deadline == deadline)
+		return;
+	timers_cancel(&host->net->alarms, &host->alarm);
+	if (deadline != BERTH_NEVER)
+		(void)timers_set(&host->net->alarms, &host->alarm, deadline);
+}
+
+void net_alarm_watch(struct berth_host *host)
+{
+	stack_watch(host->stack, on_sooner, host);
+	alarm_set(host);
+}
+
+void net_alarm_cancel(struct berth_host *host)
+{
+	timers_cancel(&host->net->alarms, &host->alarm);
+	timers_cancel(&host->net->turns, &host->turn);
+}
+
 static bool run_stacks(struct berth_net *net, berth_time now)
 {
+	struct berth_timer *timer;
 	bool ran = false;
 
-	LIST_EACH(&net->hosts, node) {
-		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
-		if (berth_stack_deadline(host->stack) > now)
-			continue;
-		berth_stack_advance(host->stack, now);
-		ran = true;
+	while ((timer = timers_take_due(&net->alarms, now))) {
+		struct berth_host *host = CONTAINER_OF(timer, struct berth_host, alarm);
+
+		(void)timers_set(&net->turns, &host->turn, host->number);
+	}
+	while ((timer = timers_take_due(&net->turns, BERTH_NEVER))) {
+		struct berth_host *host = CONTAINER_OF(timer, struct berth_host, turn);
+
+		if (berth_stack_deadline(host->stack) <= now) {
+			berth_stack_advance(host->stack, now);
+			ran = true;
+		}
+		alarm_set(host);
 	}
 	return ran;
+}
+
+/* Stacks do not tell that they are due later than they were: have the first alarm right, for it wakes the caller. */
+static void settle(struct berth_net *net)
+{
+	const struct berth_timer *timer;
+
+	while ((timer = timers_first(&net->alarms))) {
+		struct berth_host *host = CONTAINER_OF(timer, struct berth_host, alarm);
+
+		if (berth_stack_deadline(host->stack) <= timer->deadline)
+			break;
+		alarm_set(host);
+	}
 }
 
 static bool run_resolvers(struct berth_net *net)
@@ -134,19 +209,14 @@ void berth_net_advance(struct berth_net *net, berth_time now)
 		moved |= run_resolvers(net);
 		budget -= MIN(budget, 1); /* stacks that talk to themselves are bounded as well */
 	} while (moved && budget);
+	settle(net);
 }
 
 berth_time berth_net_deadline(const struct berth_net *net)
 {
-	berth_time deadline = timers_deadline(&net->wires);
-
 	if (!list_empty(&net->resolvers))
 		return net->now;
-	LIST_EACH((struct list *)&net->hosts, node) {
-		struct berth_host *host = LIST_ITEM(node, struct berth_host, node);
-		deadline = MIN(deadline, berth_stack_deadline(host->stack));
-	}
-	return deadline;
+	return MIN(timers_deadline(&net->wires), timers_deadline(&net->alarms));
 }
 
 struct berth_host *berth_net_next_host(struct berth_net *net, struct berth_host *after)

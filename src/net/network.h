@@ -61,6 +61,9 @@ struct berth_host {
 	struct list pairs;	  /* struct pair, from this host */
 	struct berth_hooks hooks; /* the embedder's */
 	struct resolver resolver;
+	struct berth_timer alarm; /* in net->alarms: not later than its stack's deadline */
+	struct berth_timer turn;  /* in net->turns: its stack is due */
+	berth_time number;	  /* how many came before it: the order of turns */
 };
 
 /* A query that reached a host's name server over UDP. */
@@ -88,10 +91,14 @@ struct berth_net {
 	struct berth_limits limits;
 	struct berth_packet_pool *packets;
 	struct net_switch sw;
-	struct timers wires; /* cables that carry something, by when it is due */
+	struct timers wires;  /* cables that carry something, by when it is due */
+	struct timers alarms; /* hosts, by when their stacks are due */
+	struct timers turns;  /* hosts whose stacks are due in this round, in the order in which they came */
 	struct list hosts;
-	struct list resolvers;	/* with work to do */
-	unsigned name_turns[2]; /* of the hosts that share a name: for IPv4, for IPv6 */
+	size_t host_count;
+	uint64_t hosts_ever, visits; /* hosts that there were; how often one was looked at, for tests */
+	struct list resolvers;	     /* with work to do */
+	unsigned name_turns[2];	     /* of the hosts that share a name: for IPv4, for IPv6 */
 	struct observer observer, drop_observer;
 	/* The embedder's say in names, or NULL. True: it answers, with resolver_answer(), now or later. */
 	bool (*ask)(void *context, struct berth_host *host, const struct net_question *question);
@@ -107,6 +114,11 @@ unsigned wire_deliver(struct wire *wire, berth_time now);
 /* The addresses of the host with this number. */
 void net_addresses_of(const struct berth_net *net, uint32_t number, struct berth_ip *ret_ip4, struct berth_ip *ret_ip6);
 struct berth_host *net_host_by_ip(struct berth_net *net, struct berth_ip ip);
+/* Room for one more host's alarm: what is set after that can't fail. 0 or -ENOMEM. */
+int net_alarm_reserve(struct berth_net *net);
+/* host has a stack: be told when that has something to do. */
+void net_alarm_watch(struct berth_host *host);
+void net_alarm_cancel(struct berth_host *host);
 /* Is fd one of the name service's own sockets on host? (Not the embedder's to see.) */
 bool net_host_owns_fd(const struct berth_host *host, int fd);
 /* A DNS label as RFC 1123 §2.1 has it. */

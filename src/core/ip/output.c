@@ -213,7 +213,7 @@ static void loop_back(struct berth_stack *stack, const struct berth_packet *pack
 	copy->looped = true;
 	copy->link = path->link;
 	copy->checksum = PACKET_CHECKSUM_TRUSTED;
-	packet_queue_push(&stack->loopback_queue, copy);
+	stack_loop(stack, copy);
 }
 
 int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,

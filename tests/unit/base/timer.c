@@ -3,6 +3,8 @@
 #include "base/timer.h"
 #include "test.h"
 
+#include <stdlib.h>
+
 static struct berth_timer *ran[2048];
 static size_t ran_count;
 
@@ -133,6 +135,63 @@ TEST(timer, agrees_with_a_naive_model)
 		CHECK_EQ(run_due(&timers, now + 1), due);
 		if (test_failed())
 			break;
+	}
+	timers_fini(&timers);
+}
+
+static berth_time heard[8];
+static int heard_count;
+
+static void hear(void *context, berth_time deadline)
+{
+	heard[heard_count++ % 8] = deadline;
+}
+
+TEST(timer, a_watcher_hears_of_what_is_sooner_than_it_knows_and_no_more)
+{
+	struct timers timers;
+	struct berth_timer a = { .run = note }, b = { .run = note };
+
+	timers_init(&timers, NULL);
+	timers_set(&timers, &a, 50);
+	timers.sooner = hear;
+	timers.told = 50;
+	timers_set(&timers, &b, 60);
+	timers_set(&timers, &a, 70);
+	CHECK_EQ(heard_count, 0);
+	timers_set(&timers, &b, 40);
+	timers_set(&timers, &a, 45);
+	CHECK(heard_count == 1 && heard[0] == 40);
+	timers_tell(&timers, 39);
+	CHECK(heard_count == 2 && heard[1] == 39);
+	timers_fini(&timers);
+}
+
+static int allocations;
+
+static void *count_alloc(void *context, size_t size)
+{
+	allocations++;
+	return malloc(size);
+}
+
+static void count_free(void *context, void *memory, size_t size)
+{
+	free(memory);
+}
+
+TEST(timer, what_was_reserved_needs_no_memory_later)
+{
+	static const struct berth_allocator allocator = { count_alloc, count_free, NULL };
+	static struct berth_timer t[200];
+	struct timers timers;
+
+	timers_init(&timers, &allocator);
+	for (size_t i = 0; i < 200; i++) {
+		CHECK_EQ(timers_reserve(&timers, i + 1), 0);
+		int before = allocations;
+		CHECK_EQ(timers_set(&timers, &t[i], 5), 0);
+		CHECK_EQ(allocations, before);
 	}
 	timers_fini(&timers);
 }

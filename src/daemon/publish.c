@@ -28,36 +28,45 @@ static void refuse(int fd)
 	close(fd);
 }
 
-/* Begin a connection of the gateway's to publish's host. NULL: it can't be. */
-static struct plug *connect_inside(struct publish *publish)
+struct plug *publish_connect(struct publish *publish, int kind, const struct plug_role *role)
 {
 	struct daemon *daemon = publish->host->daemon;
 	struct host *gateway = host_gateway(daemon);
 	struct berth_endpoint to = { .ip = berth_host_ip4(publish->host->host), .port = publish->port };
 	struct sockaddr_storage address;
 	socklen_t length = address_write(&to, AF_INET, &address);
-	int one = 1;
 
 	if (!gateway)
 		return NULL;
 	host_touch(gateway);
-	int fd = berth_socket(gateway->stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = berth_socket(gateway->stack, AF_INET, kind | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return NULL;
-	struct plug *plug = plug_new(gateway, plug_new_id(daemon), &role_stream, fd);
+	struct plug *plug = plug_new(gateway, plug_new_id(daemon), role, fd);
 	if (!plug)
 		return NULL;
 	plug->domain = AF_INET;
-	plug->kind = SOCK_STREAM;
-	plug->protocol = IPPROTO_TCP;
+	plug->kind = kind;
+	plug->protocol = kind == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
 	plug->pid = getpid();
 	memcpy(plug->command, "berth", 6);
-	plug->real = plug->connecting = true;
-	berth_setsockopt(gateway->stack, fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* a relay adds no delay */
+	plug->real = plug->connecting = kind == SOCK_STREAM;
 	if (berth_connect(gateway->stack, fd, (struct sockaddr *)&address, length) < 0 && errno != EINPROGRESS) {
 		plug_abort(plug);
 		return NULL;
 	}
+	return plug;
+}
+
+/* Begin a connection of the gateway's to publish's host. NULL: it can't be. */
+static struct plug *connect_inside(struct publish *publish)
+{
+	struct plug *plug = publish_connect(publish, SOCK_STREAM, &role_stream);
+	int one = 1;
+
+	/* A relay adds no delay. */
+	if (plug)
+		berth_setsockopt(plug->host->stack, plug->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return plug;
 }
 

@@ -97,35 +97,6 @@ static void relay_ended(struct plug *plug)
 const struct plug_role role_relay = { "relay", relay_core_ready, relay_end_ready, relay_ended };
 
 /* The gateway's side of a new flow. NULL: it can't be. */
-static struct plug *connect_inside(struct publish *publish)
-{
-	struct daemon *daemon = publish->host->daemon;
-	struct host *gateway = host_gateway(daemon);
-	struct berth_endpoint to = { .ip = berth_host_ip4(publish->host->host), .port = publish->port };
-	struct sockaddr_storage address;
-	socklen_t length = address_write(&to, AF_INET, &address);
-
-	if (!gateway)
-		return NULL;
-	host_touch(gateway);
-	int fd = berth_socket(gateway->stack, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return NULL;
-	if (berth_connect(gateway->stack, fd, (struct sockaddr *)&address, length) < 0) {
-		berth_close(gateway->stack, fd);
-		return NULL;
-	}
-	struct plug *plug = plug_new(gateway, plug_new_id(daemon), &role_idle, fd);
-	if (!plug)
-		return NULL;
-	plug->domain = AF_INET;
-	plug->kind = SOCK_DGRAM;
-	plug->protocol = IPPROTO_UDP;
-	plug->pid = getpid();
-	memcpy(plug->command, "berth", 6);
-	return plug;
-}
-
 static struct flow *flow_new(struct publish *publish, const struct msghdr *message)
 {
 	struct loop *loop = &publish->host->daemon->loop;
@@ -139,7 +110,7 @@ static struct flow *flow_new(struct publish *publish, const struct msghdr *messa
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return NULL;
-	flow->plug = connect_inside(publish);
+	flow->plug = publish_connect(publish, SOCK_DGRAM, &role_idle);
 	if (!flow->plug) {
 		free(flow);
 		return NULL;

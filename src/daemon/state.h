@@ -354,6 +354,9 @@ void publish_free(struct publish *publish);
 /* Find host's published port. NULL: there is none. */
 struct publish *publish_find(struct host *host, const struct channel_publish *wanted);
 
+/* A socket of the gateway's that is (SOCK_STREAM: is being) connected to publish's host and port. NULL: it can't be. */
+struct plug *publish_connect(struct publish *publish, int kind, const struct plug_role *role);
+
 /* outside.c */
 /* May ip be shown for what is outside: it is nobody's on the network? */
 bool outside_showable(struct daemon *daemon, struct berth_ip ip);

@@ -291,6 +291,12 @@ static int32_t call_setsockopt(struct request *request)
 	if (berth_setsockopt(plug->host->stack, plug->fd, message->level, message->option, request->payload,
 			     (socklen_t)request->payload_length) < 0)
 		return -errno;
+	if (message->level == SOL_SOCKET && message->option == SO_RCVLOWAT && plug->kind == SOCK_STREAM) {
+		int low;
+
+		memcpy(&low, request->payload, sizeof(low));
+		stream_low_water(plug, low);
+	}
 	/* What is received waits in the program's own socket last: the limit holds there, too. */
 	if (message->level == SOL_SOCKET && message->option == SO_RCVBUF && plug->kind == SOCK_STREAM) {
 		memcpy(&plug->receive_buffer, request->payload, sizeof(int));

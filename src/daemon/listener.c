@@ -89,6 +89,7 @@ static struct plug *accept_one(struct plug *listener)
 	child->pid = listener->pid;
 	memcpy(child->command, listener->command, sizeof(child->command));
 	child->receive_buffer = listener->receive_buffer; /* Linux: is inherited */
+	child->low_water = listener->low_water;
 	child->established = true;
 	child->end = open_end(child, &peer, length);
 	if (child->end >= 0)

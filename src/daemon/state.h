@@ -133,6 +133,7 @@ struct plug {
 	struct held to_core, to_program;
 	bool urgent_to_core, urgent_to_program; /* what is held is the urgent byte */
 	int receive_buffer;			/* what the program's SO_RCVBUF said; 0: nothing */
+	uint32_t low_water;			/* SO_RCVLOWAT; 0: nothing was said */
 	uint64_t filler;			/* bytes to throw away first */
 	bool connect_told_later;		/* the supervisor was answered -EINPROGRESS */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
@@ -299,6 +300,9 @@ void stream_begin(struct plug *plug);
 bool stream_is_over(struct request *request);
 /* When the program has read all that was written to its end: is the next byte urgent, whether it has come or not? */
 bool stream_at_mark(struct plug *plug);
+/* low_water.c: the program has set SO_RCVLOWAT; and is what has come too little yet? */
+void stream_low_water(struct plug *plug, int value);
+bool stream_below_low_water(struct plug *plug);
 void stream_reset_answered(struct plug *plug);
 /* As if the peer had sent a RST: the program sees ECONNRESET, the peer gets one. May end plug. */
 void stream_reset(struct plug *plug);

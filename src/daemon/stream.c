@@ -291,6 +291,8 @@ static enum pumped pump_to_program(struct plug *plug)
 			return r;
 		if (plug->core_ended)
 			return reset_after_end(plug);
+		if (stream_below_low_water(plug))
+			return PUMPED_ALL;
 		ssize_t n = read_core(plug, &packet);
 		if (n < 0 && errno == EAGAIN)
 			return PUMPED_ALL;

@@ -200,10 +200,12 @@ void descriptor_limit_buffer(int fd, int size)
 
 void descriptor_inherit_buffer(int fd, int listener)
 {
-	int mark = mark_get(listener) & ~MARK_EXPRESS;
+	int mark = mark_get(listener) & ~MARK_EXPRESS, low = 1;
 
 	if (mark)
 		mark_set(fd, mark);
+	if (getsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &low, &(socklen_t){ sizeof(low) }) == 0 && low > 1)
+		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
 	descriptor_grow_buffer(fd);
 }
 

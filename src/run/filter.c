@@ -89,7 +89,7 @@ static const uint32_t forbidden[] = { SYS_pidfd_getfd, SYS_request_key };
 /*
  * Options at SOL_SOCKET that AF_UNIX answers otherwise than INET would, or that
  * our TCP must know of. All others are the kernel's: SO_RCVTIMEO SO_SNDTIMEO
- * SO_RCVLOWAT SO_ACCEPTCONN SO_TIMESTAMP* SO_PRIORITY SO_COOKIE SO_MARK …
+ * SO_ACCEPTCONN SO_TIMESTAMP* SO_PRIORITY SO_COOKIE SO_MARK …
  */
 static const uint32_t options[] = {
 	SO_ERROR,	    SO_TYPE,	     SO_DOMAIN,	       SO_PROTOCOL,  SO_REUSEADDR,
@@ -97,7 +97,7 @@ static const uint32_t options[] = {
 	SO_SNDBUF,	    SO_RCVBUFFORCE,  SO_SNDBUFFORCE,   SO_ZEROCOPY,  SO_PEERCRED,
 	SO_PEERSEC,	    SO_PEERGROUPS,   RUN_SO_PEERPIDFD, SO_KEEPALIVE, SO_BROADCAST,
 	SO_OOBINLINE,	    SO_DONTROUTE,    SO_PASSCRED,      SO_PASSSEC,   SO_PEEK_OFF,
-	SO_MAX_PACING_RATE,
+	SO_MAX_PACING_RATE, SO_RCVLOWAT,
 };
 
 static void build_socket_calls(struct builder *builder)

@@ -48,7 +48,8 @@ static int64_t set_locally(struct call *call, int option, const uint8_t *value, 
 	case SO_PEEK_OFF:
 		return CALL_CONTINUE;
 	case SO_OOBINLINE:
-		/* The kernel's socket is where urgent bytes are read, so it must know, too. */
+	case SO_RCVLOWAT:
+		/* The kernel's socket is where is read, urgent bytes too, so it must know as well. */
 		setsockopt(call->descriptor.fd, SOL_SOCKET, option, value, (socklen_t)length);
 		return 1;
 	default:
@@ -242,6 +243,7 @@ static int64_t get_locally(struct call *call, int option)
 		return give_int(call, 0);
 	case SO_DONTROUTE:
 	case SO_PEEK_OFF:
+	case SO_RCVLOWAT: /* the daemon moves the stack's */
 		return CALL_CONTINUE;
 	default:
 		return 1;

@@ -340,13 +340,16 @@ bool tcp_writeable(struct tcp_conn *conn)
 	return tcp_buffer_writeable(conn) && (memory_room(conn) || !budget_starve(tcp_socket(conn)));
 }
 
+/* Linux: tcp_epollin_ready(). A mark that the window does not let the peer reach counts as reached. */
 bool tcp_readable(struct tcp_conn *conn)
 {
-	size_t low = MAX(tcp_socket(conn)->options->receive_low_water, 1u);
+	size_t mark = MAX(tcp_socket(conn)->options->receive_low_water, 1u), low = mark;
 
 	if (conn->urgent_in != TCP_URGENT_NONE && tcp_urgent_hides_next(conn))
 		low++;
-	return conn->work->receiveq.bytes >= low;
+	if (conn->work->receiveq.bytes >= low)
+		return true;
+	return mark > 1 && conn->work->receiveq.bytes && tcp_receive_space(conn) <= conn->receive_mss;
 }
 
 /* Linux: tcp_poll(). */

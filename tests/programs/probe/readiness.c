@@ -258,6 +258,7 @@ static void urgent(void)
 static void low_water(void)
 {
 	int ends[2], mark = 4;
+	char bytes[8];
 
 	open_pair(ends);
 	say_result("set", setsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)));
@@ -266,6 +267,61 @@ static void low_water(void)
 	say_poll("two", ends[1], 0);
 	write(ends[0], "cd", 2);
 	say_poll("four", ends[1], POLLIN);
+	say_count("read", recv(ends[1], bytes, sizeof(bytes), MSG_DONTWAIT));
+	write(ends[0], "ef", 2);
+	nap(50);
+	say_poll("again", ends[1], 0);
+	mark = 2;
+	setsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+	say_poll("lowered", ends[1], POLLIN);
+	mark = 100;
+	setsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+	say_count("read", recv(ends[1], bytes, sizeof(bytes), MSG_DONTWAIT));
+	write(ends[0], "gh", 2);
+	close(ends[0]);
+	say_poll("end", ends[1], POLLIN);
+	say_count("read", read(ends[1], bytes, sizeof(bytes)));
+}
+
+static void low_water_inherited(void)
+{
+	int listener = open_listener(AF_INET, 5), client, server, mark = 4, events, epoll = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	setsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+	client = open_client(listener);
+	server = accept(listener, NULL, NULL);
+	mark = 0;
+	getsockopt(server, SOL_SOCKET, SO_RCVLOWAT, &mark, &(socklen_t){ sizeof(mark) });
+	say(" mark=%d", mark);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, server, &event);
+	write(client, "abc", 3);
+	events = epoll_wait(epoll, &event, 1, 50);
+	say_count("three", events);
+	write(client, "d", 1);
+	say_count("four", epoll_wait(epoll, &event, 1, 3000));
+	mark = -1;
+	setsockopt(server, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+	mark = 0;
+	getsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &mark, &(socklen_t){ sizeof(mark) });
+	say(" listener=%d", mark);
+}
+
+/* More than the window lets the peer send: what can come is as much as is asked for. */
+static void low_water_window(void)
+{
+	static char block[1 << 16];
+	int ends[2], mark = 1 << 29;
+
+	open_pair(ends);
+	setsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+	set_nonblocking(ends[0]);
+	for (int i = 0; i < 1000 && !(poll(&(struct pollfd){ ends[1], POLLIN, 0 }, 1, 0)); i++) {
+		while (write(ends[0], block, sizeof(block)) > 0)
+			;
+		nap(5);
+	}
+	say_poll("full", ends[1], POLLIN);
 }
 
 const struct scenario readiness_scenarios[] = {
@@ -281,5 +337,7 @@ const struct scenario readiness_scenarios[] = {
 	{ "ready-select", select_sets },
 	{ "ready-urgent", urgent },
 	{ "ready-low-water", low_water },
+	{ "ready-low-water-inherited", low_water_inherited },
+	{ "ready-low-water-window", low_water_window },
 	{ 0 },
 };

@@ -80,7 +80,7 @@ static int autobind(struct berth_socket *socket)
 
 	if (socket->claim.port || !socket_has_port(socket))
 		return 0;
-	r = socket_claim(socket, (struct berth_endpoint){ .ip = socket->bound_ip });
+	r = socket_claim(socket, (struct berth_endpoint){ .ip = socket_bound_ip(socket) });
 	return r == -EADDRINUSE ? -EAGAIN : r; /* Linux: inet_autobind() */
 }
 

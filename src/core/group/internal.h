@@ -12,7 +12,7 @@ enum { GROUP_BUCKETS = 16 };
 
 /* One socket in one group on one link. */
 struct membership {
-	struct list socket_node; /* in socket->memberships */
+	struct membership *next; /* the socket's next */
 	struct list group_node;	 /* in group->memberships; alone once the link is gone */
 	struct link_group *group;
 	struct berth_socket *socket;

@@ -15,20 +15,19 @@ static const struct berth_allocator *allocator_of(const struct membership *membe
 
 static struct membership *membership_find(const struct berth_socket *socket, struct berth_ip ip, unsigned link_index)
 {
-	LIST_EACH(&socket->memberships, node) {
-		struct membership *membership = LIST_ITEM(node, struct membership, socket_node);
+	struct membership *membership = socket->memberships;
 
-		if (ip_equal(membership->ip, ip) && (!link_index || membership->link_index == link_index))
-			return membership;
-	}
-	return NULL;
+	while (membership &&
+	       !(ip_equal(membership->ip, ip) && (!link_index || membership->link_index == link_index)))
+		membership = membership->next;
+	return membership;
 }
 
 static size_t membership_count(const struct berth_socket *socket)
 {
 	size_t count = 0;
 
-	LIST_EACH(&socket->memberships, node)
+	for (const struct membership *membership = socket->memberships; membership; membership = membership->next)
 		count++;
 	return count;
 }
@@ -43,8 +42,11 @@ static void changed(struct membership *membership)
 static void membership_free(struct membership *membership)
 {
 	struct link_group *group = membership->group;
+	struct membership **link = &membership->socket->memberships;
 
-	list_remove(&membership->socket_node);
+	while (*link != membership)
+		link = &(*link)->next;
+	*link = membership->next;
 	list_remove(&membership->group_node);
 	filter_fini(&membership->filter, allocator_of(membership));
 	stack_free(membership->socket->stack, membership, sizeof(*membership));
@@ -56,7 +58,7 @@ static void membership_free(struct membership *membership)
 static int membership_new(struct berth_socket *socket, struct berth_ip ip, struct berth_link *link, bool exclude,
 			  const struct berth_ip *source)
 {
-	struct membership *membership;
+	struct membership *membership, **end = &socket->memberships;
 
 	if (membership_count(socket) >= socket->stack->limits.memberships)
 		return -ENOBUFS;
@@ -67,7 +69,9 @@ static int membership_new(struct berth_socket *socket, struct berth_ip ip, struc
 		.socket = socket, .ip = ip, .link_index = link->index, .filter = { .exclude = exclude }
 	};
 	list_init(&membership->group_node);
-	list_append(&socket->memberships, &membership->socket_node);
+	while (*end)
+		end = &(*end)->next;
+	*end = membership;
 	if ((source && filter_add(&membership->filter, socket->stack->allocator, *source) < 0) ||
 	    !(membership->group = group_get(link->groups, ip))) {
 		membership_free(membership);
@@ -195,6 +199,6 @@ bool group_wanted(const struct berth_socket *socket, const struct berth_link *li
 
 void group_socket_fini(struct berth_socket *socket)
 {
-	LIST_EACH_SAFE(&socket->memberships, node)
-		membership_free(LIST_ITEM(node, struct membership, socket_node));
+	while (socket->memberships)
+		membership_free(socket->memberships);
 }

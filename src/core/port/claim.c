@@ -9,6 +9,12 @@
 
 #include <errno.h>
 
+/* Whose claim is; NULL: a TIME-WAIT's. */
+static struct berth_socket *holder_of(const struct port_claim *claim)
+{
+	return claim->of_socket ? CONTAINER_OF(claim, struct berth_socket, claim) : NULL;
+}
+
 /* Linux: inet_rcv_saddr_equal() with match_wildcard. */
 static bool addresses_overlap(const struct port_claim *a, const struct port_claim *b)
 {
@@ -93,7 +99,7 @@ int port_claim_share(struct berth_stack *stack, struct port_claim *claim)
 
 static bool waits_for(const struct port_claim *claim, const struct berth_endpoint *remote)
 {
-	const struct berth_socket *socket = claim->socket;
+	const struct berth_socket *socket = holder_of(claim);
 
 	if (!socket || socket->state == SOCKET_CLOSED)
 		return false;
@@ -166,9 +172,9 @@ static struct berth_socket *find_at(struct berth_stack *stack, struct port_space
 		if (score < best_fit || !score)
 			continue;
 		/* Rendezvous hashing: members come and go, the others' conversations stay. */
-		rank = claim->reuse_port ? spread(stack, local, remote, claim->socket) : 0;
+		rank = claim->reuse_port ? spread(stack, local, remote, holder_of(claim)) : 0;
 		if (score > best_fit || rank > best_spread) {
-			best = claim->socket;
+			best = holder_of(claim);
 			best_fit = score;
 			best_spread = rank;
 		}
@@ -199,7 +205,7 @@ void port_each_bound(struct berth_stack *stack, uint8_t protocol, const struct b
 		struct port_claim *claim = LIST_ITEM(node, struct port_claim, node);
 
 		if (waits_for(claim, remote) && fit(claim, local, link))
-			each(context, claim->socket);
+			each(context, holder_of(claim));
 	}
 }
 
@@ -232,11 +238,12 @@ int berth_port_holders(struct berth_stack *stack, uint8_t protocol, uint16_t por
 		return 0;
 	LIST_EACH(port_bucket(stack, space, port, false), node) {
 		const struct port_claim *claim = LIST_ITEM(node, struct port_claim, node);
+		const struct berth_socket *holder = holder_of(claim);
 
 		if (claim->divert)
 			continue;
 		if (count < max)
-			ret_fds[count] = claim->socket ? claim->socket->fd : -1;
+			ret_fds[count] = holder ? holder->fd : -1;
 		count++;
 	}
 	return count;

@@ -16,17 +16,17 @@ struct port_claim {
 	struct berth_ip ip; /* any: wildcard */
 	uint16_t port;	    /* 0: none */
 	uint8_t protocol;
-	uint8_t families;	     /* CLAIM_*: which versions a wildcard speaks for */
-	bool reuse_address;	     /* SO_REUSEADDR */
-	bool reuse_port;	     /* SO_REUSEPORT */
-	bool listening;		     /* TCP LISTEN: then SO_REUSEADDR does not help */
-	bool datagram;		     /* UDP's rule: both must have reuse */
-	bool chosen;		     /* port was chosen by us, not asked for */
-	bool shared;		     /* joined without a check (below); never waits for a peer */
-	bool any_port;		     /* BERTH_ANY_PORT: waits at ports that nobody else waits at, too */
-	bool divert;		     /* BERTH_DIVERT: last resort, conflicts with no one */
-	struct berth_socket *socket; /* NULL: TIME-WAIT */
-	unsigned link_index;	     /* SO_BINDTODEVICE; 0: any */
+	uint8_t families : 2;	/* CLAIM_*: which versions a wildcard speaks for */
+	bool of_socket : 1;	/* it is a socket's; else a TIME-WAIT's */
+	bool reuse_address : 1; /* SO_REUSEADDR */
+	bool reuse_port : 1;	/* SO_REUSEPORT */
+	bool listening : 1;	/* TCP LISTEN: then SO_REUSEADDR does not help */
+	bool datagram : 1;	/* UDP's rule: both must have reuse */
+	bool chosen : 1;	/* port was chosen by us, not asked for */
+	bool shared : 1;	/* joined without a check (below); never waits for a peer */
+	bool any_port : 1;	/* BERTH_ANY_PORT: waits at ports that nobody else waits at, too */
+	bool divert : 1;	/* BERTH_DIVERT: last resort, conflicts with no one */
+	unsigned link_index;	/* SO_BINDTODEVICE; 0: any */
 };
 
 /*

@@ -192,15 +192,43 @@ uint8_t connection_families(const struct berth_socket *socket, struct berth_ip b
 	return claim_families(socket, ip);
 }
 
+struct berth_ip socket_bound_ip(const struct berth_socket *socket)
+{
+	if (socket->bound_to == BOUND_LOCAL)
+		return socket->demux.local.ip;
+	return socket->bound_to == BOUND_APART ? socket->options->bound_ip : ip_any;
+}
+
+/* Nothing is sent from a group, nor from 0.0.0.0 on an AF_INET6 socket: a connection has another address then. */
+static bool is_apart(struct berth_ip ip)
+{
+	return ip_is_multicast(ip) || (ip_is4(ip) && !ip_u32(ip));
+}
+
+int socket_set_bound_ip(struct berth_socket *socket, struct berth_ip ip)
+{
+	struct share *share = &socket->stack->sockets.options;
+
+	if (is_apart(ip)) {
+		struct socket_options *own = share_own(share, socket->options);
+
+		if (!own)
+			return -ENOMEM;
+		own->bound_ip = ip;
+		socket->options = share_settle(share, own);
+	}
+	socket->bound_to = is_apart(ip) ? BOUND_APART : ip_is_any(ip) ? BOUND_ANY : BOUND_LOCAL;
+	socket->demux.local.ip = ip;
+	return 0;
+}
+
 int socket_claim(struct berth_socket *socket, struct berth_endpoint local)
 {
 	struct port_claim *claim = &socket->claim;
 	int r;
 
-	if (!socket_has_port(socket)) {
-		socket->demux.local.ip = socket->bound_ip = local.ip;
-		return 0;
-	}
+	if (!socket_has_port(socket))
+		return socket_set_bound_ip(socket, local.ip);
 	claim->ip = local.ip;
 	claim->port = local.port;
 	claim->families = claim_families(socket, local.ip);
@@ -212,8 +240,12 @@ int socket_claim(struct berth_socket *socket, struct berth_endpoint local)
 		claim->port = 0;
 		return r;
 	}
-	socket->demux.local = (struct berth_endpoint){ local.ip, claim->port };
-	socket->bound_ip = local.ip;
+	r = socket_set_bound_ip(socket, local.ip);
+	if (r < 0) {
+		port_release(socket->stack, claim);
+		return r;
+	}
+	socket->demux.local.port = claim->port;
 	return 0;
 }
 
@@ -335,8 +367,8 @@ void socket_unname(struct berth_socket *socket)
 	demux_remove(socket->stack, &socket->demux);
 	socket->demux.remote = (struct berth_endpoint){ .port = 0 };
 	socket_path_forget(socket);
-	socket->demux.local.ip = socket->claim.ip = socket->bound_ip;
-	socket->claim.families = claim_families(socket, socket->bound_ip);
+	socket->demux.local.ip = socket->claim.ip = socket_bound_ip(socket);
+	socket->claim.families = claim_families(socket, socket->claim.ip);
 	if (!socket->bound && socket_has_port(socket)) {
 		port_release(socket->stack, &socket->claim);
 		socket->demux.local.port = 0;

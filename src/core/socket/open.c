@@ -208,8 +208,8 @@ static int socket_bind(struct berth_stack *stack, int fd, const struct sockaddr 
 	if (bound)
 		return -EINVAL;
 	if (socket->options->bind_no_port && !local.port) { /* connect() or listen() will find one. Linux: ip(7) */
-		socket->demux.local.ip = socket->bound_ip = socket->claim.ip = local.ip;
-		return 0;
+		socket->claim.ip = local.ip;
+		return socket_set_bound_ip(socket, local.ip);
 	}
 	r = socket_claim(socket, local);
 	socket->bound = r >= 0;
@@ -227,7 +227,7 @@ static int claim_to_listen(struct berth_socket *socket)
 
 	if (socket->claim.port)
 		return socket->state == SOCKET_UNCONNECTED ? port_may_listen(socket->stack, &socket->claim) : 0;
-	r = socket_claim(socket, (struct berth_endpoint){ .ip = socket->bound_ip });
+	r = socket_claim(socket, (struct berth_endpoint){ .ip = socket_bound_ip(socket) });
 	if (r >= 0)
 		socket->bound = true;
 	return r;
@@ -323,7 +323,7 @@ static int name_for_connect(struct berth_socket *socket, const struct berth_endp
 		return 0;
 	}
 	claim->ip = source;
-	claim->families = connection_families(socket, socket->bound_ip, source);
+	claim->families = connection_families(socket, socket_bound_ip(socket), source);
 	if (!claim->port) {
 		if (socket->protocol->type == SOCK_DGRAM)
 			r = port_claim(socket->stack, claim);
@@ -378,7 +378,7 @@ static int connect_begin(struct berth_socket *socket, struct berth_endpoint remo
 	if (r < 0)
 		return r;
 	socket_unname(socket); /* an earlier attempt's, or a datagram socket's earlier peer */
-	r = socket_route(socket, &remote, socket->bound_ip, &path);
+	r = socket_route(socket, &remote, socket_bound_ip(socket), &path);
 	if (r < 0)
 		return r;
 	r = name_for_connect(socket, &remote, path.source);

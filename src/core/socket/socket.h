@@ -43,6 +43,14 @@ struct socket_options {
 	bool multicast_loop4, multicast_loop6, multicast_all4, multicast_all6;
 	unsigned multicast_link4, multicast_link6; /* index; 0: choose */
 	struct berth_ip multicast_source4;
+	struct berth_ip bound_ip; /* bind()'s, of a socket whose bound_to says so */
+};
+
+/* What bind() was given. */
+enum socket_bound {
+	BOUND_ANY,   /* nothing, or the wildcard */
+	BOUND_LOCAL, /* demux.local.ip */
+	BOUND_APART, /* options->bound_ip: no address that a connection could have */
 };
 
 enum socket_state {
@@ -61,21 +69,21 @@ struct berth_socket {
 	struct list node;	    /* in stack->sockets.all */
 	struct list ready_node;	    /* in stack->sockets.ready */
 	struct list later_node;	    /* in stack->sockets.later, or budget.starved */
-	struct list memberships;    /* group/'s */
+	struct membership *memberships; /* group/'s; NULL: none */
 	const struct ip_path *path; /* last found way to remote, kept by ip/; generation 0: none, or no longer good */
 	struct socket_options *options;
 	uint32_t send_buffer, receive_buffer; /* bytes of payload */
 	struct berth_link *bound_link;	      /* SO_BINDTODEVICE */
-	struct berth_ip bound_ip;	      /* what bind() was given; local.ip may be narrower while connected */
 	int fd;				      /* -1: none */
 	int error;			      /* positive errno for SO_ERROR */
 	uint16_t reported;		      /* readiness that hook and berth_poll() know of */
 	uint8_t family;			      /* AF_INET or AF_INET6, as asked for in berth_socket() */
 	uint8_t state;			      /* enum socket_state; protocols move it */
-	bool nonblocking;
-	bool doomed;	/* berth_socket_done() was called inside a call: the memory goes when that ends */
-	uint16_t calls; /* API calls that are inside this socket now */
-	bool bound;	/* bind() chose the port; else it goes with the connection */
+	uint16_t calls;			      /* API calls that are inside this socket now */
+	bool nonblocking : 1;
+	bool doomed : 1;      /* berth_socket_done() was called inside a call: the memory goes when that ends */
+	bool bound : 1;	      /* bind() chose the port; else it goes with the connection */
+	uint8_t bound_to : 2; /* enum socket_bound */
 	_Alignas(16) uint8_t protocol_state[];
 };
 
@@ -225,6 +233,10 @@ uint8_t claim_families(const struct berth_socket *socket, struct berth_ip ip);
  * wildcard away even at an IPv6 address. Linux: inet_rcv_saddr_equal(), for only bind() sets sk_ipv6only. */
 uint8_t connection_families(const struct berth_socket *socket, struct berth_ip bound_ip, struct berth_ip ip);
 
+/* What bind() was given; local.ip may be narrower while connected. */
+struct berth_ip socket_bound_ip(const struct berth_socket *socket);
+/* That is ip now, and so is local.ip. 0 or -ENOMEM. */
+int socket_set_bound_ip(struct berth_socket *socket, struct berth_ip ip);
 /* Name socket and port as a call needs it: bind(), or the first send. */
 int socket_claim(struct berth_socket *socket, struct berth_endpoint local);
 /* The way to remote, by loopback where a BERTH_DIVERT socket answers for it. As ip_path_find(). */

@@ -159,11 +159,10 @@ int socket_new(struct berth_stack *stack, const struct berth_protocol *protocol,
 	socket->family = (uint8_t)family;
 	socket->fd = -1;
 	socket->demux.protocol = socket->claim.protocol = number;
-	socket->claim.socket = socket;
+	socket->claim.of_socket = true;
 	socket->claim.datagram = protocol->type == SOCK_DGRAM;
 	list_init(&socket->claim.node);
 	list_init(&socket->ready_node);
-	list_init(&socket->memberships);
 	list_init(&socket->later_node);
 	socket->options = share_ref(&stack->sockets.options, NULL);
 	socket->send_buffer = stack->limits.send_buffer;
@@ -198,16 +197,15 @@ int berth_socket_spawn(struct berth_socket *listener, const struct berth_endpoin
 	socket->send_buffer = listener->send_buffer;
 	socket->receive_buffer = listener->receive_buffer;
 	socket->bound_link = listener->bound_link;
-	socket->bound_ip = local->ip;
+	socket->bound_to = BOUND_LOCAL;
 	socket->bound = true;
 	socket->state = SOCKET_CONNECTED;
 	socket->demux.local = *local;
 	socket->demux.remote = *remote;
 	socket->claim = listener->claim;
-	socket->claim.socket = socket;
 	socket->claim.listening = false;
 	socket->claim.ip = local->ip;
-	socket->claim.families = connection_families(socket, listener->bound_ip, local->ip);
+	socket->claim.families = connection_families(socket, socket_bound_ip(listener), local->ip);
 	r = port_claim_share(stack, &socket->claim);
 	if (r >= 0)
 		r = demux_add(stack, &socket->demux);

@@ -73,7 +73,7 @@ static struct tcp_timewait *timewait_new(struct tcp_conn *conn)
 	timewait->window = (uint16_t)((conn->rcv_adv - conn->rcv_nxt) >> conn->receive_scale);
 	timewait->claim = socket->claim;
 	list_init(&timewait->claim.node);
-	timewait->claim.socket = NULL;
+	timewait->claim.of_socket = false;
 	timewait->claim.listening = false;
 	list_init(&timewait->node);
 	return timewait;

@@ -43,7 +43,7 @@ void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segme
 		return;
 	elapsed = (tcp_timestamp_now(tcp_stack_of(conn), conn->timestamp_offset) - segment->header.timestamp_echo) *
 		  BERTH_MSEC;
-	if (elapsed <= now - conn->last_resent + BERTH_MSEC)
+	if (elapsed <= now - conn->rare->last_resent + BERTH_MSEC)
 		tcp_rtt_sample(&conn->rtt, MAX(elapsed, BERTH_MSEC / 2));
 }
 
@@ -80,7 +80,7 @@ bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 	conn->counters.bytes_acked += acked - fin;
 	conn->snd_una = segment->ack;
 	conn->snd_nxt = seq_max(conn->snd_nxt, conn->snd_una);
-	if (conn->urgent_out && seq_ge(conn->snd_una, conn->urgent_end))
+	if (conn->urgent_out && seq_ge(conn->snd_una, conn->work->urgent_end))
 		conn->urgent_out = false;
 	conn->work->first_sent = tcp_stack_of(conn)->now;
 	conn->timeouts = 0;

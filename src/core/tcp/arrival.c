@@ -32,7 +32,7 @@ bool tcp_challenge_allowed(struct berth_stack *stack, berth_time *last)
 
 void tcp_challenge(struct tcp_conn *conn)
 {
-	if (tcp_challenge_allowed(tcp_stack_of(conn), &conn->last_challenge))
+	if (tcp_rare_need(conn) && tcp_challenge_allowed(tcp_stack_of(conn), &conn->rare->last_challenge))
 		tcp_send_ack(conn);
 }
 
@@ -55,7 +55,8 @@ static void answer_unacceptable(struct tcp_conn *conn, const struct tcp_segment 
 static bool too_old(const struct tcp_conn *conn, const struct tcp_segment *segment, berth_time now)
 {
 	return conn->timestamps && segment->header.has_timestamps && !(segment->flags & WIRE_TCP_RST) &&
-	       seq_lt(segment->header.timestamp, conn->ts_recent) && now - conn->ts_recent_time < TCP_PAWS_AGE;
+	       seq_lt(segment->header.timestamp, conn->ts_recent) &&
+	       tcp_coarse(now) - conn->ts_recent_at < tcp_coarse(TCP_PAWS_AGE);
 }
 
 /*
@@ -137,7 +138,7 @@ static bool check_reset(struct tcp_conn *conn, struct tcp_segment *segment)
 		return false;
 	}
 	tcp_event(conn, BERTH_EVENT_TCP_RST_RECEIVED);
-	if (conn->fastopen)
+	if (conn->rare->fastopen)
 		fastopen_server_reset(conn);
 	/* Differs from §3.10.7.4: what came before it stays readable, as everywhere. Linux: tcp_reset() */
 	tcp_finish(conn, reset_error(conn));
@@ -180,7 +181,7 @@ static bool note_timestamp(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (conn->timestamps && header->has_timestamps && seq_le(segment->seq, conn->last_ack_sent) &&
 	    !too_old(conn, segment, tcp_stack_of(conn)->now)) {
 		conn->ts_recent = header->timestamp;
-		conn->ts_recent_time = tcp_stack_of(conn)->now;
+		conn->ts_recent_at = tcp_coarse(tcp_stack_of(conn)->now);
 	}
 	return true;
 }
@@ -198,11 +199,11 @@ static void confirm_path(struct tcp_conn *conn)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);
 	const struct ip_path *path = tcp_socket(conn)->path;
-	uint32_t second = (uint32_t)(stack->now / BERTH_SEC);
+	uint32_t now = tcp_coarse(stack->now);
 
-	if (conn->confirmed == second)
+	if (conn->confirmed == now)
 		return;
-	conn->confirmed = second;
+	conn->confirmed = now;
 	if (ip_path_valid(stack, path))
 		ip_path_confirm(path, tcp_socket(conn)->demux.remote.ip);
 }

@@ -26,7 +26,7 @@ static void take_options(struct tcp_conn *conn, const struct tcp_segment *segmen
 	tcp_ecn_begin(conn, segment);
 	if (conn->timestamps) {
 		conn->ts_recent = header->timestamp;
-		conn->ts_recent_time = tcp_stack_of(conn)->now;
+		conn->ts_recent_at = tcp_coarse(tcp_stack_of(conn)->now);
 	}
 	conn->mss_mtu = 0; /* compute MSS anew */
 }
@@ -77,7 +77,7 @@ static void connected(struct tcp_conn *conn, struct tcp_segment *segment)
 		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + ANSWER_DELAY);
 	tcp_output(conn);
 	if (conn->syn_data && !conn->syn_data_acked)
-		conn->snd_small_end = conn->snd_una; /* what went again is not what Nagle waits for */
+		conn->work->snd_small_end = conn->snd_una; /* what went again is not what Nagle waits for */
 	if (conn->ack_now && conn->state != TCP_CLOSED)
 		tcp_send_ack(conn);
 }

@@ -44,7 +44,7 @@ int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote
 		return -ENOMEM;
 	tcp_enter(conn);
 	conn->iss = tcp_isn(stack, &socket->demux.local, &socket->demux.remote);
-	conn->snd_una = conn->snd_small_end = conn->iss;
+	conn->snd_una = conn->work->snd_small_end = conn->iss;
 	conn->snd_nxt = conn->snd_max = conn->iss + 1;
 	conn->timestamps = stack->limits.timestamps == BERTH_TIMESTAMPS_ON;
 	conn->scaling = stack->limits.window_scaling == BERTH_WINDOW_SCALING_ON;
@@ -52,7 +52,7 @@ int tcp_connect(struct berth_socket *socket, const struct berth_endpoint *remote
 	conn->receive_scale = conn->scaling ? tcp_scale_for(stack) : 0;
 	tcp_set_state(conn, TCP_SYN_SENT);
 	r = -EINPROGRESS;
-	if (conn->fastopen && conn->fastopen->deferred) {
+	if (conn->rare->fastopen && conn->rare->fastopen->deferred) {
 		tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT);
 		r = 0;
 	} else {
@@ -359,12 +359,12 @@ unsigned tcp_readiness(struct berth_socket *socket)
 	unsigned events = 0;
 
 	if (conn->state == TCP_LISTEN)
-		return list_empty(&conn->listener->accepted) ? 0 : BERTH_POLLIN;
+		return list_empty(&conn->rare->listener->accepted) ? 0 : BERTH_POLLIN;
 	if (conn->state == TCP_CLOSED || (conn->write_shutdown && at_end(conn)))
 		events |= BERTH_POLLHUP;
 	if (at_end(conn))
 		events |= BERTH_POLLIN | BERTH_POLLRDHUP;
-	if (conn->fastopen && conn->fastopen->deferred)
+	if (conn->rare->fastopen && conn->rare->fastopen->deferred)
 		events |= BERTH_POLLOUT; /* the SYN waits for data */
 	if (tcp_may_send(conn) || conn->state == TCP_CLOSED) {
 		if (tcp_readable(conn))

@@ -117,10 +117,10 @@ struct tcp_listener {
 	struct fastopen_keys fastopen_keys;
 };
 
+/* See also struct tcp_rare, and tcp_bytes_sent(). */
 struct tcp_counters {
-	uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
-	uint64_t data_out;
-	uint32_t segments_out, segments_in, data_in, retransmits; /* as wide as TCP_INFO has them */
+	uint64_t bytes_acked, bytes_received;
+	uint32_t segments_out, segments_in, data_out, data_in; /* as wide as TCP_INFO has them */
 };
 
 /* How fast the application reads; see tune.c. */
@@ -194,91 +194,108 @@ struct tcp_work {
 	struct sack_blocks *blocks;	   /* NULL: nothing came out of order, or there was no memory to say so */
 	struct tcp_mtu_search *mtu_search; /* see mtu.c; NULL: no black hole was met */
 	bool timed;
-	uint32_t timed_seq; /* without SACK: the ACK of this seq gives a sample; valid while timed */
+	uint8_t urgent_byte;
+	uint32_t urgent_end, urgent_seq;
+	uint32_t fin_seq;
+	uint32_t cwnd_acked;	/* towards cwnd's next segment; newreno.c */
+	uint32_t charged;	/* what the stack's budget counts for both queues */
+	uint32_t snd_small_end; /* end of the last segment below MSS: Nagle as Minshall has it */
+	uint32_t timed_seq;	/* without SACK: the ACK of this seq gives a sample; valid while timed */
 	berth_time timed_at;
 	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
 	berth_time probing_since; /* user timeout while the window is shut */
+	struct tcp_tuning tuning;
 	berth_time deadline[TCP_TIMERS];
 	struct berth_timer timer;
 };
 extern const struct tcp_work tcp_work_none;
 #define TCP_WORK_STOCK 256 /* free ones that a stack keeps */
 
-struct tcp_conn {
-	uint8_t state;
-	uint8_t told_state; /* of which the embedder heard */
-	bool waited;	    /* CLOSED because a tcp_timewait took over */
-	bool released;	    /* the descriptor is gone */
-	bool fin_queued;    /* our FIN comes after the last byte of sendq, not acknowledged yet */
-	bool fin_acked;	    /* it is */
-	bool fin_received;  /* the peer's FIN was taken: end of stream */
-	bool fin_early;	    /* a FIN waits behind a gap, at fin_seq */
-	bool write_shutdown, read_shutdown;
-	bool ever_connected;
-	/* What the handshake agreed on */
-	bool timestamps, scaling, sack, ecn;
-	/* Fast Open: a listener's; data went with the SYN; the SYN-ACK acknowledged all of it */
-	bool opened_fast, syn_data, syn_data_acked;
-	uint8_t fastopen_fail;	    /* as in TCP_INFO */
-	uint16_t syn_taken;	    /* bytes of it */
-	bool ecn_echo, ecn_reduced; /* ECE until CWR comes; CWR with the next data */
-	uint8_t send_scale, receive_scale;
-	/* For the end of the present entry: */
-	uint8_t busy; /* entry points under way */
-	bool wake, ack_now;
-	bool sending;	  /* tcp_output() is under way */
-	int error;	  /* positive errno to leave in the socket */
-	int soft_error;	  /* what ICMP said, for when we give up. RFC 5461 §4 */
-	bool more;	  /* the last send said MSG_MORE */
-	bool interactive; /* data answers data: no quick ACKs (Linux: pingpong) */
-	bool unanswered;  /* data came after the last that we sent */
-	bool in_recovery, cwnd_limited;
-	bool in_loss, f_rto;   /* with SACK: after a timeout; and that may have been spurious */
-	bool send_new;	       /* the output under way sends new data before lost data */
-	uint8_t quick_acks;    /* full segments still to be acknowledged at once */
-	uint8_t unacked_small; /* segments below receive_mss among unacked_bytes, 2 at most */
-	uint8_t dup_acks, timeouts, probes, keepalives;
-	/* Urgent data; see urgent.c */
-	bool urgent_out;   /* what lies before urgent_end is, and not acknowledged yet */
-	uint8_t urgent_in; /* enum tcp_urgent; with a mark at urgent_seq */
-	uint8_t urgent_byte;
-	uint32_t urgent_end, urgent_seq;
-
-	/* Send. RFC 9293 §3.3.1 */
-	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_window;
-	uint32_t snd_small_end; /* end of the last segment below MSS: Nagle as Minshall has it */
-	uint16_t peer_mss;	/* from its SYN */
-	uint16_t mss;		/* payload bytes, options taken off */
-	unsigned mss_mtu;	/* the path MTU that mss was computed for */
-
-	/* Receive */
-	uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent, fin_seq;
-	uint32_t unacked_bytes; /* received since the last ACK went out */
-	uint16_t receive_mss;	/* largest segment seen of late: delayed ACK counts in it */
-	uint32_t confirmed;	/* the second in which the neighbour was last said to be reachable */
-	struct tcp_tuning tuning;
-	struct tcp_work *work;
-
-	/* Timestamps. RFC 7323 */
-	uint32_t timestamp_offset, ts_recent;
-	berth_time ts_recent_time;
-
-	/* Congestion and time */
-	uint32_t cwnd, ssthresh, recover, cwnd_acked;
-	uint32_t charged;      /* what the stack's budget counts for both queues */
-	uint32_t ecn_until;    /* no other reduction for a mark before SND.UNA is there */
-	struct tcp_sent *sent; /* with SACK; tcp_sent_none before anything was */
-	union tcp_own *own;    /* the congestion control's; NULL: none yet, or no memory for it */
-	struct tcp_rate *rate; /* see rate.h; NULL: none yet */
-	struct tcp_rtt rtt;
-	berth_time last_sent, last_resent, last_heard, last_challenge;
-
-	struct tcp_settings *settings;
+/*
+ * What few conversations ever need. Allocated when the first of it is; the
+ * others have tcp_rare_none, which is only read.
+ */
+struct tcp_rare {
 	struct tcp_listener *listener;	  /* LISTEN only */
 	struct fastopen_keys *keys_to_be; /* TCP_FASTOPEN_KEY came before listen() */
 	struct fastopen *fastopen;	  /* while a handshake of it is under way; else NULL */
-	struct tcp_conn *parent;	  /* in this listener's accept queue */
+	uint8_t fastopen_fail;		  /* as in TCP_INFO */
+	uint16_t syn_taken;		  /* bytes that went with the SYN */
+	uint32_t retransmits;		  /* segments, as wide as TCP_INFO has them */
+	uint64_t bytes_retransmitted;
+	berth_time last_resent, last_challenge;
+};
+extern const struct tcp_rare tcp_rare_none;
+
+/*
+ * Fields that an exchange touches lie side by side. An endpoint is this and a
+ * struct berth_socket, so every byte here is counted ten million times.
+ */
+struct tcp_conn {
+	uint8_t state : 4;
+	uint8_t told_state : 4; /* of which the embedder heard */
+	uint8_t busy;		/* entry points under way */
+	uint8_t send_scale, receive_scale;
+	uint8_t quick_acks;    /* full segments still to be acknowledged at once */
+	uint8_t unacked_small; /* segments below receive_mss among unacked_bytes, 2 at most */
+	uint8_t dup_acks, timeouts, probes, keepalives;
+	uint8_t urgent_in : 2; /* enum tcp_urgent; with a mark at work->urgent_seq */
+	bool urgent_out : 1;   /* what lies before work->urgent_end is, and not acknowledged yet; see urgent.c */
+	/* For the end of the present entry: */
+	bool wake : 1, ack_now : 1;
+	bool sending : 1;     /* tcp_output() is under way */
+	bool more : 1;	      /* the last send said MSG_MORE */
+	bool interactive : 1; /* data answers data: no quick ACKs (Linux: pingpong) */
+	bool unanswered : 1;  /* data came after the last that we sent */
+	bool in_recovery : 1, cwnd_limited : 1;
+	bool in_loss : 1, f_rto : 1;	    /* with SACK: after a timeout; and that may have been spurious */
+	bool send_new : 1;		    /* the output under way sends new data before lost data */
+	bool ecn_echo : 1, ecn_reduced : 1; /* ECE until CWR comes; CWR with the next data */
+	/* What the handshake agreed on */
+	bool timestamps : 1, scaling : 1, sack : 1, ecn : 1;
+	bool waited : 1;       /* CLOSED because a tcp_timewait took over */
+	bool released : 1;     /* the descriptor is gone */
+	bool fin_queued : 1;   /* our FIN comes after the last byte of sendq, not acknowledged yet */
+	bool fin_acked : 1;    /* it is */
+	bool fin_received : 1; /* the peer's FIN was taken: end of stream */
+	bool fin_early : 1;    /* a FIN waits behind a gap, at work->fin_seq */
+	bool write_shutdown : 1, read_shutdown : 1;
+	bool ever_connected : 1;
+	/* Fast Open: a listener's; data went with the SYN; the SYN-ACK acknowledged all of it */
+	bool opened_fast : 1, syn_data : 1, syn_data_acked : 1;
+	uint16_t error;	      /* positive errno to leave in the socket at the end of the entry */
+	uint16_t soft_error;  /* what ICMP said, for when we give up. RFC 5461 §4 */
+	uint16_t peer_mss;    /* from its SYN */
+	uint16_t mss;	      /* payload bytes, options taken off */
+	uint16_t receive_mss; /* largest segment seen of late: delayed ACK counts in it */
+
+	/* Send. RFC 9293 §3.3.1 */
+	uint32_t snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_window;
+	unsigned mss_mtu; /* the path MTU that mss was computed for */
+
+	/* Receive */
+	uint32_t rcv_nxt, rcv_adv, last_ack_sent;
+	uint32_t unacked_bytes; /* received since the last ACK went out */
+	uint32_t confirmed;	/* when the neighbour was last said to be reachable, as tcp_coarse() has it */
+
+	/* Timestamps. RFC 7323 */
+	uint32_t timestamp_offset, ts_recent;
+	uint32_t ts_recent_at; /* when ts_recent came, as tcp_coarse() has it */
+
+	/* Congestion and time */
+	uint32_t cwnd, ssthresh;
+	struct tcp_rtt rtt;
+	berth_time last_sent, last_heard;
+	struct tcp_work *work;
+	struct tcp_sent *sent; /* with SACK; tcp_sent_none before anything was */
+	struct tcp_settings *settings;
+	union tcp_own *own;    /* the congestion control's; NULL: none yet, or no memory for it */
+	struct tcp_rate *rate; /* see rate.h; NULL: none yet */
 	struct tcp_counters counters;
+	uint32_t iss, irs, recover;
+	uint32_t ecn_until; /* no other reduction for a mark before SND.UNA is there */
+	struct tcp_rare *rare;
+	struct tcp_conn *parent; /* in this listener's accept queue */
 };
 
 /* A handshake in which we wait for the ACK of our SYN-ACK. */
@@ -301,8 +318,9 @@ struct tcp_timewait {
 	struct port_claim claim;
 	struct list node; /* in tcp_stack.timewaits, by expiry */
 	struct tcp_stack *tcp;
-	berth_time expiry, ts_recent_time, last_challenge;
+	berth_time expiry, last_challenge;
 	uint32_t snd_nxt, rcv_nxt, ts_recent, timestamp_offset;
+	uint32_t ts_recent_at; /* as tcp_coarse() has it */
 	uint16_t window;
 	bool timestamps;
 };
@@ -357,6 +375,11 @@ static inline struct tcp_stack *tcp_of(struct berth_stack *stack)
 {
 	return stack->protocol_states[IPPROTO_TCP];
 }
+/* Time that four bytes hold for longer than anybody lives, in steps of about a second. */
+static inline uint32_t tcp_coarse(berth_time time)
+{
+	return (uint32_t)(time >> 30);
+}
 /* SEG.LEN of RFC 9293: SYN and FIN count. */
 static inline uint32_t tcp_segment_length(const struct tcp_segment *segment)
 {
@@ -390,6 +413,15 @@ static inline bool tcp_may_send(const struct tcp_conn *conn)
 static inline bool tcp_paced(const struct tcp_conn *conn)
 {
 	return conn->rate && conn->rate->paced;
+}
+/* Bytes of data sent, those that were sent again included. */
+static inline uint64_t tcp_bytes_sent(const struct tcp_conn *conn)
+{
+	bool syn = conn->state == TCP_SYN_SENT || (conn->state == TCP_SYN_RECEIVED && !conn->opened_fast);
+	uint32_t numbers = syn + tcp_fin_sent(conn);
+
+	return conn->counters.bytes_acked + conn->rare->bytes_retransmitted + tcp_flight(conn) -
+	       MIN(numbers, tcp_flight(conn));
 }
 /* Bytes of memory that both queues hold. */
 static inline uint32_t tcp_memory(const struct tcp_conn *conn)

@@ -119,7 +119,7 @@ void tcp_cookie_answer(struct tcp_conn *parent, const struct tcp_segment *syn)
 	request.iss = bake(tcp_of(stack), syn, size_index(ip6 ? sizes6 : sizes4, request.peer_mss));
 	header = tcp_request_header(&request);
 	header.timestamp = stamp(&request, tcp_timestamp_now(stack, 0)) + request.timestamp_offset;
-	parent->listener->cookies_until = stack->now + AGE_MAX * MINUTE;
+	parent->rare->listener->cookies_until = stack->now + AGE_MAX * MINUTE;
 	stack_event(stack, BERTH_EVENT_TCP_COOKIE_SENT);
 	tcp_emit_bare(stack, &request.demux, &header);
 }
@@ -151,7 +151,7 @@ bool tcp_cookie_take(struct tcp_conn *parent, struct tcp_segment *segment)
 	struct tcp_conn *conn;
 
 	if (stack->limits.syn_cookies == BERTH_SYN_COOKIES_OFF || (segment->flags & (WIRE_TCP_SYN | WIRE_TCP_RST)) ||
-	    stack->now >= parent->listener->cookies_until)
+	    stack->now >= parent->rare->listener->cookies_until)
 		return false;
 	if (!remember(&request, parent, segment)) {
 		stack_event(stack, BERTH_EVENT_TCP_COOKIE_FAILED);

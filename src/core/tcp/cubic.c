@@ -57,7 +57,7 @@ static void hystart_sample(struct tcp_conn *conn)
 	struct tcp_hystart *hystart = &conn->own->cubic.hystart;
 	berth_time rise;
 
-	hystart->least = MIN(hystart->least, conn->rtt.latest);
+	hystart->least = MIN(hystart->least, conn->rtt.latest_us * BERTH_USEC);
 	if (++hystart->samples < ROUND_SAMPLES || hystart->last_least == BERTH_NEVER)
 		return;
 	rise = MAX(RISE_LEAST, MIN(hystart->last_least / 8, RISE_MOST));

@@ -82,5 +82,5 @@ void tcp_ecn_ack(struct tcp_conn *conn, const struct tcp_segment *segment)
 	}
 	conn->ssthresh = tcp_control(conn)->on_loss(conn, MIN(tcp_flight(conn), conn->cwnd));
 	conn->cwnd = conn->ssthresh;
-	conn->cwnd_acked = 0;
+	conn->work->cwnd_acked = 0;
 }

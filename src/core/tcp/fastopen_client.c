@@ -45,18 +45,20 @@ static bool may_send_data(struct tcp_conn *conn, const struct fastopen_peer *pee
 
 static struct fastopen *begin(struct tcp_conn *conn)
 {
-	if (!conn->fastopen)
-		conn->fastopen = stack_alloc(tcp_stack_of(conn), sizeof(*conn->fastopen));
-	return conn->fastopen;
+	if (!tcp_rare_need(conn))
+		return NULL;
+	if (!conn->rare->fastopen)
+		conn->rare->fastopen = stack_alloc(tcp_stack_of(conn), sizeof(*conn->rare->fastopen));
+	return conn->rare->fastopen;
 }
 
 int fastopen_client_connect(struct tcp_conn *conn)
 {
-	if (conn->fastopen || !conn->settings->fastopen_connect)
+	if (conn->rare->fastopen || !conn->settings->fastopen_connect)
 		return 0;
 	if (!begin(conn))
 		return -ENOBUFS;
-	conn->fastopen->deferred = may_send_data(conn, peer_of(conn));
+	conn->rare->fastopen->deferred = may_send_data(conn, peer_of(conn));
 	return 0;
 }
 
@@ -66,14 +68,14 @@ int tcp_fastopen_begin(struct berth_socket *socket, struct berth_message *messag
 
 	if (!(socket->stack->limits.fastopen & BERTH_FASTOPEN_CLIENT))
 		return -EOPNOTSUPP;
-	if (conn->fastopen && !conn->fastopen->deferred)
+	if (conn->rare->fastopen && !conn->rare->fastopen->deferred)
 		return -EALREADY;
-	if (conn->state != TCP_CLOSED && !(conn->fastopen && conn->fastopen->deferred))
+	if (conn->state != TCP_CLOSED && !(conn->rare->fastopen && conn->rare->fastopen->deferred))
 		return conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RECEIVED ? -EALREADY : -EISCONN;
 	if (!begin(conn))
 		return -ENOBUFS;
-	conn->fastopen->message = message;
-	conn->syn_taken = 0;
+	conn->rare->fastopen->message = message;
+	conn->rare->syn_taken = 0;
 	return 0;
 }
 
@@ -81,11 +83,11 @@ size_t tcp_fastopen_taken(struct berth_socket *socket)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
 
-	if (conn->fastopen)
-		conn->fastopen->message = NULL;
-	if (conn->fastopen && conn->state == TCP_CLOSED)
+	if (conn->rare->fastopen)
+		conn->rare->fastopen->message = NULL;
+	if (conn->rare->fastopen && conn->state == TCP_CLOSED)
 		fastopen_end(conn);
-	return conn->syn_taken;
+	return conn->rare->syn_taken;
 }
 
 /* Linux: a further MSG_FASTOPEN finds the connection made, and sends as any other. */
@@ -100,7 +102,7 @@ bool tcp_fastopen_deferred(const struct berth_socket *socket)
 {
 	const struct tcp_conn *conn = (const struct tcp_conn *)socket->protocol_state;
 
-	return conn->fastopen && conn->fastopen->deferred;
+	return conn->rare->fastopen && conn->rare->fastopen->deferred;
 }
 
 /* Bytes that may go with the SYN. Linux: the cached MSS, bounded by the path, less all options there could be. */
@@ -132,17 +134,16 @@ static struct berth_packet *take_data(struct tcp_conn *conn, struct fastopen *fa
 		return NULL;
 	length = (uint32_t)sendq_append(&conn->work->sendq, stack->packets, fastopen->message, 0, length);
 	sendq_copy(&conn->work->sendq, 0, berth_packet_put(packet, length), length);
-	conn->syn_taken = (uint16_t)length;
+	conn->rare->syn_taken = (uint16_t)length;
 	conn->syn_data = length;
 	conn->snd_nxt = conn->snd_max = conn->iss + 1 + length;
 	conn->counters.data_out++;
-	conn->counters.bytes_sent += length;
 	return packet;
 }
 
 struct berth_packet *fastopen_client_syn(struct tcp_conn *conn, struct wire_tcp *header)
 {
-	struct fastopen *fastopen = conn->fastopen;
+	struct fastopen *fastopen = conn->rare->fastopen;
 	struct fastopen_peer *peer = peer_of(conn);
 	struct fastopen_cookie cookie = { .experimental = peer && peer->try_experimental == 1 };
 	bool data = may_send_data(conn, peer);
@@ -159,13 +160,15 @@ struct berth_packet *fastopen_client_syn(struct tcp_conn *conn, struct wire_tcp 
 		fastopen_cookie_offer(&fastopen->cookie, header);
 	}
 	if (!data)
-		conn->fastopen_fail = FAIL_NO_COOKIE;
+		conn->rare->fastopen_fail = FAIL_NO_COOKIE;
 	return data ? take_data(conn, fastopen, room(conn, peer)) : NULL;
 }
 
 bool fastopen_client_has_more(const struct tcp_conn *conn)
 {
-	return conn->fastopen && conn->fastopen->message && message_size(conn->fastopen->message) > conn->syn_taken;
+	const struct fastopen *fastopen = conn->rare->fastopen;
+
+	return fastopen && fastopen->message && message_size(fastopen->message) > conn->rare->syn_taken;
 }
 
 /* Linux: tcp_fastopen_cache_set() */
@@ -178,7 +181,7 @@ static void remember(struct tcp_conn *conn, const struct tcp_segment *segment, b
 	if (!peer)
 		return;
 	peer->mss = conn->peer_mss;
-	if (header->has_fastopen && header->cookie_length && conn->fastopen->asked) {
+	if (header->has_fastopen && header->cookie_length && conn->rare->fastopen->asked) {
 		peer->cookie = (struct fastopen_cookie){ .length = header->cookie_length,
 							 .experimental = header->fastopen_experimental };
 		memcpy(peer->cookie.bytes, header->cookie, header->cookie_length);
@@ -193,7 +196,7 @@ static void remember(struct tcp_conn *conn, const struct tcp_segment *segment, b
 /* Of our data, what the SYN-ACK did not acknowledge goes again as if it had never been sent. */
 static void take_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	uint32_t acked = segment->ack - (conn->iss + 1), sent = conn->syn_taken;
+	uint32_t acked = segment->ack - (conn->iss + 1), sent = conn->rare->syn_taken;
 
 	sendq_release(&conn->work->sendq, acked);
 	conn->counters.bytes_acked += acked;
@@ -203,13 +206,14 @@ static void take_acknowledged(struct tcp_conn *conn, const struct tcp_segment *s
 		stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_FASTOPEN_SENT);
 		return;
 	}
-	conn->fastopen_fail = conn->timeouts ? FAIL_SYN_SENT_AGAIN : FAIL_DATA_NOT_ACKED;
+	conn->rare->bytes_retransmitted += sent - acked;
+	conn->rare->fastopen_fail = conn->timeouts ? FAIL_SYN_SENT_AGAIN : FAIL_DATA_NOT_ACKED;
 	stack_event(tcp_stack_of(conn), BERTH_EVENT_TCP_FASTOPEN_FAILED);
 }
 
 void fastopen_client_answered(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	const struct fastopen *fastopen = conn->fastopen;
+	const struct fastopen *fastopen = conn->rare->fastopen;
 	bool told = segment->header.has_fastopen && segment->header.cookie_length, syn = segment->flags & WIRE_TCP_SYN;
 	uint8_t try_experimental = 0;
 	bool lost = false;

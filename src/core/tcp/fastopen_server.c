@@ -64,7 +64,7 @@ int berth_stack_set_fastopen_key(struct berth_stack *stack, const void *key, siz
 
 static const struct fastopen_keys *keys_of(struct tcp_conn *parent)
 {
-	const struct fastopen_keys *keys = &parent->listener->fastopen_keys;
+	const struct fastopen_keys *keys = &parent->rare->listener->fastopen_keys;
 
 	return keys->count ? keys : stack_keys(tcp_stack_of(parent));
 }
@@ -106,7 +106,7 @@ static bool cookie_good(struct tcp_conn *parent, const struct tcp_segment *segme
 static bool has_room(struct tcp_conn *parent)
 {
 	struct berth_stack *stack = tcp_stack_of(parent);
-	struct tcp_listener *listener = parent->listener;
+	struct tcp_listener *listener = parent->rare->listener;
 	struct fastopen *oldest = LIST_FIRST(&listener->fastopen_resets, struct fastopen, node);
 
 	if (listener->fastopen_count < parent->settings->fastopen_queue)
@@ -123,33 +123,33 @@ static bool has_room(struct tcp_conn *parent)
 
 void fastopen_server_reset(struct tcp_conn *conn)
 {
-	struct fastopen *fastopen = conn->fastopen;
+	struct fastopen *fastopen = conn->rare->fastopen;
 
 	if (!fastopen->listener || !conn->parent) /* who has been accepted costs nobody's attention any more */
 		return;
 	list_remove(&fastopen->node);
 	fastopen->expiry = tcp_stack_of(conn)->now + RESET_COUNTS_FOR;
-	list_append(&fastopen->listener->listener->fastopen_resets, &fastopen->node);
-	conn->fastopen = NULL;
+	list_append(&fastopen->listener->rare->listener->fastopen_resets, &fastopen->node);
+	conn->rare->fastopen = NULL;
 }
 
 void fastopen_end(struct tcp_conn *conn)
 {
-	struct fastopen *fastopen = conn->fastopen;
+	struct fastopen *fastopen = conn->rare->fastopen;
 
 	if (!fastopen)
 		return;
 	if (fastopen->listener) {
 		list_remove(&fastopen->node);
-		fastopen->listener->listener->fastopen_count--;
+		fastopen->listener->rare->listener->fastopen_count--;
 	}
-	conn->fastopen = NULL;
+	conn->rare->fastopen = NULL;
 	stack_free(tcp_stack_of(conn), fastopen, sizeof(*fastopen));
 }
 
 void fastopen_listener_close(struct tcp_conn *parent)
 {
-	struct tcp_listener *listener = parent->listener;
+	struct tcp_listener *listener = parent->rare->listener;
 
 	LIST_EACH_SAFE(&listener->fastopen_pending, node) {
 		list_remove(node);
@@ -177,14 +177,19 @@ static struct tcp_conn *spawn(struct tcp_conn *parent, struct tcp_segment *segme
 		request.retries = 1; /* no sample of the round trip time */
 		conn = tcp_request_spawn(&request, segment);
 	}
+	if (conn && !tcp_rare_need(conn)) {
+		tcp_protocol.destroy(tcp_socket(conn));
+		berth_socket_done(tcp_socket(conn));
+		conn = NULL;
+	}
 	if (!conn) {
 		stack_free(stack, fastopen, sizeof(*fastopen));
 		return NULL;
 	}
 	fastopen->listener = parent;
-	list_append(&parent->listener->fastopen_pending, &fastopen->node);
-	parent->listener->fastopen_count++;
-	conn->fastopen = fastopen;
+	list_append(&parent->rare->listener->fastopen_pending, &fastopen->node);
+	parent->rare->listener->fastopen_count++;
+	conn->rare->fastopen = fastopen;
 	conn->opened_fast = true;
 	conn->ever_connected = true;
 	conn->timeouts = 0;
@@ -213,7 +218,7 @@ struct tcp_conn *fastopen_server_arrive(struct tcp_conn *parent, struct tcp_segm
 	if (free_of_cookie || (header->has_fastopen && cookie_good(parent, segment, ret_cookie)))
 		conn = spawn(parent, segment, iss);
 	if (conn)
-		conn->fastopen->cookie = *ret_cookie;
+		conn->rare->fastopen->cookie = *ret_cookie;
 	if (header->has_fastopen || free_of_cookie)
 		stack_event(stack, conn ? BERTH_EVENT_TCP_FASTOPEN_ACCEPTED : BERTH_EVENT_TCP_FASTOPEN_REFUSED);
 	return conn;
@@ -242,7 +247,7 @@ void fastopen_server_answer(struct tcp_conn *conn, struct tcp_segment *segment)
 
 struct berth_packet *fastopen_server_syn(struct tcp_conn *conn, struct wire_tcp *header)
 {
-	struct fastopen_cookie *cookie = &conn->fastopen->cookie;
+	struct fastopen_cookie *cookie = &conn->rare->fastopen->cookie;
 
 	if (conn->opened_fast && cookie->length) {
 		fastopen_cookie_offer(cookie, header);

@@ -110,7 +110,7 @@ static void conn_error(struct tcp_conn *conn, const struct berth_ip_error *error
 		 (conn->state == TCP_SYN_RECEIVED && !(conn->opened_fast && !conn->parent)))
 		tcp_finish(conn, error->error); /* Linux: tcp_v4_err() */
 	else
-		conn->soft_error = error->error;
+		conn->soft_error = (uint16_t)error->error;
 	tcp_leave(conn);
 }
 

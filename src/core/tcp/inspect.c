@@ -37,8 +37,8 @@ static void inspect_socket(struct berth_socket *socket, struct berth_socket_info
 	info->state = tcp_state_name(conn->state);
 	info->congestion = conn->settings->congestion->name;
 	if (conn->state == TCP_LISTEN) {
-		info->receive_queue = conn->listener->accepted_count;
-		info->send_queue = conn->listener->backlog;
+		info->receive_queue = conn->rare->listener->accepted_count;
+		info->send_queue = conn->rare->listener->backlog;
 		return;
 	}
 	info->receive_queue = (uint32_t)conn->work->receiveq.bytes;
@@ -56,12 +56,12 @@ static void inspect_socket(struct berth_socket *socket, struct berth_socket_info
 	info->since_sent_ms = milliseconds(tcp_stack_of(conn)->now - conn->last_sent);
 	info->since_heard_ms = milliseconds(tcp_stack_of(conn)->now - conn->last_heard);
 	inspect_timer(conn, info);
-	info->bytes_sent = conn->counters.bytes_sent;
+	info->bytes_sent = tcp_bytes_sent(conn);
 	info->bytes_acked = conn->counters.bytes_acked;
 	info->bytes_received = conn->counters.bytes_received;
 	info->segments_out = conn->counters.segments_out;
 	info->segments_in = conn->counters.segments_in;
-	info->retransmits = conn->counters.retransmits;
+	info->retransmits = conn->rare->retransmits;
 }
 
 struct walk {

@@ -10,11 +10,11 @@
 /* What TCP_FASTOPEN_KEY said is the listener's from now on. */
 static void keys_move(struct tcp_conn *conn)
 {
-	if (!conn->keys_to_be)
+	if (!conn->rare->keys_to_be)
 		return;
-	conn->listener->fastopen_keys = *conn->keys_to_be;
-	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
-	conn->keys_to_be = NULL;
+	conn->rare->listener->fastopen_keys = *conn->rare->keys_to_be;
+	stack_free(tcp_stack_of(conn), conn->rare->keys_to_be, sizeof(*conn->rare->keys_to_be));
+	conn->rare->keys_to_be = NULL;
 }
 
 int tcp_listen(struct berth_socket *socket, int backlog)
@@ -34,31 +34,35 @@ int tcp_listen(struct berth_socket *socket, int backlog)
 		list_init(&listener->fastopen_pending);
 		list_init(&listener->fastopen_resets);
 		tcp_conn_init(conn);
-		conn->listener = listener;
+		if (!tcp_rare_need(conn)) {
+			stack_free(socket->stack, listener, sizeof(*listener));
+			return -ENOMEM;
+		}
+		conn->rare->listener = listener;
 		tcp_enter(conn);
 		tcp_set_state(conn, TCP_LISTEN);
-		conn->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
+		conn->rare->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
 		keys_move(conn);
 		if (!conn->settings->fastopen_queue && (socket->stack->limits.fastopen & BERTH_FASTOPEN_LISTENERS) &&
 		    tcp_settings_own(conn) == 0) {
-			conn->settings->fastopen_queue = conn->listener->backlog;
+			conn->settings->fastopen_queue = conn->rare->listener->backlog;
 			tcp_settings_settle(conn);
 		}
 		tcp_leave(conn);
 		return 0;
 	}
-	conn->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
+	conn->rare->listener->backlog = (unsigned)MIN(backlog, TCP_BACKLOG_MAX);
 	return 0;
 }
 
 bool tcp_accept_full(const struct tcp_conn *parent)
 {
-	return parent->listener->accepted_count > parent->listener->backlog;
+	return parent->rare->listener->accepted_count > parent->rare->listener->backlog;
 }
 
 static void unqueue(struct tcp_conn *child)
 {
-	child->parent->listener->accepted_count--;
+	child->parent->rare->listener->accepted_count--;
 	child->parent = NULL;
 	list_remove(&tcp_socket(child)->ready_node);
 }
@@ -70,7 +74,7 @@ int tcp_accept(struct berth_socket *socket, struct berth_socket **ret_socket)
 
 	if (conn->state != TCP_LISTEN)
 		return -EINVAL;
-	child = LIST_FIRST(&conn->listener->accepted, struct berth_socket, ready_node);
+	child = LIST_FIRST(&conn->rare->listener->accepted, struct berth_socket, ready_node);
 	if (!child)
 		return -EAGAIN;
 	unqueue(tcp_conn_of(child));
@@ -89,7 +93,7 @@ static void end_child(struct tcp_conn *child)
 
 void tcp_listener_close(struct tcp_conn *conn, bool quiet)
 {
-	struct tcp_listener *listener = conn->listener;
+	struct tcp_listener *listener = conn->rare->listener;
 
 	if (!listener)
 		return;
@@ -103,7 +107,7 @@ void tcp_listener_close(struct tcp_conn *conn, bool quiet)
 		if (!quiet)
 			end_child(child);
 	}
-	conn->listener = NULL;
+	conn->rare->listener = NULL;
 	stack_free(tcp_stack_of(conn), listener, sizeof(*listener));
 }
 
@@ -116,7 +120,8 @@ static bool crowded(const struct tcp_conn *parent)
 {
 	const struct berth_limits *limits = &tcp_stack_of((struct tcp_conn *)parent)->limits;
 
-	return parent->listener->request_count >= MIN(MAX(parent->listener->backlog, SYN_QUEUE_MIN), limits->syn_queue);
+	return parent->rare->listener->request_count >=
+	       MIN(MAX(parent->rare->listener->backlog, SYN_QUEUE_MIN), limits->syn_queue);
 }
 
 /* May a conversation begin? 0, -ECONNREFUSED (say no), or another negative errno (say nothing). */

@@ -85,7 +85,7 @@ static void recovery_end(struct tcp_conn *conn)
 	conn->in_recovery = false;
 	if (!tcp_control(conn)->on_sample)
 		conn->cwnd = MAX(conn->ssthresh, conn->mss);
-	conn->cwnd_acked = 0;
+	conn->work->cwnd_acked = 0;
 	tcp_rack_recovered(conn);
 }
 
@@ -220,7 +220,7 @@ void tcp_loss_timeout(struct tcp_conn *conn)
 	conn->sent->probe.out = false;
 	conn->recover = conn->snd_max;
 	conn->cwnd = conn->mss;
-	conn->cwnd_acked = 0;
+	conn->work->cwnd_acked = 0;
 	if (first && first->state == FLIGHT_SACKED) /* it would have been acknowledged. RFC 2018 §8 */
 		scoreboard_renege(&conn->sent->board);
 	scoreboard_lose_all(&conn->sent->board);

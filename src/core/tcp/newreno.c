@@ -9,9 +9,9 @@ static void on_ack(struct tcp_conn *conn, uint32_t acked)
 		conn->cwnd += MIN(acked, TCP_CWND_MAX - conn->cwnd);
 		return;
 	}
-	conn->cwnd_acked += MIN(acked, conn->cwnd); /* a segment more for each window acknowledged */
-	if (conn->cwnd_acked >= conn->cwnd) {
-		conn->cwnd_acked -= conn->cwnd;
+	conn->work->cwnd_acked += MIN(acked, conn->cwnd); /* a segment more for each window acknowledged */
+	if (conn->work->cwnd_acked >= conn->cwnd) {
+		conn->work->cwnd_acked -= conn->cwnd;
 		conn->cwnd += conn->cwnd < TCP_CWND_MAX ? conn->mss : 0;
 	}
 }

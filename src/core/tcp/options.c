@@ -260,7 +260,7 @@ static void info_handshake(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_options = (uint8_t)((conn->timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
 				       (conn->scaling ? TCPI_OPT_WSCALE : 0) | (conn->sack ? TCPI_OPT_SACK : 0) |
 				       (conn->ecn ? TCPI_OPT_ECN : 0) | (conn->syn_data_acked ? TCPI_OPT_SYN_DATA : 0));
-	info->tcpi_fastopen_client_fail = conn->fastopen_fail;
+	info->tcpi_fastopen_client_fail = conn->rare->fastopen_fail;
 	info->tcpi_snd_wscale = conn->send_scale;
 	info->tcpi_rcv_wscale = conn->receive_scale;
 	info->tcpi_snd_mss = conn->mss;
@@ -300,15 +300,15 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_snd_cwnd = conn->cwnd / mss;
 	info->tcpi_snd_ssthresh = conn->ssthresh == UINT32_MAX ? INT32_MAX : conn->ssthresh / mss;
 	info->tcpi_rcv_space = tcp_receive_space(conn);
-	info->tcpi_total_retrans = conn->counters.retransmits;
+	info->tcpi_total_retrans = conn->rare->retransmits;
 	info->tcpi_bytes_acked = conn->counters.bytes_acked;
 	info->tcpi_bytes_received = conn->counters.bytes_received;
 	info->tcpi_segs_out = (uint32_t)conn->counters.segments_out;
 	info->tcpi_segs_in = (uint32_t)conn->counters.segments_in;
 	info->tcpi_data_segs_out = (uint32_t)conn->counters.data_out;
 	info->tcpi_data_segs_in = (uint32_t)conn->counters.data_in;
-	info->tcpi_bytes_sent = conn->counters.bytes_sent;
-	info->tcpi_bytes_retrans = conn->counters.bytes_retransmitted;
+	info->tcpi_bytes_sent = tcp_bytes_sent(conn);
+	info->tcpi_bytes_retrans = conn->rare->bytes_retransmitted;
 	info->tcpi_notsent_bytes = tcp_unsent(conn);
 	info->tcpi_snd_wnd = conn->snd_wnd;
 	info->tcpi_pacing_rate = tcp_pace_rate(conn);
@@ -316,8 +316,8 @@ static void info_flow(struct tcp_conn *conn, struct tcp_info *info)
 	info->tcpi_delivery_rate = tcp_rate_delivery(conn);
 	info->tcpi_delivery_rate_app_limited = conn->rate && conn->rate->limited;
 	if (conn->state == TCP_LISTEN) { /* Linux: the accept queue and its limit */
-		info->tcpi_unacked = conn->listener->accepted_count;
-		info->tcpi_sacked = conn->listener->backlog;
+		info->tcpi_unacked = conn->rare->listener->accepted_count;
+		info->tcpi_sacked = conn->rare->listener->backlog;
 	}
 }
 

@@ -74,15 +74,17 @@ static int set_key(struct tcp_conn *conn, const void *value, socklen_t length)
 
 	if (r < 0)
 		return r;
-	if (conn->listener) {
-		conn->listener->fastopen_keys = keys;
+	if (conn->rare->listener) {
+		conn->rare->listener->fastopen_keys = keys;
 		return 0;
 	}
-	if (!conn->keys_to_be)
-		conn->keys_to_be = stack_alloc(tcp_stack_of(conn), sizeof(keys));
-	if (!conn->keys_to_be)
+	if (!tcp_rare_need(conn))
 		return -ENOMEM;
-	*conn->keys_to_be = keys;
+	if (!conn->rare->keys_to_be)
+		conn->rare->keys_to_be = stack_alloc(tcp_stack_of(conn), sizeof(keys));
+	if (!conn->rare->keys_to_be)
+		return -ENOMEM;
+	*conn->rare->keys_to_be = keys;
 	return 0;
 }
 
@@ -132,9 +134,9 @@ static int get_number(struct tcp_conn *conn, int name, int *ret_number)
 int tcp_opening_get(struct tcp_conn *conn, int name, void *value, socklen_t *length)
 {
 	static const struct fastopen_keys none;
-	const struct fastopen_keys *keys = conn->listener     ? &conn->listener->fastopen_keys
-					   : conn->keys_to_be ? conn->keys_to_be
-							      : &none;
+	const struct fastopen_keys *keys = conn->rare->listener	    ? &conn->rare->listener->fastopen_keys
+					   : conn->rare->keys_to_be ? conn->rare->keys_to_be
+								    : &none;
 	uint8_t bytes[32];
 	int number, r = 0;
 

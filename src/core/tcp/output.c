@@ -143,7 +143,7 @@ void tcp_send_syn(struct tcp_conn *conn)
 	header.window = (uint16_t)MIN(tcp_receive_space(conn), UINT16_MAX);
 	if (answer)
 		conn->rcv_adv = seq_max(conn->rcv_adv, conn->rcv_nxt + header.window);
-	if (conn->fastopen)
+	if (conn->rare->fastopen)
 		payload = answer ? fastopen_server_syn(conn, &header) : fastopen_client_syn(conn, &header);
 	conn_emit(conn, &header, payload, false, false);
 }
@@ -171,13 +171,14 @@ static void count_data(struct tcp_conn *conn, uint32_t seq, uint32_t length)
 
 	counters->segments_out += segments - 1; /* conn_emit() counts one */
 	counters->data_out += length ? segments : 0;
-	counters->bytes_sent += length;
-	if (seq_lt(seq, conn->snd_max)) {
-		counters->retransmits += segments;
-		counters->bytes_retransmitted += length;
-		conn->last_resent = tcp_stack_of(conn)->now;
-		tcp_event(conn, BERTH_EVENT_TCP_RETRANSMIT);
+	if (!seq_lt(seq, conn->snd_max))
+		return;
+	if (tcp_rare_need(conn)) {
+		conn->rare->retransmits += segments;
+		conn->rare->bytes_retransmitted += MIN(length, conn->snd_max - seq);
+		conn->rare->last_resent = tcp_stack_of(conn)->now;
 	}
+	tcp_event(conn, BERTH_EVENT_TCP_RETRANSMIT);
 }
 
 /* With SACK: keep a record of it. again: the record of what is resent, or NULL. False: no memory. */
@@ -243,7 +244,7 @@ static void note_sending(struct tcp_conn *conn, uint32_t seq, uint32_t length, u
 		time_segment(conn, seq, length > conn->mss ? seq + conn->mss : end);
 	count_data(conn, seq, length);
 	if (length % conn->mss || !length)
-		conn->snd_small_end = end;
+		conn->work->snd_small_end = end;
 	if (conn->snd_max == conn->snd_una)
 		conn->work->first_sent = now;
 	if (seq_gt(end, conn->snd_max))
@@ -317,7 +318,7 @@ static bool small_may_go(const struct tcp_conn *conn, bool last)
 	if (conn->settings->cork || conn->more)
 		return false;
 	return conn->settings->no_delay || conn->snd_nxt == conn->snd_una ||
-	       seq_le(conn->snd_small_end, conn->snd_una) || seq_gt(conn->snd_small_end, conn->snd_max);
+	       seq_le(conn->work->snd_small_end, conn->snd_una) || seq_gt(conn->work->snd_small_end, conn->snd_max);
 }
 
 /* Of the window's bytes, how many go in the next packet? 0: wait. */

@@ -54,7 +54,7 @@ static void conn_destroy(struct berth_socket *socket)
 	struct tcp_conn *conn = tcp_conn_of(socket);
 
 	if (conn->parent) {
-		conn->parent->listener->accepted_count--;
+		conn->parent->rare->listener->accepted_count--;
 		conn->parent = NULL;
 		list_remove(&tcp_socket(conn)->ready_node);
 	}

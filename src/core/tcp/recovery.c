@@ -36,7 +36,7 @@ static void recovery_end(struct tcp_conn *conn)
 
 	conn->cwnd = MIN(conn->ssthresh, flight + conn->mss); /* step 3, option 1: no burst */
 	conn->in_recovery = false;
-	conn->cwnd_acked = 0;
+	conn->work->cwnd_acked = 0;
 }
 
 /* New data was acknowledged, SND.UNA has moved by acked bytes. */
@@ -63,7 +63,7 @@ void tcp_recovery_timeout(struct tcp_conn *conn)
 	if (!conn->timeouts)
 		conn->ssthresh = tcp_control(conn)->on_loss(conn, tcp_flight(conn));
 	conn->cwnd = conn->mss;
-	conn->cwnd_acked = 0;
+	conn->work->cwnd_acked = 0;
 	conn->dup_acks = 0;
 	conn->in_recovery = false;
 	conn->work->timed = false;

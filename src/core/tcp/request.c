@@ -20,7 +20,7 @@ void tcp_request_free(struct tcp_request *request)
 	demux_remove(stack, &request->demux);
 	timers_cancel(&stack->timers, &request->timer);
 	list_remove(&request->node);
-	request->parent->listener->request_count--;
+	request->parent->rare->listener->request_count--;
 	stack_free(stack, request, sizeof(*request));
 }
 
@@ -170,8 +170,8 @@ int tcp_request_new(struct tcp_conn *parent, const struct tcp_segment *segment, 
 		return r;
 	}
 	request->iss = iss;
-	list_append(&parent->listener->requests, &request->node);
-	parent->listener->request_count++;
+	list_append(&parent->rare->listener->requests, &request->node);
+	parent->rare->listener->request_count++;
 	r = demux_add(stack, &request->demux);
 	if (r >= 0)
 		r = request_arm(request);
@@ -192,7 +192,7 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 	conn->settings = share_ref(&tcp_of(socket->stack)->settings, request->parent->settings);
 	conn->iss = request->iss;
 	conn->irs = request->irs;
-	conn->snd_una = conn->snd_nxt = conn->snd_max = conn->snd_small_end = request->iss + 1;
+	conn->snd_una = conn->snd_nxt = conn->snd_max = conn->work->snd_small_end = request->iss + 1;
 	conn->rcv_nxt = conn->last_ack_sent = request->irs + 1;
 	conn->rcv_adv = conn->rcv_nxt + request->offered_window;
 	conn->scaling = request->scaling;
@@ -205,7 +205,7 @@ static void conn_from_request(struct tcp_conn *conn, const struct tcp_request *r
 	conn->ecn_until = conn->snd_una;
 	conn->timestamp_offset = request->timestamp_offset;
 	conn->ts_recent = request->ts_recent;
-	conn->ts_recent_time = request->created;
+	conn->ts_recent_at = tcp_coarse(request->created);
 	conn->snd_wnd = (uint32_t)segment->header.window << conn->send_scale;
 	conn->max_window = MAX(conn->snd_wnd, request->window);
 	conn->snd_wl1 = segment->seq;
@@ -234,8 +234,8 @@ struct tcp_conn *tcp_request_spawn(const struct tcp_request *request, const stru
 	tcp_enter(conn);
 	conn_from_request(conn, request, segment);
 	conn->parent = parent;
-	list_append(&parent->listener->accepted, &child->ready_node);
-	parent->listener->accepted_count++;
+	list_append(&parent->rare->listener->accepted, &child->ready_node);
+	parent->rare->listener->accepted_count++;
 	return conn;
 }
 

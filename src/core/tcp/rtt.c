@@ -5,13 +5,13 @@
 
 void tcp_rtt_init(struct tcp_rtt *rtt)
 {
-	*rtt = (struct tcp_rtt){ .rto = TCP_RTO_INITIAL };
+	*rtt = (struct tcp_rtt){ .mean = 0 };
 }
 
 void tcp_rtt_sample(struct tcp_rtt *rtt, berth_time sample)
 {
 	sample = MAX(sample, 1);
-	rtt->latest = sample;
+	rtt->latest_us = (uint32_t)MIN(sample / BERTH_USEC, UINT32_MAX);
 	rtt->backoff = 0;
 	if (!rtt->mean) { /* RFC 6298 §2.2 */
 		rtt->mean = rtt->smallest = sample;
@@ -23,8 +23,6 @@ void tcp_rtt_sample(struct tcp_rtt *rtt, berth_time sample)
 		rtt->mean += (sample - rtt->mean) / 8;
 		rtt->smallest = MIN(rtt->smallest, sample);
 	}
-	/* Linux: the minimum is on the deviation's part, so that a delayed ACK is no timeout. */
-	rtt->rto = MIN(rtt->mean + MAX(4 * rtt->deviation, TCP_RTO_MIN), TCP_RTO_MAX);
 }
 
 void tcp_rtt_backoff(struct tcp_rtt *rtt)
@@ -35,7 +33,8 @@ void tcp_rtt_backoff(struct tcp_rtt *rtt)
 
 berth_time tcp_rtt_timeout(const struct tcp_rtt *rtt)
 {
-	berth_time timeout = rtt->rto;
+	/* Linux: the minimum is on the deviation's part, so that a delayed ACK is no timeout. */
+	berth_time timeout = rtt->mean ? rtt->mean + MAX(4 * rtt->deviation, TCP_RTO_MIN) : TCP_RTO_INITIAL;
 
 	for (unsigned i = 0; i < rtt->backoff && timeout < TCP_RTO_MAX; i++)
 		timeout *= 2;

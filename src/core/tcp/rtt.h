@@ -16,9 +16,9 @@
 
 struct tcp_rtt {
 	berth_time mean, deviation; /* SRTT, RTTVAR; 0: no sample yet */
-	berth_time smallest, latest;
-	berth_time rto;	 /* without backoff */
-	uint8_t backoff; /* doublings */
+	berth_time smallest;
+	uint32_t latest_us;
+	uint8_t backoff; /* of the timeout: doublings */
 };
 
 void tcp_rtt_init(struct tcp_rtt *rtt);

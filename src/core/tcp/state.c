@@ -60,10 +60,10 @@ static void charge(struct tcp_conn *conn)
 {
 	uint32_t memory = tcp_memory(conn);
 
-	if (memory == conn->charged)
+	if (memory == conn->work->charged)
 		return;
-	budget_change(tcp_stack_of(conn), conn->charged, memory);
-	conn->charged = memory;
+	budget_change(tcp_stack_of(conn), conn->work->charged, memory);
+	conn->work->charged = memory;
 }
 
 void tcp_drop_queues(struct tcp_conn *conn)
@@ -88,21 +88,20 @@ void tcp_drop_queues(struct tcp_conn *conn)
 void tcp_conn_init(struct tcp_conn *conn)
 {
 	struct tcp_settings *settings = conn->settings;
-	struct fastopen *fastopen = conn->fastopen; /* of the connect() that begins */
-	struct fastopen_keys *keys = conn->keys_to_be;
 	struct tcp_work *work;
 	struct tcp_sent *sent;
+	struct tcp_rare *rare;
 	uint8_t busy = conn->busy;
 
 	if (!conn->work)
 		tcp_work_fini(conn); /* of a new one: it has none */
 	tcp_drop_queues(conn);
 	tcp_work_reset(conn);
+	tcp_rare_reset(conn);
 	work = conn->work;
 	sent = conn->sent;
-	*conn = (struct tcp_conn){
-		.settings = settings, .busy = busy, .fastopen = fastopen, .keys_to_be = keys, .sent = sent, .work = work
-	};
+	rare = conn->rare;
+	*conn = (struct tcp_conn){ .settings = settings, .busy = busy, .rare = rare, .sent = sent, .work = work };
 	tcp_rtt_init(&conn->rtt);
 	conn->quick_acks = TCP_QUICK_ACKS;
 }
@@ -113,8 +112,7 @@ void tcp_conn_fini(struct tcp_conn *conn)
 	tcp_work_fini(conn);
 	tcp_sent_fini(conn);
 	fastopen_end(conn);
-	stack_free(tcp_stack_of(conn), conn->keys_to_be, sizeof(*conn->keys_to_be));
-	conn->keys_to_be = NULL;
+	tcp_rare_fini(conn);
 	share_unref(&tcp_of(tcp_stack_of(conn))->settings, conn->settings);
 	conn->settings = NULL;
 }
@@ -196,7 +194,7 @@ void tcp_finish(struct tcp_conn *conn, int error)
 	tcp_mtu_drop(conn);
 	demux_remove(socket->stack, &socket->demux);
 	conn->read_shutdown = conn->write_shutdown = true;
-	conn->error = error;
+	conn->error = (uint16_t)error;
 	conn->wake = true;
 }
 

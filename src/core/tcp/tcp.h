@@ -113,6 +113,10 @@ static inline bool tcp_working(const struct tcp_conn *conn)
 	return conn->work != &tcp_work_none;
 }
 
+/* rare.c: before anything is written to conn->rare, but for NULL where something was. False: no memory. */
+bool tcp_rare_need(struct tcp_conn *conn);
+void tcp_rare_reset(struct tcp_conn *conn);
+void tcp_rare_fini(struct tcp_conn *conn);
 /* sent.c: before anything is written to conn->sent. False: no memory. */
 bool tcp_sent_need(struct tcp_conn *conn);
 /* As new; and gone. */

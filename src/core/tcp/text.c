@@ -200,12 +200,12 @@ bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment)
 		return true;
 	if ((segment->flags & WIRE_TCP_FIN) && seq_ge(fin_seq, conn->rcv_nxt)) {
 		conn->fin_early = true;
-		conn->fin_seq = fin_seq;
+		conn->work->fin_seq = fin_seq;
 		conn->ack_now = true;
 	}
-	if (conn->fin_early && conn->fin_seq == conn->rcv_nxt)
+	if (conn->fin_early && conn->work->fin_seq == conn->rcv_nxt)
 		fin_taken(conn);
-	else if (conn->fin_early && seq_lt(conn->fin_seq, conn->rcv_nxt))
+	else if (conn->fin_early && seq_lt(conn->work->fin_seq, conn->rcv_nxt))
 		conn->fin_early = false; /* a peer that sends beyond its own FIN */
 	return conn->state != TCP_CLOSED;
 }

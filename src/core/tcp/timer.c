@@ -89,7 +89,8 @@ static void syn_timeout(struct tcp_conn *conn)
 	conn->work->timed = false;
 	tcp_rtt_backoff(&conn->rtt);
 	tcp_event(conn, BERTH_EVENT_TCP_RETRANSMIT);
-	conn->counters.retransmits++;
+	if (tcp_rare_need(conn))
+		conn->rare->retransmits++;
 	tcp_send_syn(conn);
 	tcp_timer_retransmit(conn);
 }

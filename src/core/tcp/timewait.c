@@ -69,7 +69,7 @@ static struct tcp_timewait *timewait_new(struct tcp_conn *conn)
 	timewait->timestamps = conn->timestamps;
 	timewait->timestamp_offset = conn->timestamp_offset;
 	timewait->ts_recent = conn->ts_recent;
-	timewait->ts_recent_time = conn->ts_recent_time;
+	timewait->ts_recent_at = conn->ts_recent_at;
 	timewait->window = (uint16_t)((conn->rcv_adv - conn->rcv_nxt) >> conn->receive_scale);
 	timewait->claim = socket->claim;
 	list_init(&timewait->claim.node);
@@ -120,7 +120,7 @@ static bool too_old(const struct tcp_timewait *timewait, const struct tcp_segmen
 {
 	return timewait->timestamps && segment->header.has_timestamps &&
 	       seq_lt(segment->header.timestamp, timewait->ts_recent) &&
-	       timewait->tcp->stack->now - timewait->ts_recent_time < TCP_PAWS_AGE;
+	       tcp_coarse(timewait->tcp->stack->now) - timewait->ts_recent_at < tcp_coarse(TCP_PAWS_AGE);
 }
 
 /* RFC 6191 §2: a later timestamp, or a higher sequence number, proves a SYN new. */

@@ -41,7 +41,7 @@ static uint64_t window_for(uint64_t taken, uint64_t before, uint32_t mss)
 void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 {
 	struct berth_socket *socket = tcp_socket(conn);
-	struct tcp_tuning *tuning = &conn->tuning;
+	struct tcp_tuning *tuning = &conn->work->tuning;
 	berth_time round = conn->rtt.mean ? conn->rtt.mean : ROUND_UNKNOWN,
 		   elapsed = socket->stack->now - tuning->since;
 	uint64_t in_round, wanted;

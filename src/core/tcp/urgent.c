@@ -28,13 +28,13 @@ static void take_pointer(struct tcp_conn *conn, uint32_t mark)
 {
 	if (seq_gt(next_to_read(conn), mark) || seq_lt(mark, conn->rcv_nxt))
 		return;
-	if (conn->urgent_in != TCP_URGENT_NONE && seq_le(mark, conn->urgent_seq))
+	if (conn->urgent_in != TCP_URGENT_NONE && seq_le(mark, conn->work->urgent_seq))
 		return;
 	/* A reader that stands at the old mark has had that byte, or did not want it: don't give it as data now. */
 	if (tcp_urgent_at_mark(conn) && !is_inline(conn) && conn->work->receiveq.bytes)
 		receiveq_release(&conn->work->receiveq, 1);
 	conn->urgent_in = TCP_URGENT_AWAITED;
-	conn->urgent_seq = mark;
+	conn->work->urgent_seq = mark;
 }
 
 /* Sixth: the URG bit. RFC 9293 §3.10.7.4 */
@@ -49,9 +49,9 @@ bool tcp_take_urgent(struct tcp_conn *conn, struct tcp_segment *segment)
 	/* The pointer is behind the last urgent octet (MUST-62); 0 is nothing that BSD would send. */
 	if (segment->flags & WIRE_TCP_URG)
 		take_pointer(conn, segment->header.seq + segment->header.urgent - !!segment->header.urgent);
-	offset = conn->urgent_seq - segment->seq;
+	offset = conn->work->urgent_seq - segment->seq;
 	if (conn->urgent_in == TCP_URGENT_AWAITED && offset < segment->packet->length) {
-		conn->urgent_byte = segment->packet->data[offset];
+		conn->work->urgent_byte = segment->packet->data[offset];
 		conn->urgent_in = TCP_URGENT_HERE;
 		conn->wake = true;
 	}
@@ -60,7 +60,7 @@ bool tcp_take_urgent(struct tcp_conn *conn, struct tcp_segment *segment)
 
 bool tcp_urgent_at_mark(const struct tcp_conn *conn)
 {
-	return conn->urgent_in != TCP_URGENT_NONE && conn->urgent_seq == next_to_read(conn);
+	return conn->urgent_in != TCP_URGENT_NONE && conn->work->urgent_seq == next_to_read(conn);
 }
 
 /* Does the byte at the mark not count as data to read? */
@@ -71,7 +71,7 @@ bool tcp_urgent_hides_next(struct tcp_conn *conn)
 
 size_t tcp_urgent_readable(struct tcp_conn *conn, size_t wanted, size_t *ret_skip)
 {
-	uint32_t ahead = conn->urgent_seq - next_to_read(conn);
+	uint32_t ahead = conn->work->urgent_seq - next_to_read(conn);
 	size_t ready = conn->work->receiveq.bytes;
 
 	*ret_skip = tcp_urgent_hides_next(conn);
@@ -82,7 +82,7 @@ size_t tcp_urgent_readable(struct tcp_conn *conn, size_t wanted, size_t *ret_ski
 
 void tcp_urgent_taken(struct tcp_conn *conn)
 {
-	if (seq_gt(next_to_read(conn), conn->urgent_seq))
+	if (seq_gt(next_to_read(conn), conn->work->urgent_seq))
 		conn->urgent_in = TCP_URGENT_NONE;
 }
 
@@ -98,7 +98,7 @@ ssize_t tcp_urgent_receive(struct tcp_conn *conn, struct berth_message *message,
 		conn->urgent_in = TCP_URGENT_TAKEN;
 	message->flags = MSG_OOB | (room ? 0 : MSG_TRUNC);
 	if (room && !(flags & MSG_TRUNC))
-		message_scatter(message, 0, &conn->urgent_byte, 1);
+		message_scatter(message, 0, &conn->work->urgent_byte, 1);
 	return room;
 }
 
@@ -106,7 +106,7 @@ ssize_t tcp_urgent_receive(struct tcp_conn *conn, struct berth_message *message,
 void tcp_urgent_begin(struct tcp_conn *conn)
 {
 	conn->urgent_out = true;
-	conn->urgent_end = tcp_data_end(conn);
+	conn->work->urgent_end = tcp_data_end(conn);
 }
 
 /*
@@ -116,9 +116,10 @@ void tcp_urgent_begin(struct tcp_conn *conn)
  */
 void tcp_urgent_mark(struct tcp_conn *conn, struct wire_tcp *header)
 {
-	uint32_t ahead = conn->urgent_end - header->seq;
+	uint32_t ahead = conn->work->urgent_end - header->seq;
 
-	if (!conn->urgent_out || header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST) || seq_ge(header->seq, conn->urgent_end))
+	if (!conn->urgent_out || header->flags & (WIRE_TCP_SYN | WIRE_TCP_RST) ||
+	    seq_ge(header->seq, conn->work->urgent_end))
 		return;
 	if (ahead > UINT16_MAX && !seq_gt(header->seq + UINT16_MAX, conn->snd_nxt))
 		return;

@@ -86,6 +86,8 @@ void tcp_work_settle(struct tcp_conn *conn)
 	if (timer_armed(&work->timer) || work->sendq.head || work->receiveq.ready || work->receiveq.early ||
 	    work->mtu_search || !idle_state(conn))
 		return;
+	if (conn->fin_early || conn->urgent_in != TCP_URGENT_NONE)
+		return;
 	if (work->blocks && (work->blocks->count || work->blocks->has_duplicate))
 		return;
 	if (work->blocks)

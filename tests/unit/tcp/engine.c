@@ -92,7 +92,8 @@ TEST(tcp_newreno, slow_start_grows_by_what_is_acknowledged)
 
 TEST(tcp_newreno, congestion_avoidance_grows_by_a_segment_a_window)
 {
-	struct tcp_conn conn = { .mss = 1000, .cwnd = 10000, .ssthresh = 10000 };
+	struct tcp_work work = { .conn = NULL };
+	struct tcp_conn conn = { .mss = 1000, .cwnd = 10000, .ssthresh = 10000, .work = &work };
 
 	for (int i = 0; i < 9; i++)
 		tcp_newreno.on_ack(&conn, 1000);

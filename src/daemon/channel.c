@@ -198,14 +198,14 @@ static int32_t hello(struct request *request)
 	struct host *host = NULL;
 
 	if (channel->host || request->message->type != CHANNEL_HELLO || request->payload_length < sizeof(hello.version))
-		return -EPROTO;
+		return CALL_NONSENSE;
 	/* Whatever else another version says, it begins with that; and it is told ours. */
 	memcpy(&hello.version, request->payload, sizeof(hello.version));
 	request->reply.value = CHANNEL_VERSION;
 	if (hello.version != CHANNEL_VERSION)
 		return -EPROTONOSUPPORT;
 	if (request->payload_length < sizeof(hello))
-		return -EPROTO;
+		return CALL_NONSENSE;
 	memcpy(&hello, request->payload, sizeof(hello));
 	hello.name[sizeof(hello.name) - 1] = hello.program[sizeof(hello.program) - 1] = 0;
 	int r = process_is_run(process_peer_pid(channel->watch.fd));
@@ -252,7 +252,7 @@ static bool answer(struct channel *channel, const struct channel_message *messag
 
 	request.reply.result = channel->host ? call_run(&request) : hello(&request);
 	*fd = request.fd;
-	if (request.reply.result == -EPROTO)
+	if (request.reply.result == CALL_NONSENSE)
 		return false;
 	if (request.reply.result < 0)
 		request.reply.payload_length = 0;

@@ -239,8 +239,9 @@ void channel_send_fd(struct channel *channel, struct channel_message *message, c
 /* A line for host's user. printf-like. */
 void host_tell(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* calls.c: answers request; returns its result, or CALL_ANSWERED when nothing is to be sent (now). */
-enum { CALL_ANSWERED = -100000 };
+/* Results that are no errno, since calls may have any: nothing is to be sent (now); who asked makes no sense, and is left. */
+enum { CALL_ANSWERED = -100000, CALL_NONSENSE = -100001 };
+/* calls.c: answers request; returns its result, or CALL_ANSWERED. */
 int32_t call_run(struct request *request);
 
 /* socket.c */

@@ -158,7 +158,7 @@ static uint64_t argument(char letter)
 	case 'f':
 		return flags();
 	case 'n':
-		return dice() % 20 ? dice() % 24 : any_argument();
+		return dice() % 20 ? dice() % (dice() % 4 ? 24 : 80) : any_argument();
 	default:
 		return dice() & 1 ? 0x8900 + dice() % 256 : any_argument();
 	}

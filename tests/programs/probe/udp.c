@@ -364,6 +364,9 @@ static void multicast(void)
 	say_count("recv", recvfrom(a, bytes, 8, MSG_DONTWAIT, &from.any, &length));
 	say_result("leave", setsockopt(a, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof(group)));
 	say_result("left", setsockopt(a, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof(group)));
+	a = socket(AF_INET, SOCK_STREAM, 0);
+	say_result("join by a stream", setsockopt(a, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)));
+	say_result("and it lives", listen(a, 1));
 }
 
 static void segments(void)

@@ -73,11 +73,23 @@ static long take(int fd, int family, struct msghdr *message, int flags, struct c
 	return r;
 }
 
-static void give_address(const struct channel_tag *tag, void *address, socklen_t room, socklen_t *ret_length)
+/* Linux: move_addr_to_user(), of a datagram that has been taken. */
+static bool give_address(const struct channel_tag *tag, void *address, socklen_t room, socklen_t *ret_length)
 {
-	for (socklen_t i = 0; i < room && i < tag->source_length; i++)
+	if (room > tag->source_length)
+		room = tag->source_length;
+	if (!writable(ret_length, sizeof(*ret_length)) || (room && !writable(address, room)))
+		return false;
+	for (socklen_t i = 0; i < room; i++)
 		((uint8_t *)address)[i] = tag->source[i];
 	*ret_length = tag->source_length;
+	return true;
+}
+
+/* The room for an address, where it is one that can be dealt with here. */
+static bool room_good(socklen_t room)
+{
+	return !room || (room >= sizeof(int) && (int)room > 0);
 }
 
 SHIM_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, struct sockaddr *address, socklen_t *length)
@@ -85,15 +97,16 @@ SHIM_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, struct
 	struct iovec part = { bytes, size };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	struct channel_tag tag;
+	socklen_t room = 0;
 	int family = 0;
 	long r;
 
-	if (!address || (uintptr_t)length < 4096 || (int)*length < 0 || flags & ~FLAGS ||
+	if (!address || !readable(length, sizeof(*length)) || !room_good(room = *length) || flags & ~FLAGS ||
 	    !(family = is_udp(fd, cookie_of(fd))))
 		return finish(waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, (long)address, (long)length));
 	r = take(fd, family, &message, flags, &tag);
-	if (r >= 0)
-		give_address(&tag, address, *length, length);
+	if (r >= 0 && !give_address(&tag, address, room, length))
+		r = -EFAULT;
 	return finish(r);
 }
 
@@ -138,15 +151,17 @@ SHIM_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	int family = 0;
 	long r;
 
-	if (!may_be_udp(fd) || (uintptr_t)message < 4096 || flags & ~FLAGS || (int)message->msg_namelen < 0 ||
-	    (message->msg_control && message->msg_controllen) || !(family = is_udp(fd, cookie_of(fd))))
+	if (!may_be_udp(fd) || flags & ~FLAGS || !readable(message, sizeof(*message)) ||
+	    !room_good(message->msg_namelen) || (message->msg_control && message->msg_controllen) ||
+	    !(family = is_udp(fd, cookie_of(fd))))
 		return finish(waiting(SYS_recvmsg, fd, (long)message, flags, 0, 0, 0));
 	inner = (struct msghdr){ .msg_iov = message->msg_iov, .msg_iovlen = message->msg_iovlen };
 	r = take(fd, family, &inner, flags, &tag);
 	if (r < 0)
 		return finish(r);
-	if (message->msg_name)
-		give_address(&tag, message->msg_name, message->msg_namelen, &message->msg_namelen);
+	if (!writable(&message->msg_flags, sizeof(message->msg_flags)) ||
+	    (message->msg_name && !give_address(&tag, message->msg_name, message->msg_namelen, &message->msg_namelen)))
+		return finish(-EFAULT);
 	message->msg_controllen = 0;
 	message->msg_flags = (inner.msg_flags & MSG_TRUNC) | (flags & MSG_CMSG_CLOEXEC);
 	return r;

@@ -6,20 +6,14 @@
 
 enum { FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CONFIRM, PARTS_MAX = 64, MESSAGES_MAX = 1024 };
 
-/* Pointers into the first page are the kernel's to refuse. */
-static bool readable(const void *at)
-{
-	return (uintptr_t)at >= 4096;
-}
-
 static bool address_fits(const void *address, socklen_t length)
 {
 	const struct sockaddr *to = address;
 
 	if (!address)
 		return !length;
-	return readable(address) && ((length == sizeof(struct sockaddr_in) && to->sa_family == AF_INET) ||
-				     (length == sizeof(struct sockaddr_in6) && to->sa_family == AF_INET6));
+	return readable(address, length) && ((length == sizeof(struct sockaddr_in) && to->sa_family == AF_INET) ||
+					     (length == sizeof(struct sockaddr_in6) && to->sa_family == AF_INET6));
 }
 
 /* Returns the length or -1: it has to go the other way. */
@@ -68,8 +62,9 @@ SHIM_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
 
 static long straight_message(int fd, const struct msghdr *message, int flags)
 {
-	if (!may_be_udp(fd) || !readable(message) || (message->msg_control && message->msg_controllen) ||
-	    message->msg_iovlen > PARTS_MAX || (message->msg_iovlen && !readable(message->msg_iov)))
+	if (!may_be_udp(fd) || !readable(message, sizeof(*message)) ||
+	    (message->msg_control && message->msg_controllen) || message->msg_iovlen > PARTS_MAX ||
+	    !readable(message->msg_iov, message->msg_iovlen * sizeof(*message->msg_iov)))
 		return -1;
 	return straight(fd, message->msg_iov, message->msg_iovlen, flags, message->msg_name,
 			message->msg_name ? message->msg_namelen : 0);
@@ -88,11 +83,16 @@ SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int f
 	unsigned sent = 0;
 	long r;
 
-	while (sent < count && sent < MESSAGES_MAX && readable(messages)) {
+	while (sent < count && sent < MESSAGES_MAX) {
+		unsigned *length = &messages[sent].msg_len;
+
 		r = straight_message(fd, &messages[sent].msg_hdr, flags);
 		if (r < 0)
 			break;
-		messages[sent++].msg_len = (unsigned)r;
+		if (!writable(length, sizeof(*length))) /* Linux: it has gone, and does not count */
+			return sent ? (int)sent : (int)finish(-EFAULT);
+		*length = (unsigned)r;
+		sent++;
 	}
 	if (sent == count || sent == MESSAGES_MAX)
 		return (int)sent;

@@ -55,6 +55,11 @@ long finish(long result);
 long waiting(long number, long a, long b, long c, long d, long e, long f);
 int64_t clock_ms(void);
 
+/* memory.c: pointers that the program may have wrong, which the kernel would refuse with EFAULT. */
+bool readable(const void *at, size_t length);
+/* May change what is there: only for what is to be overwritten. length is at least 4. */
+bool writable(void *at, size_t length);
+
 /* descriptors.c: what a number is now. */
 /* The socket's name in this kernel for good, or 0. */
 uint64_t cookie_of(int fd);

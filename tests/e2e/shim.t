@@ -85,6 +85,36 @@ is "$(client '
 t = time.time(); s.sendto(b"x", echo); s.recvfrom(1); print(time.time() - t > .039)')" True "a condition on the cable holds for datagrams, too"
 "$BERTH" link reset --net "$NET"
 
+# Another C library, with its own ld.so, and none: both talk, and the shim, which needs nothing of libc, is in the first.
+cat >musl.c <<'END'
+#include <netdb.h>
+#include <stdio.h>
+#include <sys/socket.h>
+int main(int count, char **words)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_family = AF_INET }, *to;
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	char bytes[8] = "";
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (count < 3 || getaddrinfo(words[1], words[2], &hints, &to))
+		return 1;
+	sendto(fd, "musl", 4, 0, to->ai_addr, to->ai_addrlen);
+	recvfrom(fd, bytes, 4, 0, (struct sockaddr *)&from, &length);
+	return !(puts(bytes) >= 0 && length == to->ai_addrlen);
+}
+END
+if command -v musl-gcc >/dev/null 2>&1 && musl-gcc -o musl musl.c && musl-gcc -static -o musl-static musl.c; then
+	before=$(packets echo)
+	is "$(express -- ./musl echo 7)" musl "a program of musl's talks by express"
+	asked=$(($(packets echo) - before))
+	is "$(express -- ./musl-static echo 7)" musl "and a static one, without the shim"
+	[ $(($(packets echo) - before)) -gt $((2 * asked)) ]
+	ok $? "… of which only the static one's datagrams go over the cable"
+else
+	skip "programs of musl's talk" "musl-gcc is not installed"
+fi
+
 like "$(LD_PRELOAD=/nowhere/other.so express -- sh -c 'echo $LD_PRELOAD' 2>/dev/null)" "^/nowhere/other.so:/.*berth-shim.so$" \
 	"who else is preloaded stays, before the shim"
 is "$(express --no-shim -- sh -c 'echo $LD_PRELOAD')" "" "--no-shim preloads nothing"

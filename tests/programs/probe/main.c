@@ -249,9 +249,9 @@ static bool is_wanted(const char *name, char **wanted)
 
 int main(int count, char **words)
 {
-	static const struct scenario *const files[] = { tcp_scenarios,	    readiness_scenarios, udp_scenarios,
-							process_scenarios,  message_scenarios,	 bind_scenarios,
-							interface_scenarios };
+	static const struct scenario *const files[] = { tcp_scenarios,	     readiness_scenarios, udp_scenarios,
+							process_scenarios,   message_scenarios,	  bind_scenarios,
+							interface_scenarios, pointer_scenarios };
 
 	if (count > 1 && !strcmp(words[1], "--helper"))
 		helper_run(count - 2, words + 2);

@@ -343,6 +343,22 @@ static unsigned path_packet(unsigned times)
 	return times;
 }
 
+/* Which of four stacks a segment's frame is for. */
+static unsigned path_steer(unsigned times)
+{
+	static const struct berth_steering steering = { .key = { 1, 2 }, .count = 4 };
+	static const uint8_t frame[54] = {
+		[5] = 2,   [11] = 1, [12] = 8,	[14] = 0x45, [17] = 40,	  [22] = 64, [23] = 6,
+		[26] = 10, [29] = 1, [30] = 10, [33] = 2,    [34] = 0x80, [37] = 80, [46] = 0x50
+	};
+	struct berth_steer *steer = berth_steer_new(&steering, BERTH_LINK_ETHERNET, NULL);
+
+	for (unsigned i = 0; i < times; i++)
+		kept += (uint32_t)berth_steer_frame(steer, frame, sizeof(frame), BERTH_SEC);
+	berth_steer_free(steer);
+	return times;
+}
+
 /* In the order in which they are run; a name is what instructions.budget knows it by. Some share the place before. */
 static const struct path {
 	const char *name;
@@ -367,6 +383,7 @@ static const struct path {
 	{ "udp-datagram", begin_udp, path_udp, end_pair, 1000 },
 	{ "checksum-1460", begin_one, path_checksum, NULL, 1000 },
 	{ "timer", NULL, path_timers, NULL, 10000 },
+	{ "steer-frame", NULL, path_steer, NULL, 10000 },
 	{ "packet", NULL, path_packet, end_pair, 10000 },
 };
 

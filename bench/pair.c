@@ -48,6 +48,11 @@ static void transmit(void *context, struct berth_packet *packet)
 		berth_packet_unref(packet);
 		return;
 	}
+	if (pair->steers[!end->side] && berth_steer_frame(pair->steers[!end->side], berth_packet_data(packet),
+							  berth_packet_length(packet), pair->now) != (int)pair->index) {
+		errno = EXDEV;
+		fail("a frame is another core's");
+	}
 	if (queue->count == queue->room)
 		queue_grow(queue);
 	queue->packets[(queue->head + queue->count++) & (queue->room - 1)] = packet;
@@ -76,7 +81,7 @@ static berth_time now_hook(void *context)
 
 void pair_init(struct pair *pair, const struct pair_options *options)
 {
-	*pair = (struct pair){ .simulated = options->simulated, .random = 88172645463325252u };
+	*pair = (struct pair){ .simulated = options->simulated, .index = options->index, .random = 88172645463325252u };
 	pair->now = options->simulated ? 1000000000 : berth_clock();
 	pair->allocator = (struct berth_allocator){ count_alloc, count_free, pair };
 	pair->pool = berth_packet_pool_new(NULL, 0);
@@ -103,6 +108,11 @@ void pair_init(struct pair *pair, const struct pair_options *options)
 		config.limits.send_buffer = config.limits.receive_buffer = 1u << 20;
 		pair->ends[side] = (struct pair_end){ pair, side };
 		pair->stacks[side] = berth_stack_new(&config);
+		if (options->steering) {
+			pair->steers[side] = berth_steer_new(options->steering, BERTH_LINK_IP, NULL);
+			if (berth_stack_set_steering(pair->stacks[side], options->steering, options->index) < 0)
+				fail("steering");
+		}
 		berth_link_add(pair->stacks[side], &link, &pair->links[side]);
 		berth_link_add_address(pair->links[side], address_of(side), 24);
 	}
@@ -117,8 +127,10 @@ void pair_fini(struct pair *pair)
 			berth_packet_unref(queue->packets[queue->head++ & (queue->room - 1)]);
 		free(queue->packets);
 	}
-	for (int side = 0; side < 2; side++)
+	for (int side = 0; side < 2; side++) {
+		berth_steer_free(pair->steers[side]);
 		berth_stack_free(pair->stacks[side]);
+	}
 	berth_packet_pool_unref(pair->pool);
 }
 

@@ -23,6 +23,9 @@ struct pair {
 		size_t head, count, room; /* room is a power of two */
 	} queues[2];			  /* by receiver */
 	struct berth_packet_pool *pool;
+	/* Where it is one of several with the same addresses: who looks at frames, by receiver, and which of them it is. */
+	struct berth_steer *steers[2];
+	unsigned index;
 	berth_time now;
 	bool simulated;
 	unsigned loss_permyriad; /* of the frames, both ways */
@@ -34,8 +37,10 @@ struct pair {
 struct pair_options {
 	unsigned mtu, superframe;
 	bool checksums, count_memory;
-	bool simulated;		 /* time: a microsecond a pair_run() */
-	bool blocking;		 /* sockets wait, and a wait carries frames */
+	bool simulated;			       /* time: a microsecond a pair_run() */
+	bool blocking;			       /* sockets wait, and a wait carries frames */
+	const struct berth_steering *steering; /* NULL: none; both sides are number index of it */
+	unsigned index;
 	unsigned time_wait;	 /* limit */
 	unsigned loss_permyriad; /* for the caller to set in pair when the handshake is through */
 };

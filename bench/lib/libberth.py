@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """libberth beside the kernel's loopback and lwIP: measuring programs in turns."""
+import os
+
 import machine
 import table
 from figures import in_rounds
@@ -13,6 +15,9 @@ def run(bench, lines):
         need = NEEDS.get(line.id, 0)
         if need > machine.available_bytes():
             bench.skip(line.what, "%.0f GiB of memory have to be free for it" % (need / 2**30))
+            continue
+        if line.id.startswith("cores-") and (os.cpu_count() or 1) < 2:
+            bench.skip(line.what, "there is one core")
             continue
         if bench.quick and line.id in NEEDS:
             bench.skip(line.what, "left out of a quick run")

@@ -27,6 +27,7 @@
 #include <berth/protocol.h>
 #include <berth/socket.h>
 #include <berth/stack.h>
+#include <berth/steer.h>
 #include <berth/types.h>
 
 #endif

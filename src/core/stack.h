@@ -14,6 +14,7 @@
 #include "base/share.h"
 #include "base/timer.h"
 #include "core/budget.h"
+#include "core/steer/steer.h"
 
 #include <berth/event.h>
 #include <berth/protocol.h>
@@ -86,6 +87,7 @@ struct berth_stack {
 	struct berth_hooks hooks;
 	struct random random;
 	uint64_t sequence_seed;	  /* of sequence numbers and timestamps; 0: from random */
+	struct steering steering; /* which of several stacks with one address this is, for the choice of ports */
 	struct hash_key hash_key; /* of demultiplexing and every table a peer can fill */
 	struct timers timers;
 	struct list links;

@@ -129,6 +129,14 @@ static bool is_extension(uint8_t protocol)
 
 int wire_ip6_find_transport(const uint8_t *bytes, size_t length, uint8_t *ret_protocol)
 {
+	struct wire_fragment fragment;
+
+	return wire_ip6_find_fragment(bytes, length, ret_protocol, &fragment);
+}
+
+int wire_ip6_find_fragment(const uint8_t *bytes, size_t length, uint8_t *ret_protocol,
+			   struct wire_fragment *ret_fragment)
+{
 	size_t at = WIRE_IP6_LENGTH;
 	uint8_t protocol;
 
@@ -136,12 +144,11 @@ int wire_ip6_find_transport(const uint8_t *bytes, size_t length, uint8_t *ret_pr
 		return -EMSGSIZE;
 	protocol = bytes[6];
 	for (int i = 0; i < HEADERS_MAX; i++) {
-		struct wire_fragment fragment;
 		int r;
 
 		if (protocol == PROTOCOL_FRAGMENT) {
-			r = wire_fragment_parse(bytes + at, length - at, &fragment);
-			if (r >= 0 && fragment.offset)
+			r = wire_fragment_parse(bytes + at, length - at, ret_fragment);
+			if (r >= 0 && ret_fragment->offset)
 				return -EMSGSIZE;
 		} else if (is_extension(protocol)) {
 			r = extension_length(bytes + at, length - at);

@@ -84,5 +84,8 @@ int wire_options_parse(const uint8_t *bytes, size_t length, struct wire_options 
  * lies past the end or in another fragment.
  */
 int wire_ip6_find_transport(const uint8_t *bytes, size_t length, uint8_t *ret_protocol);
+/* The same; *ret_fragment is the fragment header if there is one on the way, and else stays as it is. */
+int wire_ip6_find_fragment(const uint8_t *bytes, size_t length, uint8_t *ret_protocol,
+			   struct wire_fragment *ret_fragment);
 
 #endif

@@ -7,6 +7,10 @@
  * one peer tell nothing about those to another. The search runs over the bitmap
  * of used ports, 64 at a time, so a nearly full range costs no more than an
  * empty one.
+ *
+ * A stack that is one of several with one address (steer/) chooses only ports
+ * whose answers are steered to it: those that are dealt to it for sockets
+ * without a peer, those that the flow's hash says for connections.
  */
 #include "core/port/space.h"
 
@@ -47,12 +51,43 @@ static unsigned find_unused(const struct port_space *space, unsigned offset)
 	return port < start ? port : 0;
 }
 
+bool port_comes_home(struct berth_stack *stack, const struct port_claim *claim, const struct berth_endpoint *remote)
+{
+	const struct steering *steering = &stack->steering;
+	struct berth_endpoint local = { claim->ip, claim->port };
+
+	if (!steering->count || link_of_address(stack, remote->ip)) /* what we send to ourselves is not steered */
+		return true;
+	return steering_flow(steering, claim->protocol, &local, remote) == steering->index;
+}
+
+/* Without a peer: a port that is dealt to us, whoever sends to it. */
+static int choose_dealt(struct berth_stack *stack, struct port_space *space, struct port_claim *claim)
+{
+	const struct steering *steering = &stack->steering;
+	unsigned first = steering->dealt_from, count;
+
+	first += (steering->index + steering->count - first % steering->count) % steering->count;
+	count = (65535 - first) / steering->count + 1;
+	unsigned offset = (unsigned)random_below(&stack->random, count);
+	for (unsigned i = 0; i < 2 * count; i++) {
+		claim->port = (uint16_t)(first + (offset + i) % count * steering->count);
+		/* First one that nobody has; then one that others have, too (another address, reuse). */
+		if (i < count ? !port_used(space, claim->port) : port_claim_allowed(stack, claim))
+			return 0;
+	}
+	claim->port = 0;
+	return -EADDRINUSE;
+}
+
 int port_choose(struct berth_stack *stack, struct port_claim *claim)
 {
 	struct port_space *space = port_space(stack, claim->protocol, true);
+
+	if (stack->steering.count)
+		return choose_dealt(stack, space, claim);
 	unsigned offset = (unsigned)random_below(&stack->random, EPHEMERAL_COUNT);
 	unsigned port = find_unused(space, offset);
-
 	if (port) {
 		claim->port = (uint16_t)port;
 		return 0;
@@ -99,6 +134,40 @@ static bool tuple_is_new(struct berth_stack *stack, const struct port_claim *cla
 	return !demux_find(stack, claim->protocol, &local, remote);
 }
 
+/* May port be claim's for remote, beside all who have it? An unused one may, if answers to it come home. */
+static bool fits(struct berth_stack *stack, struct port_space *space, struct port_claim *claim, uint16_t port,
+		 const struct berth_endpoint *remote)
+{
+	claim->port = port;
+	if (stack->steering.count && (port >= stack->steering.dealt_from || !port_comes_home(stack, claim, remote)))
+		return false;
+	if (!port_used(space, port))
+		return true;
+	return tuple_is_new(stack, claim, port, remote) && shareable(stack, space, port);
+}
+
+/* find_unused() for a connection: the first that comes home. */
+static unsigned find_home(struct berth_stack *stack, struct port_space *space, struct port_claim *claim,
+			  unsigned offset, const struct berth_endpoint *remote)
+{
+	unsigned left = EPHEMERAL_COUNT;
+
+	if (!stack->steering.count)
+		return find_unused(space, offset);
+	while (left) {
+		unsigned port = find_unused(space, offset), passed;
+
+		if (!port)
+			return 0;
+		if (fits(stack, space, claim, (uint16_t)port, remote))
+			return port;
+		passed = (port - EPHEMERAL_FIRST + EPHEMERAL_COUNT - offset) % EPHEMERAL_COUNT + 1;
+		left -= MIN(left, passed);
+		offset = (offset + passed) % EPHEMERAL_COUNT;
+	}
+	return 0;
+}
+
 int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, const struct berth_endpoint *remote)
 {
 	struct port_space *space = port_space(stack, claim->protocol, true);
@@ -109,13 +178,14 @@ int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, cons
 		return -ENOMEM;
 	hash = pair_hash(stack, claim, remote, &counter);
 	offset = (hash + *counter) % EPHEMERAL_COUNT;
-	port = find_unused(space, offset);
+	port = find_home(stack, space, claim, offset, remote);
 	for (unsigned i = 0; !port && i < EPHEMERAL_COUNT; i++) {
 		uint16_t candidate = (uint16_t)(EPHEMERAL_FIRST + (offset + i) % EPHEMERAL_COUNT);
 
-		if (tuple_is_new(stack, claim, candidate, remote) && shareable(stack, space, candidate))
+		if (fits(stack, space, claim, candidate, remote))
 			port = candidate;
 	}
+	claim->port = 0;
 	if (!port)
 		return -EADDRNOTAVAIL;
 	*counter += (port - EPHEMERAL_FIRST + EPHEMERAL_COUNT - offset) % EPHEMERAL_COUNT + 1 +

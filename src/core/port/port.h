@@ -44,6 +44,8 @@ int port_may_listen(struct berth_stack *stack, const struct port_claim *claim);
  * claim->ip is the local address. Returns 0, -EADDRNOTAVAIL or -ENOMEM.
  */
 int port_claim_connect(struct berth_stack *stack, struct port_claim *claim, const struct berth_endpoint *remote);
+/* Would what remote answers to claim's address and port be steered to this stack? True where nothing is steered. */
+bool port_comes_home(struct berth_stack *stack, const struct port_claim *claim, const struct berth_endpoint *remote);
 /* BERTH_ANY_PORT of a claim that is held: the last one that was given it, in its protocol, has it. */
 void port_set_any(struct berth_stack *stack, struct port_claim *claim, bool on);
 /* Join the bucket of parent's port without a check: an accepted connection, a TIME-WAIT. */

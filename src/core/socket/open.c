@@ -331,6 +331,8 @@ static int name_for_connect(struct berth_socket *socket, const struct berth_endp
 			r = port_claim_connect(socket->stack, claim, remote);
 		if (r < 0)
 			return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
+	} else if (!port_comes_home(socket->stack, claim, remote)) {
+		return -EADDRNOTAVAIL; /* another stack would get the answers */
 	}
 	socket->demux.local = (struct berth_endpoint){ source, claim->port };
 	socket->demux.remote = *remote;

@@ -32,8 +32,8 @@
  * with CHANNEL_SOCKET, and its end of file says that the program's is closed.
  * (Where POLLERR is waited for the pair is a SOCK_DGRAM one: CHANNEL_RAISE.)
  * A datagram for the program travels with one descriptor (SCM_RIGHTS) of a
- * sealed memfd that holds a struct channel_tag: where it came from. A native
- * recv() drops it. The supervisor reads it for recvfrom() and recvmsg().
+ * sealed memfd that holds a struct channel_tag: where it came from, and rare
+ * control messages. A native recv() drops it. The supervisor reads it for recvfrom() and recvmsg().
  *
  * Express: CHANNEL_CONNECT's reply may name the listener itself, and then the
  * supervisor connects the program's socket straight to that. The acceptor's
@@ -54,7 +54,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 8
+#define CHANNEL_VERSION 9
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -214,12 +214,15 @@ enum {
 	TAG_ERROR,    /* no datagram: recvmsg() fails with error, once */
 };
 
+enum { TAG_EXTRA_MAX = 256 };
+
 struct channel_tag {
 	uint32_t kind;
 	int32_t error; /* positive errno */
 	uint16_t source_length, destination_length;
 	uint32_t link_index;
 	uint32_t ttl, traffic_class;
+	uint32_t extra_length;		     /* so much comes after this: control messages as recvmsg() shows them */
 	uint8_t source[CHANNEL_ADDRESS_MAX]; /* struct sockaddr (or sockaddr_nl) */
 	uint8_t destination[CHANNEL_ADDRESS_MAX];
 };

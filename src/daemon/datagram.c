@@ -86,7 +86,19 @@ int32_t datagram_getsockopt(struct request *request)
 	return 0;
 }
 
-static void read_control(struct msghdr *message, struct channel_tag *tag)
+/* What the program asked the stack for goes to it as it is. SOL_SOCKET's are the kernel's, of its own socket. */
+static void add_extra(const struct cmsghdr *c, struct channel_tag *tag, uint8_t extra[TAG_EXTRA_MAX])
+{
+	size_t size = CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
+
+	if (c->cmsg_level == SOL_SOCKET || tag->extra_length + size > TAG_EXTRA_MAX)
+		return;
+	memset(extra + tag->extra_length, 0, size);
+	memcpy(extra + tag->extra_length, c, c->cmsg_len);
+	tag->extra_length += (uint32_t)size;
+}
+
+static void read_control(struct msghdr *message, struct channel_tag *tag, uint8_t extra[TAG_EXTRA_MAX])
 {
 	struct sockaddr_in destination4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 destination6 = { .sin6_family = AF_INET6 };
@@ -118,24 +130,32 @@ static void read_control(struct msghdr *message, struct channel_tag *tag)
 			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)) {
 			tag->traffic_class =
 				(uint32_t)(c->cmsg_type == IP_TOS && c->cmsg_level == IPPROTO_IP ? data[0] : value);
+		} else {
+			add_extra(c, tag, extra);
 		}
 	}
 }
 
 /* Returns 0 or a negative errno: -EAGAIN no room, others: lost. */
-static int send_tagged(struct plug *plug, const struct channel_tag *tag, const void *bytes, size_t length)
+static int send_tagged(struct plug *plug, const struct channel_tag *tag, const void *extra, const void *bytes,
+		       size_t length)
 {
 	struct iovec part = { .iov_base = (void *)bytes, .iov_len = length };
 	int fd;
 
 	if (!plug->tags)
 		plug->tags = tags_new();
-	fd = plug->tags ? tags_get(plug->tags, tag) : -ENOMEM;
+	if (tag->extra_length)
+		fd = tag_make(tag, extra);
+	else
+		fd = plug->tags ? tags_get(plug->tags, tag) : -ENOMEM;
 	int r = fd < 0 ? fd : fdpass_send(plug->end, &part, 1, &fd, 1, MSG_DONTWAIT);
 	/* Too many descriptors under way to programs that do not read: without one
 	 * the datagram is still good for those who do not ask where it came from. */
 	if (r == -ETOOMANYREFS || fd < 0)
 		r = fdpass_send(plug->end, &part, 1, NULL, 0, MSG_DONTWAIT);
+	if (tag->extra_length && fd >= 0)
+		close(fd);
 	return r;
 }
 
@@ -183,7 +203,7 @@ static void tell_error(struct plug *plug, int error)
 	if (plug->raises)
 		raise_error(plug);
 	else if (plug->end >= 0)
-		send_tagged(plug, &tag, "", 0);
+		send_tagged(plug, &tag, NULL, "", 0);
 }
 
 static void pass_error(struct plug *plug)
@@ -244,7 +264,8 @@ static bool pass_one(struct plug *plug)
 	struct daemon *daemon = plug->host->daemon;
 	struct channel_tag tag = { .kind = TAG_DATAGRAM };
 	struct sockaddr_storage from;
-	_Alignas(struct cmsghdr) char control[256];
+	_Alignas(struct cmsghdr) char control[512];
+	uint8_t extra[TAG_EXTRA_MAX];
 	struct iovec part = { .iov_base = daemon->scratch, .iov_len = SCRATCH_SIZE };
 	struct msghdr message = { .msg_name = &from,
 				  .msg_namelen = sizeof(from),
@@ -259,8 +280,8 @@ static bool pass_one(struct plug *plug)
 	outside_show_address(daemon, IPPROTO_UDP, plug->domain, &from, &message.msg_namelen);
 	tag.source_length = (uint16_t)MIN(message.msg_namelen, sizeof(tag.source));
 	memcpy(tag.source, &from, tag.source_length);
-	read_control(&message, &tag);
-	send_tagged(plug, &tag, daemon->scratch, (size_t)n);
+	read_control(&message, &tag, extra);
+	send_tagged(plug, &tag, extra, daemon->scratch, (size_t)n);
 	return true;
 }
 

@@ -95,13 +95,24 @@ static struct plug *find_receiver(struct host *host, const struct berth_endpoint
 	else
 		socket = port_find_bound(host->stack, IPPROTO_UDP, remote, local, link);
 	plug = socket ? plug_of_fd(host, socket->fd) : NULL;
-	return plug && plug->lendable && plug->end >= 0 ? plug : NULL;
+	if (!plug || !plug->lendable || plug->end < 0 || option_of(plug, IPPROTO_IP, IP_RECVORIGDSTADDR, 0))
+		return NULL; /* tags that the sender makes have nothing but what fill_tag() puts in them */
+	return plug;
+}
+
+/* Are there IP options in what it sends? */
+static bool has_ip_options(const struct plug *plug)
+{
+	uint8_t options[40];
+	socklen_t length = sizeof(options);
+
+	return !berth_getsockopt(plug->host->stack, plug->fd, IPPROTO_IP, IP_OPTIONS, options, &length) && length;
 }
 
 static bool may_go_straight(const struct plug *plug)
 {
 	return plug->role == &role_datagram && plug->protocol == IPPROTO_UDP && plug->host->express && !plug->shut &&
-	       !option_of(plug, IPPROTO_UDP, UDP_SEGMENT, 0);
+	       !option_of(plug, IPPROTO_UDP, UDP_SEGMENT, 0) && !has_ip_options(plug);
 }
 
 static void fill_tag(const struct plug *from, const struct plug *to, const struct berth_endpoint *local,

@@ -333,6 +333,8 @@ struct tags *tags_new(void);
 void tags_free(struct tags *tags);
 /* A descriptor that holds tag; stays tags'. Or a negative errno. */
 int tags_get(struct tags *tags, const struct channel_tag *tag);
+/* One of its own, with what it says to come after it; the caller's. Or a negative errno. */
+int tag_make(const struct channel_tag *tag, const void *extra);
 
 /* netlink.c */
 int32_t netlink_request(struct plug *plug, const uint8_t *bytes, size_t length);

@@ -40,13 +40,14 @@ void tags_free(struct tags *tags)
 	free(tags);
 }
 
-static int make_file(const struct channel_tag *tag)
+int tag_make(const struct channel_tag *tag, const void *extra)
 {
+	ssize_t extra_length = (ssize_t)tag->extra_length;
 	int fd = memfd_create("berth-tag", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, tag, sizeof(*tag)) != sizeof(*tag) ||
+	if (write(fd, tag, sizeof(*tag)) != sizeof(*tag) || write(fd, extra, (size_t)extra_length) != extra_length ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
 		close(fd);
 		return -EIO;
@@ -67,7 +68,7 @@ int tags_get(struct tags *tags, const struct channel_tag *tag)
 		if (entry->used < oldest->used)
 			oldest = entry;
 	}
-	int fd = make_file(tag);
+	int fd = tag_make(tag, "");
 	if (fd < 0)
 		return fd;
 	if (tags->count < TAGS_MAX)

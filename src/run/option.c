@@ -66,17 +66,21 @@ static void note_wants(struct call *call, int level, int option, const uint8_t *
 	for (size_t i = 0; i < MIN(length, sizeof(int)); i++)
 		on = on || value[i];
 	if (level == IPPROTO_IP)
-		want = option == IP_PKTINFO   ? WANT_PKTINFO
-		       : option == IP_RECVERR ? WANT_ERRORS
-		       : option == IP_RECVTTL ? WANT_TTL
-		       : option == IP_RECVTOS ? WANT_TOS
-					      : 0;
+		want = option == IP_PKTINFO	      ? WANT_PKTINFO
+		       : option == IP_RECVERR	      ? WANT_ERRORS
+		       : option == IP_RECVTTL	      ? WANT_TTL
+		       : option == IP_RECVTOS	      ? WANT_TOS
+		       : option == IP_RECVOPTS	      ? WANT_OPTIONS
+		       : option == IP_RETOPTS	      ? WANT_RETURN_OPTIONS
+		       : option == IP_RECVORIGDSTADDR ? WANT_ORIGINAL
+						      : 0;
 	else if (level == IPPROTO_IPV6)
-		want = option == IPV6_RECVPKTINFO    ? WANT_PKTINFO
-		       : option == IPV6_RECVERR	     ? WANT_ERRORS
-		       : option == IPV6_RECVHOPLIMIT ? WANT_TTL
-		       : option == IPV6_RECVTCLASS   ? WANT_TOS
-						     : 0;
+		want = option == IPV6_RECVPKTINFO	? WANT_PKTINFO
+		       : option == IPV6_RECVERR		? WANT_ERRORS
+		       : option == IPV6_RECVHOPLIMIT	? WANT_TTL
+		       : option == IPV6_RECVTCLASS	? WANT_TOS
+		       : option == IPV6_RECVORIGDSTADDR ? WANT_ORIGINAL
+							: 0;
 	if (!want)
 		return;
 	hint_want(call->supervisor, call->descriptor.id, want, on);

@@ -28,6 +28,8 @@ struct received {
 	size_t whole;  /* of the datagram */
 	struct channel_tag tag;
 	bool tagged;
+	_Alignas(struct cmsghdr) uint8_t extra[TAG_EXTRA_MAX];
+	size_t extra_length;
 	uint8_t control[CONTROL_ROOM];
 	size_t control_length, control_whole;
 };
@@ -47,7 +49,13 @@ static void control_add(struct received *received, int level, int type, const vo
 
 static void tag_read(struct received *received, int fd)
 {
+	received->extra_length = 0;
 	received->tagged = tag_take(fd, &received->tag);
+	if (received->tagged && received->tag.extra_length) {
+		ssize_t length = pread(fd, received->extra, MIN(received->tag.extra_length, (uint32_t)TAG_EXTRA_MAX),
+				       sizeof(received->tag));
+		received->extra_length = (size_t)MAX(length, 0);
+	}
 	received->tag.source_length = MIN(received->tag.source_length, (uint16_t)CHANNEL_ADDRESS_MAX);
 	received->tag.destination_length = MIN(received->tag.destination_length, (uint16_t)CHANNEL_ADDRESS_MAX);
 }
@@ -121,6 +129,34 @@ static int take(struct call *call, struct received *received, size_t room, int f
 	}
 	check_source(received, &call->descriptor);
 	return 0;
+}
+
+static uint32_t want_of(const struct cmsghdr *head)
+{
+	if (head->cmsg_level == IPPROTO_IPV6)
+		return head->cmsg_type == IPV6_ORIGDSTADDR ? WANT_ORIGINAL : 0;
+	if (head->cmsg_level != IPPROTO_IP)
+		return 0;
+	return head->cmsg_type == IP_RECVOPTS	   ? WANT_OPTIONS
+	       : head->cmsg_type == IP_RETOPTS	   ? WANT_RETURN_OPTIONS
+	       : head->cmsg_type == IP_ORIGDSTADDR ? WANT_ORIGINAL
+						   : 0;
+}
+
+/* Another program may have written the tag (far.c): what was asked for is shown, and nothing else. */
+static void add_extra(struct received *received, uint32_t wants)
+{
+	struct msghdr message = { .msg_control = received->extra, .msg_controllen = received->extra_length };
+
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+		size_t at = (size_t)((uint8_t *)head - received->extra);
+
+		if (head->cmsg_len < CMSG_LEN(0) || head->cmsg_len > received->extra_length - at)
+			return;
+		if (wants & want_of(head))
+			control_add(received, head->cmsg_level, head->cmsg_type, CMSG_DATA(head),
+				    head->cmsg_len - CMSG_LEN(0));
+	}
 }
 
 static void add_packet_info(struct received *received, const struct descriptor *descriptor, uint32_t wants)
@@ -228,8 +264,11 @@ static int64_t receive_one(struct call *call, struct msghdr *header, int flags)
 	    memory_write(call, (uintptr_t)header->msg_name, received.tag.source, MIN(header->msg_namelen, name_length)))
 		return -EFAULT;
 	header->msg_namelen = name_length;
-	if (received.tagged)
-		add_packet_info(&received, &call->descriptor, hint_get(call->supervisor, call->descriptor.id).wants);
+	if (received.tagged) {
+		uint32_t wants = hint_get(call->supervisor, call->descriptor.id).wants;
+		add_packet_info(&received, &call->descriptor, wants);
+		add_extra(&received, wants);
+	}
 	header->msg_flags = received.whole > received.length && !stream ? MSG_TRUNC : 0;
 	header->msg_flags |= flags & MSG_CMSG_CLOEXEC;
 	r = control_write(call, header, received.control, received.control_length);

@@ -131,6 +131,9 @@ enum { /* ancillary data that the program has asked for */
        WANT_TTL = 2,
        WANT_TOS = 4,
        WANT_ERRORS = 8,
+       WANT_OPTIONS = 16,	 /* as they came, */
+       WANT_RETURN_OPTIONS = 32, /* and as they go back */
+       WANT_ORIGINAL = 64,	 /* the destination */
 };
 
 /* Processes of which a thread holds a pidfd; each thread has its own. */

@@ -3,6 +3,7 @@
 #include "probe.h"
 
 #include <linux/errqueue.h>
+#include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
@@ -259,6 +260,54 @@ static void control_sent(void)
 	say_control(&header);
 }
 
+static void say_options(struct msghdr *header)
+{
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(header); head; head = CMSG_NXTHDR(header, head)) {
+		say(" [%d/%d:", head->cmsg_level, head->cmsg_type);
+		for (size_t i = 0; i < head->cmsg_len - CMSG_LEN(0) && i < 16; i++)
+			/* A port, of an address that is told, is another each time. */
+			say(head->cmsg_type == IP_ORIGDSTADDR && (i == 2 || i == 3) ? ".." : "%02x",
+			    CMSG_DATA(head)[i]);
+		say("]");
+	}
+}
+
+static void ip_options(void)
+{
+	static const uint8_t record[] = { IPOPT_RR, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, IPOPT_EOL };
+	static const int wanted[] = { IP_RECVOPTS, IP_RETOPTS, IP_RECVORIGDSTADDR };
+	int ends[2], on = 1, off = 0;
+	struct msghdr header;
+	uint8_t told[40] = "";
+	socklen_t length = sizeof(told);
+	char bytes[8], control[256];
+
+	open_pair_udp(ends);
+	for (size_t i = 0; i < COUNT_OF(wanted); i++)
+		say_result("want", setsockopt(ends[1], IPPROTO_IP, wanted[i], &on, sizeof(on)));
+	send(ends[0], "abc", 3, 0);
+	say_count("without", receive(ends[1], &header, bytes, 8, control, sizeof(control), 0));
+	say_options(&header);
+	say_result("set", setsockopt(ends[0], IPPROTO_IP, IP_OPTIONS, record, sizeof(record)));
+	say_result("get", getsockopt(ends[0], IPPROTO_IP, IP_OPTIONS, told, &length));
+	say(" length=%u same=%d", length, !memcmp(told, record, sizeof(record)));
+	send(ends[0], "abc", 3, 0);
+	say_count("with", receive(ends[1], &header, bytes, 8, control, sizeof(control), 0));
+	say_options(&header);
+	setsockopt(ends[1], IPPROTO_IP, IP_RECVOPTS, &off, sizeof(off));
+	send(ends[0], "abc", 3, 0);
+	say_count("returned", receive(ends[1], &header, bytes, 8, control, sizeof(control), 0));
+	say_options(&header);
+	send(ends[0], "abc", 3, 0);
+	say_count("cut", receive(ends[1], &header, bytes, 8, control, CMSG_LEN(4), 0));
+	say(" cut=%d", !!(header.msg_flags & MSG_CTRUNC));
+	say_result("none", setsockopt(ends[0], IPPROTO_IP, IP_OPTIONS, NULL, 0));
+	send(ends[0], "abc", 3, 0);
+	say_count("none", receive(ends[1], &header, bytes, 8, control, sizeof(control), 0));
+	say_options(&header);
+	say_result("bad", setsockopt(ends[0], IPPROTO_IP, IP_OPTIONS, "\x07\x01", 2));
+}
+
 static void timestamps(void)
 {
 	int ends[2], on = 1;
@@ -392,6 +441,7 @@ const struct scenario udp_scenarios[] = {
 	{ "udp-control", control4 },
 	{ "udp-control-v6", control6 },
 	{ "udp-control-sent", control_sent },
+	{ "udp-ip-options", ip_options },
 	{ "udp-timestamps", timestamps },
 	{ "udp-many", many },
 	{ "udp-shutdown", shut },

@@ -58,6 +58,18 @@ static inline size_t packet_headroom(const struct berth_packet *packet)
 {
 	return packet->wrapped ? 0 : (size_t)(packet->data - packet->buffer);
 }
+/* berth_packet_pull() where bytes are known to be there, berth_packet_push() and berth_packet_put() where room is. */
+static inline void packet_pull(struct berth_packet *packet, uint32_t bytes)
+{
+	packet->data += bytes;
+	packet->length -= bytes;
+}
+static inline uint8_t *packet_push(struct berth_packet *packet, uint32_t bytes)
+{
+	packet->data -= bytes;
+	packet->length += bytes;
+	return packet->data;
+}
 /* Bytes of a pool's live packets, and how many there may be (0: any number). */
 static inline size_t packet_pool_used(const struct berth_packet_pool *pool)
 {

@@ -46,6 +46,14 @@ void budget_init(struct berth_stack *stack, bool shared);
 void budget_measure(struct berth_stack *stack);
 /* How many bytes may a socket that holds held bytes, of them own in this direction, take in addition? */
 size_t budget_room(const struct berth_stack *stack, size_t held, size_t own);
+/*
+ * Is there so much that nobody need ask? Without pressure less than half of the memory is used; a socket that has
+ * nothing to send finds room in the sixth eighth, whatever it has received.
+ */
+static inline bool budget_easy(const struct budget *budget)
+{
+	return !budget->pressure && !budget->shared;
+}
 /* May it take this packet of more bytes that arrived? One is always welcome, if there is memory at all. */
 bool budget_takes(const struct berth_stack *stack, size_t held, size_t own, size_t more);
 /* What a socket's queues hold was before bytes, and is now. */

@@ -167,7 +167,8 @@ static int arrival4(struct berth_link *link, struct berth_packet *packet, struct
 		if (options < 0)
 			return options == -EACCES ? -BERTH_EVENT_IP_DROP_OPTION : -BERTH_EVENT_IP_DROP_MALFORMED;
 	}
-	berth_packet_trim(packet, ip4->total_length);
+	if (packet->length > ip4->total_length)
+		berth_packet_trim(packet, ip4->total_length);
 	*arrival = (struct ip_arrival){
 		.link = link,
 		.packet = packet,
@@ -300,7 +301,7 @@ void ip_dispatch(struct berth_stack *stack, const struct ip_arrival *arrival)
 		return;
 	}
 	packet->mark = arrival->header_length; /* the way back to the IP header, for berth_refuse() */
-	berth_packet_pull(packet, arrival->header_length);
+	packet_pull(packet, arrival->header_length);
 	if (v4 && arrival->protocol == PROTOCOL_ICMP4)
 		icmp4_input(stack, arrival, &info);
 	else if (!v4 && arrival->protocol == PROTOCOL_ICMP6)

@@ -69,7 +69,7 @@ static void options4(struct berth_stack *stack, const struct ip_send *send, stru
 static void emit4(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
 		  struct wire_ip4 *ip4, const struct options4 *options)
 {
-	uint8_t *header = berth_packet_push(packet, WIRE_IP4_LENGTH + options->length);
+	uint8_t *header = packet_push(packet, WIRE_IP4_LENGTH + (uint32_t)options->length);
 
 	ip4->total_length = (uint16_t)packet->length;
 	if (options->length)

@@ -17,7 +17,7 @@ static unsigned readiness(struct berth_socket *socket)
 
 void socket_settle(struct berth_socket *socket)
 {
-	if (!socket_open(socket))
+	if (!socket->reported || !socket_open(socket))
 		return;
 	socket->reported &= (uint16_t)readiness(socket);
 }

@@ -150,8 +150,19 @@ ssize_t berth_sendmsg(struct berth_stack *stack, int fd, const struct msghdr *me
 	return socket_answer(socket ? socket_leave(socket, socket_send(socket, message, flags)) : -EBADF);
 }
 
-ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
-		     const struct sockaddr *address, socklen_t length)
+/* What is in one piece and goes where the socket is connected to. */
+static ssize_t send_flat(struct berth_socket *socket, struct iovec part, int flags)
+{
+	struct berth_message message = { .parts = &part, .part_count = 1, .flags = flags };
+	int r = part.iov_len >= SSIZE_MAX	 ? -EINVAL
+		: !part.iov_base && part.iov_len ? -EFAULT
+						 : socket_may_send(socket);
+
+	return r < 0 ? r : send_all(socket, &message);
+}
+
+static ssize_t send_named(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
+			  const struct sockaddr *address, socklen_t length)
 {
 	struct iovec part = { (void *)(uintptr_t)bytes, size };
 	struct msghdr message = {
@@ -164,9 +175,25 @@ ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_
 	return berth_sendmsg(stack, fd, &message, flags);
 }
 
+ssize_t berth_sendto(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags,
+		     const struct sockaddr *address, socklen_t length)
+{
+	return address ? send_named(stack, fd, bytes, size, flags, address, length)
+		       : berth_send(stack, fd, bytes, size, flags);
+}
+
 ssize_t berth_send(struct berth_stack *stack, int fd, const void *bytes, size_t size, int flags)
 {
-	return berth_sendto(stack, fd, bytes, size, flags, NULL, 0);
+	struct iovec part = { (void *)(uintptr_t)bytes, size };
+	struct berth_socket *socket = socket_enter(stack, fd);
+
+	if (!socket)
+		return socket_answer(-EBADF);
+	if (socket_opens_by_sending(socket, flags)) {
+		socket_leave(socket, 0);
+		return send_named(stack, fd, bytes, size, flags, NULL, 0);
+	}
+	return socket_answer(socket_leave(socket, send_flat(socket, part, flags)));
 }
 
 /* Data first, then the error, then the end of the stream. Linux: tcp_recvmsg_locked(). */
@@ -273,9 +300,27 @@ ssize_t berth_recvfrom(struct berth_stack *stack, int fd, void *bytes, size_t si
 	return r;
 }
 
+/* In one piece, and nobody asks where from. */
+static ssize_t receive_flat(struct berth_socket *socket, struct iovec part, int flags)
+{
+	struct berth_message message = { .parts = &part, .part_count = 1, .flags = flags };
+
+	if (!socket->protocol->receive)
+		return -EOPNOTSUPP;
+	if (part.iov_len >= SSIZE_MAX)
+		return -EINVAL;
+	return !part.iov_base && part.iov_len ? -EFAULT : receive_all(socket, &message);
+}
+
 ssize_t berth_recv(struct berth_stack *stack, int fd, void *bytes, size_t size, int flags)
 {
-	return berth_recvfrom(stack, fd, bytes, size, flags, NULL, NULL);
+	struct iovec part = { bytes, size };
+	struct berth_socket *socket;
+
+	if (flags & MSG_ERRQUEUE)
+		return berth_recvfrom(stack, fd, bytes, size, flags, NULL, NULL);
+	socket = socket_enter(stack, fd);
+	return socket_answer(socket ? socket_leave(socket, receive_flat(socket, part, flags)) : -EBADF);
 }
 
 int berth_sockatmark(struct berth_stack *stack, int fd)

@@ -337,6 +337,8 @@ bool tcp_buffer_writeable(const struct tcp_conn *conn)
 
 bool tcp_writeable(struct tcp_conn *conn)
 {
+	if (!conn->work->sendq.bytes && budget_easy(&tcp_stack_of(conn)->budget) && tcp_socket(conn)->send_buffer)
+		return true;
 	return tcp_buffer_writeable(conn) && (memory_room(conn) || !budget_starve(tcp_socket(conn)));
 }
 
@@ -345,6 +347,8 @@ bool tcp_readable(struct tcp_conn *conn)
 {
 	size_t mark = MAX(tcp_socket(conn)->options->receive_low_water, 1u), low = mark;
 
+	if (!conn->work->receiveq.bytes)
+		return false;
 	if (conn->urgent_in != TCP_URGENT_NONE && tcp_urgent_hides_next(conn))
 		low++;
 	if (conn->work->receiveq.bytes >= low)
@@ -358,6 +362,9 @@ unsigned tcp_readiness(struct berth_socket *socket)
 	struct tcp_conn *conn = tcp_conn_of(socket);
 	unsigned events = 0;
 
+	if (conn->state == TCP_ESTABLISHED && !conn->write_shutdown && !conn->read_shutdown && !socket->error &&
+	    conn->urgent_in == TCP_URGENT_NONE) /* as nearly always */
+		return (tcp_readable(conn) ? BERTH_POLLIN : 0) | (tcp_writeable(conn) ? BERTH_POLLOUT : 0);
 	if (conn->state == TCP_LISTEN)
 		return list_empty(&conn->rare->listener->accepted) ? 0 : BERTH_POLLIN;
 	if (conn->state == TCP_CLOSED || (conn->write_shutdown && at_end(conn)))

@@ -47,11 +47,11 @@ int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struc
 		packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, 0);
 	if (!packet)
 		return -ENOBUFS;
-	bytes = berth_packet_push(packet, size);
-	if (!bytes) {
+	if (packet_headroom(packet) < size) {
 		berth_packet_unref(packet);
 		return -ENOBUFS;
 	}
+	bytes = packet_push(packet, (uint32_t)size);
 	wire_tcp_build(bytes, header);
 	fill_checksum(packet, emit, size);
 	return ip_send(stack, packet, emit->path, &send);

@@ -32,7 +32,7 @@ static bool segment_init(struct berth_stack *stack, struct tcp_segment *segment,
 		segment->header.has_scale &= stack->limits.window_scaling == BERTH_WINDOW_SCALING_ON;
 		segment->header.has_sack_permitted &= stack->limits.sack == BERTH_SACK_ON;
 	}
-	berth_packet_pull(packet, segment->header.header_length);
+	packet_pull(packet, segment->header.header_length);
 	segment->local = (struct berth_endpoint){ info->destination, segment->header.destination_port };
 	segment->remote = (struct berth_endpoint){ info->source, segment->header.source_port };
 	segment->seq = segment->header.seq;

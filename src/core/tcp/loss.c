@@ -150,14 +150,44 @@ static void loss_step(struct tcp_conn *conn, const struct delivery *delivery, bo
 		loss_end(conn);
 }
 
-static void grow(struct tcp_conn *conn, const struct delivery *delivery)
+static void grow(struct tcp_conn *conn, uint32_t acked, uint32_t bytes)
 {
-	uint32_t flight = tcp_flight(conn) + delivery->acked;
+	uint32_t flight = tcp_flight(conn) + acked;
 
 	if (tcp_paced(conn) && !tcp_pace_fills_window(conn))
 		return;
 	if (conn->cwnd_limited || (conn->cwnd < conn->ssthresh && conn->cwnd < 2 * flight))
-		tcp_control(conn)->on_ack(conn, delivery->bytes);
+		tcp_control(conn)->on_ack(conn, bytes);
+}
+
+/*
+ * What tcp_sack_take() comes to when nothing is amiss and all that is under way was sent in one go: as with single
+ * requests and their answers.
+ */
+bool tcp_loss_ack_all(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	const struct tcp_sent *sent = conn->sent;
+	uint32_t acked = segment->ack - conn->snd_una;
+	struct flight *flight;
+
+	if (segment->ack != conn->snd_max || segment->header.sack_count || conn->fin_queued || conn->in_recovery ||
+	    conn->in_loss || conn->rate || conn->settings->congestion->on_sample || sent->probe.out ||
+	    sent->undo.possible)
+		return false;
+	flight = scoreboard_only(&sent->board);
+	if (!flight || flight->end != segment->ack)
+		return false;
+	conn->sent->rack.rtt = tcp_stack_of(conn)->now - flight->sent;
+	conn->sent->rack.serial = flight->serial;
+	conn->sent->rack.end = flight->end;
+	scoreboard_end_only(&conn->sent->board, flight);
+	tcp_rtt_sample(&conn->rtt, sent->rack.rtt);
+	tcp_acknowledged(conn, segment);
+	tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT); /* RFC 6298 §5.2 */
+	tcp_timer_clear(conn, TCP_TIMER_PROBE);
+	tcp_timer_clear(conn, TCP_TIMER_REORDER);
+	grow(conn, acked, acked);
+	return true;
 }
 
 void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct delivery *delivery,
@@ -188,7 +218,7 @@ void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, cons
 	else if (conn->in_recovery)
 		reduce(conn, delivery, advanced);
 	else if (advanced && !was_recovering)
-		grow(conn, delivery);
+		grow(conn, delivery->acked, delivery->bytes);
 }
 
 void tcp_loss_reorder_timeout(struct tcp_conn *conn)

@@ -97,6 +97,8 @@ void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment)
 
 	if (!waiting && !segment->header.sack_count)
 		return; /* nothing to acknowledge: we only receive */
+	if (waiting && tcp_loss_ack_all(conn, segment))
+		return;
 	if (!tcp_sent_need(conn))
 		return; /* as good as lost: there will be another */
 	delivery = delivery_of(conn, segment);

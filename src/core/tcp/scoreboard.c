@@ -312,6 +312,15 @@ void scoreboard_acknowledge(struct scoreboard *board, uint32_t una, struct deliv
 	}
 }
 
+void scoreboard_end_only(struct scoreboard *board, struct flight *flight)
+{
+	board->root = NULL;
+	list_init(&board->order);
+	list_init(&board->sent);
+	board->pipe = 0;
+	flight_free(board->pool, flight);
+}
+
 /* The part of flight, in whole segments, that lies in [begin, end), as a record of its own. NULL: none. */
 static struct flight *part_within(struct scoreboard *board, struct flight *flight, uint32_t begin, uint32_t end)
 {

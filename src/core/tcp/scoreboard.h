@@ -121,4 +121,15 @@ static inline struct flight *scoreboard_oldest(const struct scoreboard *board)
 	return LIST_FIRST(&board->sent, struct flight, waiting);
 }
 
+/* The record of all that is under way, when there is one and it was sent once; else NULL. And its end. */
+static inline struct flight *scoreboard_only(const struct scoreboard *board)
+{
+	struct flight *flight = board->root;
+
+	return flight && board->order.next == board->order.prev && flight->state == FLIGHT_SENT && !flight->again
+		       ? flight
+		       : NULL;
+}
+void scoreboard_end_only(struct scoreboard *board, struct flight *flight);
+
 #endif

@@ -70,6 +70,7 @@ void tcp_blocks_early(struct tcp_conn *conn, uint32_t begin, uint32_t end);
 void tcp_blocks_drop(struct tcp_conn *conn);
 void tcp_sack_begin(struct tcp_conn *conn);
 void tcp_sack_take(struct tcp_conn *conn, struct tcp_segment *segment);
+bool tcp_loss_ack_all(struct tcp_conn *conn, const struct tcp_segment *segment); /* false: it is not that simple */
 void tcp_loss_ack(struct tcp_conn *conn, const struct tcp_segment *segment, const struct delivery *delivery,
 		  bool duplicate);
 void tcp_loss_timeout(struct tcp_conn *conn);

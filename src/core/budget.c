@@ -34,9 +34,14 @@ static size_t share(const struct berth_stack *stack, size_t held, size_t left)
 
 size_t budget_room(const struct berth_stack *stack, size_t held, size_t own)
 {
-	size_t fair = share(stack, held, left(stack, SHARED, 0)),
-	       least = own < BUDGET_MINIMUM ? BUDGET_MINIMUM - own : 0;
+	size_t fair, least = own < BUDGET_MINIMUM ? BUDGET_MINIMUM - own : 0;
 
+	if (!stack->budget.shared) { /* share() and left() of one stack alone */
+		fair = left_of(stack->limits.memory, stack->budget.used + held, SHARED);
+		if (fair >= BUDGET_MINIMUM)
+			return fair;
+	}
+	fair = share(stack, held, left(stack, SHARED, 0));
 	return fair >= least ? fair : MAX(fair, MIN(left(stack, SENDING, 0), least));
 }
 

@@ -344,22 +344,12 @@ void socket_path_forget(struct berth_socket *socket)
 	socket->path = &ip_path_none;
 }
 
-static int path_find(struct berth_socket *socket)
+int socket_path_find(struct berth_socket *socket)
 {
 	struct ip_path path;
 	int r = socket_route(socket, &socket->demux.remote, socket->demux.local.ip, &path);
 
 	return r < 0 ? r : socket_path_keep(socket, &path);
-}
-
-int socket_path(struct berth_socket *socket, const struct ip_path **ret_path)
-{
-	int r = ip_path_valid(socket->stack, socket->path) ? 0 : path_find(socket);
-
-	if (r < 0)
-		return r;
-	*ret_path = socket->path;
-	return 0;
 }
 
 void socket_unname(struct berth_socket *socket)

@@ -66,9 +66,9 @@ struct berth_socket {
 	struct port_claim claim;
 	struct berth_stack *stack;
 	const struct berth_protocol *protocol;
-	struct list node;	    /* in stack->sockets.all */
-	struct list ready_node;	    /* in stack->sockets.ready */
-	struct list later_node;	    /* in stack->sockets.later, or budget.starved */
+	struct list node;		/* in stack->sockets.all */
+	struct list ready_node;		/* in stack->sockets.ready */
+	struct list later_node;		/* in stack->sockets.later, or budget.starved */
 	struct membership *memberships; /* group/'s; NULL: none */
 	const struct ip_path *path; /* last found way to remote, kept by ip/; generation 0: none, or no longer good */
 	struct socket_options *options;
@@ -117,8 +117,17 @@ static inline size_t socket_size(const struct berth_protocol *protocol)
 	return sizeof(struct berth_socket) + protocol->state_size;
 }
 
+int socket_path_find(struct berth_socket *socket); /* anew */
 /* A path to the connected remote, found anew when routes changed. 0, -ENOMEM or as ip_path_find(). */
-int socket_path(struct berth_socket *socket, const struct ip_path **ret_path);
+static inline int socket_path(struct berth_socket *socket, const struct ip_path **ret_path)
+{
+	int r = ip_path_valid(socket->stack, socket->path) ? 0 : socket_path_find(socket);
+
+	if (r < 0)
+		return r;
+	*ret_path = socket->path;
+	return 0;
+}
 /* path is the way to remote from now on. 0 or -ENOMEM. It is to be found anew. */
 int socket_path_keep(struct berth_socket *socket, const struct ip_path *path);
 void socket_path_forget(struct berth_socket *socket);

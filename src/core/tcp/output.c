@@ -410,7 +410,7 @@ static bool output_one(struct tcp_conn *conn)
 		return false;
 	sent = send_data(conn, seq, length, fin, NULL);
 	conn->snd_nxt = seq_max(conn->snd_nxt, seq + sent);
-	return sent;
+	return sent && (conn->fin_queued || tcp_data_end(conn) != conn->snd_nxt);
 }
 
 bool tcp_output_large(struct tcp_conn *conn, uint32_t length)
@@ -433,6 +433,12 @@ void tcp_output(struct tcp_conn *conn)
 	/* An event hook that closes the socket leads here again: the loop below sees to its FIN. */
 	if (!tcp_may_send(conn) || conn->sending)
 		return;
+	if (!conn->work->sendq.bytes && !conn->fin_queued && !conn->rate) { /* nothing waits, nothing is under way */
+		conn->cwnd_limited = conn->send_new = false;
+		conn->wake |= conn->settings->notsent_low_water != 0;
+		tcp_timer_clear(conn, TCP_TIMER_PERSIST);
+		return;
+	}
 	if (!tcp_flight(conn) && conn->work->sendq.bytes)
 		tcp_congestion_idle(conn);
 	conn->sending = true;

@@ -12,11 +12,6 @@
 
 enum { SEQ_AT = 4, FLAGS_AT = 13 };
 
-bool tcp_unchecked(const struct berth_link *link)
-{
-	return link->loopback || link->flags & (BERTH_LINK_NO_CHECKSUMS | BERTH_LINK_TCP_CHECKSUMS);
-}
-
 struct berth_packet *tcp_run_new(struct berth_packet_pool *pool, uint32_t *length, uint32_t mss)
 {
 	struct berth_packet *first = NULL, **link = &first;

@@ -21,7 +21,10 @@ int tcp_emit(struct berth_stack *stack, const struct tcp_emit *emit, const struc
 
 /* run.c: many segments, in a list by packet->next. */
 /* Do segments go there without checksums? */
-bool tcp_unchecked(const struct berth_link *link);
+static inline bool tcp_unchecked(const struct berth_link *link)
+{
+	return link->loopback || link->flags & (BERTH_LINK_NO_CHECKSUMS | BERTH_LINK_TCP_CHECKSUMS);
+}
 /* Packets with room for *length bytes, mss each; where memory ends, so does *length. NULL: none. Free them together. */
 struct berth_packet *tcp_run_new(struct berth_packet_pool *pool, uint32_t *length, uint32_t mss);
 void tcp_run_free(struct berth_packet *run);

@@ -200,12 +200,19 @@ uint32_t tcp_timestamp_now(const struct berth_stack *stack, uint32_t offset);
 
 /* timer.c */
 void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadline);
-void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which);
+static inline bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which)
+{
+	return conn->work->deadline[which] != BERTH_NEVER;
+}
+static inline void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which)
+{
+	if (tcp_timer_on(conn, which))
+		conn->work->deadline[which] = BERTH_NEVER;
+}
 void tcp_timer_clear_all(struct tcp_conn *conn);
 /* Nothing is set: the timer need not come up. */
 void tcp_timer_settle(struct tcp_conn *conn);
 void tcp_timer_run(struct berth_timer *timer); /* of a struct tcp_work */
-bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which);
 void tcp_timer_keepalive(struct tcp_conn *conn);
 void tcp_timer_retransmit(struct tcp_conn *conn);
 

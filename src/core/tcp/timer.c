@@ -29,12 +29,6 @@ void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadl
 	(void)timers_set(&tcp_stack_of(conn)->timers, &conn->work->timer, deadline);
 }
 
-void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which)
-{
-	if (tcp_timer_on(conn, which))
-		conn->work->deadline[which] = BERTH_NEVER;
-}
-
 void tcp_timer_settle(struct tcp_conn *conn)
 {
 	if (earliest(conn) == BERTH_NEVER)
@@ -46,11 +40,6 @@ void tcp_timer_clear_all(struct tcp_conn *conn)
 	for (size_t i = 0; i < TCP_TIMERS; i++)
 		tcp_timer_clear(conn, (enum tcp_timer)i);
 	timers_cancel(&tcp_stack_of(conn)->timers, &conn->work->timer);
-}
-
-bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which)
-{
-	return conn->work->deadline[which] != BERTH_NEVER;
 }
 
 void tcp_timer_retransmit(struct tcp_conn *conn)

@@ -10,8 +10,10 @@
 
 #include "control/shim.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,6 +145,64 @@ static void move_queue(int from, int to)
 	}
 }
 
+/* Put fd in the place of every descriptor of the call's process that is the socket with this inode. */
+static void replace_copies(struct call *call, uint64_t inode, int fd)
+{
+	char path[64], target[64], wanted[64];
+	DIR *directory;
+
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	snprintf(path, sizeof(path), "/proc/%d/fd", call->tid);
+	directory = opendir(path);
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[MAX(length, 0)] = '\0';
+		if (!strcmp(target, wanted))
+			call_replace_fd(call, atoi(entry->d_name), fd);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* Ids that are others now, for processes that have a copy of the old pair. The oldest are forgotten. */
+static void remember(struct supervisor *supervisor, uint64_t old, uint64_t new)
+{
+	pthread_mutex_lock(&supervisor->lock);
+	supervisor->renewed[supervisor->renewed_count++ % COUNT_OF(supervisor->renewed)] =
+		(struct renewed){ .old = old, .new = new };
+	pthread_mutex_unlock(&supervisor->lock);
+}
+
+static uint64_t present_id(struct supervisor *supervisor, uint64_t id)
+{
+	pthread_mutex_lock(&supervisor->lock);
+	for (size_t i = 0; i < COUNT_OF(supervisor->renewed); i++) /* later ones follow from earlier ones */
+		for (size_t j = 0; j < COUNT_OF(supervisor->renewed); j++)
+			if (supervisor->renewed[j].old == id)
+				id = supervisor->renewed[j].new;
+	pthread_mutex_unlock(&supervisor->lock);
+	return id;
+}
+
+void far_follow(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	struct descriptor *old = &call->descriptor;
+	uint64_t id;
+	int fd;
+
+	if (!__atomic_load_n(&supervisor->renewed_count, __ATOMIC_RELAXED) || old->type != SOCK_DGRAM)
+		return;
+	id = present_id(supervisor, old->id);
+	fd = id == old->id ? -1 : descriptor_find(supervisor, id);
+	if (fd < 0)
+		return;
+	replace_copies(call, descriptor_inode(old->fd), fd);
+	close(old->fd);
+	descriptor_identify(supervisor, fd, old);
+}
+
 /* The new pair takes the old one's place: at the daemon's first, then in the program. */
 static int replace(struct call *call, int fd, int far, uint64_t id)
 {
@@ -157,19 +217,24 @@ static int replace(struct call *call, int fd, int far, uint64_t id)
 	r = line_ask_passing(supervisor, line_of(supervisor, old->id), &message, &part, 1, far);
 	if (r)
 		return r;
+	/* Copies may keep it open: who still sends to it is to notice. */
+	shutdown(old->fd, SHUT_RDWR);
 	move_queue(old->fd, far);
 	r = call_replace_fd(call, (int)call->args[0], fd);
 	if (r)
 		return r;
+	remember(supervisor, old->id, id);
+	replace_copies(call, descriptor_inode(old->fd), fd);
 	hint_want(supervisor, id, hint_get(supervisor, old->id).wants, true);
 	hint_set(supervisor, id, call->tid, (int)call->args[0], descriptor_inode(fd));
 	return 0;
 }
 
 /*
- * Differs: copies of the descriptor (dup(), fork()) keep the old pair, and what
- * epoll knew of it is lost. That is so only for a socket that others sent to
- * straight before it was connected.
+ * Differs: what epoll knew of the old pair is lost, and other processes that
+ * have a copy (fork()) see an end of file until a call of theirs is notified
+ * (far_follow()). That is so only for a socket that others sent to straight
+ * before it was connected.
  */
 int far_renew(struct call *call)
 {

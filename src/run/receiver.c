@@ -205,6 +205,7 @@ static int64_t run_handler(struct call *call, struct peers *peers)
 				return handle_foreign_change(call);
 			if (r)
 				return r;
+			far_follow(call);
 		} else if (call->number == SYS_ioctl) {
 			/* Interfaces are asked of AF_UNIX sockets, too: the handler sorts it out. */
 			int64_t r = descriptor_get(call, peers);

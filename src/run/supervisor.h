@@ -163,6 +163,10 @@ struct supervisor {
 	size_t pending_count;
 	uint64_t next_serial, id_base, id_count;
 	struct hint *hints;
+	struct renewed {
+		uint64_t old, new;
+	} renewed[64];		 /* far.c; under lock */
+	unsigned renewed_count;	 /* atomic to read */
 	struct holders *holders; /* NULL: pidfd_getfd() works */
 	uint64_t said[64];	 /* hashes of what was said once */
 	size_t said_count;
@@ -368,6 +372,8 @@ bool far_concerns(const struct call *call);
 int far_name(struct supervisor *supervisor, int far, uint64_t id);
 /* The call's datagram socket gets a new pair and id: others have its far end. */
 int far_renew(struct call *call);
+/* If the call's is a copy of a pair that was replaced since, put the new one in its place. */
+void far_follow(struct call *call);
 
 /* passing.c */
 /* Does fd, ours, reach the real network past the filter: a socket of another family than AF_UNIX, a ring, a tunnel? */

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 
 enum { FLAGS = MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC | MSG_NOSIGNAL | MSG_WAITALL | MSG_CMSG_CLOEXEC, ERROR_LAST = 133 };
 
@@ -48,7 +49,17 @@ static long tell_error(int fd, const struct channel_tag *tag, int flags)
 	return tag->error > 0 && tag->error <= ERROR_LAST ? -tag->error : -EPROTO;
 }
 
-/* *message holds parts on the way in and flags on the way out. Returns the length or -errno. */
+enum { GONE = -4096 }; /* no errno: this pair's other end is no more */
+
+/* Nothing came, and no tag: the socket is shut, or has another pair by now, which the supervisor knows. */
+static bool has_ended(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
+
+	return raw(SYS_poll, (long)&poll_fd, 1, 0, 0, 0, 0) == 1 && poll_fd.revents & POLLRDHUP;
+}
+
+/* *message holds parts on the way in and flags on the way out. Returns the length, -errno or GONE. */
 static long take(int fd, int family, struct msghdr *message, int flags, struct channel_tag *tag)
 {
 	union {
@@ -63,6 +74,8 @@ static long take(int fd, int family, struct msghdr *message, int flags, struct c
 	message->msg_control = NULL; /* it is ours, and goes with us */
 	if (r < 0)
 		return r;
+	if (!r && !message->msg_controllen && has_ended(fd))
+		return GONE;
 	if (message->msg_controllen < CMSG_LEN(sizeof(int)) || control.head.cmsg_level != SOL_SOCKET ||
 	    control.head.cmsg_type != SCM_RIGHTS || !tag_take(*(int *)CMSG_DATA(&control.head), tag))
 		nowhere(tag, family);
@@ -105,7 +118,9 @@ SHIM_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, struct
 	    !(family = is_udp(fd, cookie_of(fd))))
 		return finish(waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, (long)address, (long)length));
 	r = take(fd, family, &message, flags, &tag);
-	if (r >= 0 && !give_address(&tag, address, room, length))
+	if (r == GONE)
+		r = waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, (long)address, (long)length);
+	else if (r >= 0 && !give_address(&tag, address, room, length))
 		r = -EFAULT;
 	return finish(r);
 }
@@ -128,10 +143,17 @@ SHIM_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
 	long r = waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, 0, 0);
 	int error = 0;
 	socklen_t length = sizeof(error);
+	bool ended;
 
-	if (!r && size && may_be_udp(fd) && !(flags & MSG_PEEK) && is_udp(fd, cookie_of(fd)) &&
-	    !raw(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, (long)&error, (long)&length, 0) && error)
+	if (r || !size || !may_be_udp(fd) || flags & MSG_PEEK || !is_udp(fd, cookie_of(fd)))
+		return finish(r);
+	ended = has_ended(fd);
+	if (raw(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, (long)&error, (long)&length, 0) < 0)
+		error = 0;
+	if (error)
 		r = -error;
+	else if (ended) /* by that call there may be another pair */
+		r = waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, 0, 0);
 	return finish(r);
 }
 
@@ -157,6 +179,8 @@ SHIM_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		return finish(waiting(SYS_recvmsg, fd, (long)message, flags, 0, 0, 0));
 	inner = (struct msghdr){ .msg_iov = message->msg_iov, .msg_iovlen = message->msg_iovlen };
 	r = take(fd, family, &inner, flags, &tag);
+	if (r == GONE)
+		return finish(waiting(SYS_recvmsg, fd, (long)message, flags, 0, 0, 0));
 	if (r < 0)
 		return finish(r);
 	if (!writable(&message->msg_flags, sizeof(message->msg_flags)) ||

@@ -80,6 +80,20 @@ b'other' b'second'
 b'third' b'fourth'
 True" "connect() on a socket that others sent to keeps what waits, and lets in its peer's alone"
 
+is "$(client '
+import os
+a, s = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for i in range(2)]
+s.bind(("127.0.0.1", 0)); a.bind(("127.0.0.1", 0)); here = s.getsockname()
+a.sendto(b"first", here); d = s.dup(); r, w = os.pipe()
+if not os.fork():
+    os.read(r, 1); s.settimeout(10); print(s.recvfrom(9), s.recv(9), s.getpeername() == a.getsockname(), flush=True); os._exit(0)
+print(s.recv(9)); s.connect(a.getsockname())
+a.sendto(b"dup", here); print(d.recv(9), d.getpeername() == a.getsockname(), flush=True)
+a.sendto(b"forked", here); a.sendto(b"more", here); os.write(w, b"x"); os.wait()
+' | sed "s/, (.127.*))/)/")" "b'first'
+b'dup' True
+(b'forked') b'more' True" "… also by a duplicate, and in a process forked before"
+
 "$BERTH" link set --net "$NET" echo in delay 40ms
 is "$(client '
 t = time.time(); s.sendto(b"x", echo); s.recvfrom(1); print(time.time() - t > .039)')" True "a condition on the cable holds for datagrams, too"

@@ -115,6 +115,10 @@ OUTSIDE = [
          "calls and copies, 65520"),
     line("veth-down-offloads", "veth, MTU 1500, offloads, from the kernel", "Gbit/s", {}, Bar("15 Gbit/s", None, 15),
          "calls and copies, 65520"),
+    line("veth-up-xdp", "veth, MTU 1500, by AF_XDP, to the kernel", "Gbit/s", {}, Bar("3 Gbit/s", None, 3),
+         "calls and copies, 1500"),
+    line("veth-down-xdp", "veth, MTU 1500, by AF_XDP, from the kernel", "Gbit/s", {}, Bar("3 Gbit/s", None, 3),
+         "calls and copies, 1500"),
 ]
 
 LINKS = [

@@ -153,7 +153,7 @@ def offloads(world, on):
 
 
 def veths(bench, wanted):
-    """Berth's AF_PACKET at one end of a veth, the kernel at the other; and the kernel at both."""
+    """Berth's AF_PACKET, or AF_XDP, at one end of a veth, the kernel at the other; and the kernel at both."""
     world = World(bench)
     try:
         make_veth(world)
@@ -161,9 +161,12 @@ def veths(bench, wanted):
         for line in wanted:
             _, direction, kind = line.id.split("-")
             offloads(world, kind == "offloads")
-            ways = {"berth": lambda: world.berth("other", direction, "packet:veth0", 1500, "10.99.0.3/24", "10.99.0.1",
-                                           kind == "plain"),
+            by = lambda driver: world.berth("other", direction, driver + ":veth0", 1500, "10.99.0.3/24", "10.99.0.1",  # noqa: E731
+                                            kind != "offloads")
+            ways = {"berth": lambda: by("xdp" if kind == "xdp" else "packet"),
                     "veth": lambda: world.kernel("other", direction, "10.99.0.1")}
+            if kind == "xdp":
+                ways["AF_PACKET"] = lambda: by("packet")
             table.add(bench, "outside", line, in_rounds(bench, line.what, ways, 3))
     finally:
         world.close()

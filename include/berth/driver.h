@@ -47,7 +47,34 @@ BERTH_EXPORT struct berth_link *berth_afpacket_link(struct berth_afpacket *devic
 BERTH_EXPORT int berth_afpacket_read(struct berth_afpacket *device, int max, berth_time now);
 
 /*
- * Either of the two, with what a program needs to live on it: a turn of a loop,
+ * Take the kernel's interface name by AF_XDP (Linux 5.9; needs CAP_NET_ADMIN,
+ * CAP_NET_RAW and CAP_BPF): frames pass by memory shared with the kernel, many for
+ * a system call, and all that the interface receives is this link's; the kernel's
+ * own stack gets nothing from it meanwhile. It is the interface's again when the
+ * device is closed, or its process gone, however that ended.
+ *
+ * As with AF_PACKET otherwise, but for offload: there is none, runs are cut and
+ * checksums made and verified here. A veth leaves the checksums of what the kernel
+ * sends by its other end to hardware that it does not have, and says so to nobody
+ * here: ethtool -K PEER tx off. mtu is at most 3,822. Every queue of the interface
+ * has a socket, with 6 MiB (above an MTU of 1,774: 12 MiB) of memory for frames.
+ *
+ * What is sent waits until 32 frames do, or for the next read or flush: call
+ * berth_afxdp_flush() before sleeping. Errors beside AF_PACKET's: -EAFNOSUPPORT (a
+ * kernel without CONFIG_XDP_SOCKETS), -EBUSY (another XDP program is there),
+ * -ERANGE (the interface's MTU is too large for XDP), -E2BIG (more than 64 queues).
+ */
+struct berth_afxdp;
+BERTH_EXPORT int berth_afxdp_open(struct berth_stack *stack, const char *name, const uint8_t mac[6], unsigned mtu,
+				  struct berth_afxdp **ret_device);
+BERTH_EXPORT void berth_afxdp_close(struct berth_afxdp *device);
+BERTH_EXPORT int berth_afxdp_fd(const struct berth_afxdp *device);
+BERTH_EXPORT struct berth_link *berth_afxdp_link(struct berth_afxdp *device);
+BERTH_EXPORT int berth_afxdp_read(struct berth_afxdp *device, int max, berth_time now);
+BERTH_EXPORT void berth_afxdp_flush(struct berth_afxdp *device);
+
+/*
+ * Any of the three, with what a program needs to live on it: a turn of a loop,
  * conditions, a capture. It is the caller's until berth_device_close(), which
  * comes before berth_stack_free().
  */
@@ -57,9 +84,10 @@ struct berth_device;
 BERTH_EXPORT berth_time berth_clock(void);
 
 /*
- * Open name, "tap:DEVICE" or "packet:INTERFACE", as a link of stack. mac NULL
- * makes one up; mtu in bytes, 0 is 1500. Returns 0, -EINVAL (another kind of
- * name), -ENOMEM, or as berth_tap_open() and berth_afpacket_open().
+ * Open name, "tap:DEVICE", "packet:INTERFACE" or "xdp:INTERFACE", as a link of
+ * stack. mac NULL makes one up; mtu in bytes, 0 is 1500. Returns 0, -EINVAL
+ * (another kind of name), -ENOMEM, or as berth_tap_open(), berth_afpacket_open()
+ * and berth_afxdp_open().
  */
 BERTH_EXPORT int berth_device_open(struct berth_stack *stack, const char *name, const uint8_t *mac, unsigned mtu,
 				   struct berth_device **ret_device);
@@ -75,9 +103,13 @@ BERTH_EXPORT struct berth_link *berth_device_link(struct berth_device *device);
 BERTH_EXPORT int berth_device_turn(struct berth_device *device, berth_time deadline, struct pollfd *others,
 				   unsigned count);
 
-/* The pieces of a turn, for loops of one's own: what poll(2) may watch, when to be back, what to do then. */
+/*
+ * The pieces of a turn, for loops of one's own: what poll(2) may watch, when to be back, what to do then. An xdp:
+ * device has berth_device_flush() called before sleeping; the others send at once, and it does nothing.
+ */
 BERTH_EXPORT int berth_device_fd(const struct berth_device *device);
 BERTH_EXPORT berth_time berth_device_deadline(const struct berth_device *device);
+BERTH_EXPORT void berth_device_flush(struct berth_device *device);
 /* Read up to max waiting frames into the stack; move what conditions have held up. As berth_tap_read(). */
 BERTH_EXPORT int berth_device_read(struct berth_device *device, int max, berth_time now);
 
@@ -87,7 +119,7 @@ BERTH_EXPORT int berth_device_read(struct berth_device *device, int max, berth_t
  * and whoever must puts in what is missing; without, every frame is whole, as on a
  * wire. direction as for conditions. Returns 0, -EINVAL, or -EOPNOTSUPP: BERTH_IN of
  * a packet: device (ethtool -K on its peer says that), or a TAP of a kernel
- * without IFF_VNET_HDR, which has none.
+ * without IFF_VNET_HDR, and an xdp: device, which have none (off is as they are).
  */
 BERTH_EXPORT int berth_device_set_offload(struct berth_device *device, int direction, bool on);
 

@@ -26,6 +26,7 @@ struct berth_device {
 	struct berth_stack *stack;
 	struct berth_tap *tap;
 	struct berth_afpacket *packet;
+	struct berth_afxdp *xdp;
 	struct cable out, in;
 	struct pcapng capture;
 	int capture_fd; /* -1: none */
@@ -37,6 +38,8 @@ static void hand_over(struct berth_device *device, struct berth_packet *packet)
 {
 	if (device->tap)
 		tap_write(device->tap, packet);
+	else if (device->xdp)
+		afxdp_write(device->xdp, packet);
 	else
 		afpacket_write(device->packet, packet);
 }
@@ -134,6 +137,10 @@ static int open_driver(struct berth_device *device, const char *name, const uint
 		r = berth_afpacket_open(device->stack, rest + 1, mac, mtu, &device->packet);
 		if (r >= 0)
 			afpacket_set_tee(device->packet, &tee);
+	} else if (kind == 3 && !memcmp(name, "xdp", kind)) {
+		r = berth_afxdp_open(device->stack, rest + 1, mac, mtu, &device->xdp);
+		if (r >= 0)
+			afxdp_set_tee(device->xdp, &tee);
 	}
 	return r;
 }
@@ -172,6 +179,7 @@ void berth_device_close(struct berth_device *device)
 		return;
 	berth_tap_close(device->tap);
 	berth_afpacket_close(device->packet);
+	berth_afxdp_close(device->xdp);
 	cable_fini(&device->out);
 	cable_fini(&device->in);
 	capture_flush(device);
@@ -183,12 +191,29 @@ void berth_device_close(struct berth_device *device)
 
 int berth_device_fd(const struct berth_device *device)
 {
+	if (device->xdp)
+		return berth_afxdp_fd(device->xdp);
 	return device->tap ? berth_tap_fd(device->tap) : berth_afpacket_fd(device->packet);
 }
 
 struct berth_link *berth_device_link(struct berth_device *device)
 {
+	if (device->xdp)
+		return berth_afxdp_link(device->xdp);
 	return device->tap ? berth_tap_link(device->tap) : berth_afpacket_link(device->packet);
+}
+
+void berth_device_flush(struct berth_device *device)
+{
+	if (device->xdp)
+		berth_afxdp_flush(device->xdp);
+}
+
+static int read_driver(struct berth_device *device, int max, berth_time now)
+{
+	if (device->xdp)
+		return berth_afxdp_read(device->xdp, max, now);
+	return device->tap ? berth_tap_read(device->tap, max, now) : berth_afpacket_read(device->packet, max, now);
 }
 
 int berth_device_read(struct berth_device *device, int max, berth_time now)
@@ -197,7 +222,7 @@ int berth_device_read(struct berth_device *device, int max, berth_time now)
 
 	device->capture_error = 0;
 	if (r >= 0)
-		r = device->tap ? berth_tap_read(device->tap, max, now) : berth_afpacket_read(device->packet, max, now);
+		r = read_driver(device, max, now);
 	cables_run(device, now);
 	return r;
 }
@@ -231,6 +256,7 @@ int berth_device_turn(struct berth_device *device, berth_time deadline, struct p
 		return -EINVAL;
 	if (count)
 		memcpy(all + 1, others, count * sizeof(*others));
+	berth_device_flush(device);
 	left = pause_until(MIN(due, deadline));
 	r = ppoll(all, 1 + count, &left, NULL);
 	if (r < 0)
@@ -241,6 +267,7 @@ int berth_device_turn(struct berth_device *device, berth_time deadline, struct p
 	r = berth_device_read(device, TURN_FRAMES, now);
 	berth_stack_advance(device->stack, now);
 	cables_run(device, now);
+	berth_device_flush(device);
 	return r < 0 ? r : 0;
 }
 
@@ -250,6 +277,8 @@ int berth_device_set_offload(struct berth_device *device, int direction, bool on
 
 	if (!(direction & BERTH_BOTH) || direction & ~BERTH_BOTH)
 		return -EINVAL;
+	if (device->xdp)
+		return on ? -EOPNOTSUPP : 0;
 	if (direction & BERTH_IN)
 		r = device->tap ? tap_set_offload(device->tap, on) : -EOPNOTSUPP;
 	if (r >= 0 && direction & BERTH_OUT)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The Linux kernel's own TCP opposite ours, over a TAP device and over a veth
-# pair: both directions, both roles, IPv4 and IPv6, in a network namespace that
+# pair, by AF_PACKET and by AF_XDP: both directions, both roles, IPv4 and IPv6, in a network namespace that
 # goes away with this test. Needs root.
 keep_root=1
 . "$(dirname "$0")/lib.sh"
@@ -112,6 +112,33 @@ bad_checksums() {
 		$1 == "Tcp:" { print $column }' /proc/net/snmp
 }
 
+# By AF_XDP, whose frames are always as on a wire: over the pair that is there, whose offloads are off, and one with two queues.
+xdp() {
+	local out holder
+	dialogue xdp berthv1 10.67.0.1 10.67.0.2 24 "AF_XDP, IPv4"
+	dialogue xdp berthv1 fd67::1 fd67::2 64 "AF_XDP, IPv6"
+	timeout 100 "$peer" xdp:berthv1 10.67.0.2 24 listen 7 >ours.log 2>&1 &
+	holder=$!
+	started+=("$holder")
+	until_true 30 grep -qs listening ours.log
+	ip -d link show berthv1 | grep -q xdp
+	ok $? "the program is at the interface"
+	out=$(timeout 20 "$peer" xdp:berthv1 10.67.0.3 24 listen 7 2>&1)
+	is "$?/$out" "1/kernel_peer: xdp:berthv1: Device or resource busy" "an interface has one owner"
+	kill -KILL "$(pgrep -P "$holder")"
+	wait "$holder" 2>/dev/null
+	until_true 10 eval '! ip -d link show berthv1 | grep -q xdp'
+	ok $? "who is killed leaves no program behind"
+	out=$(timeout 20 "$peer" xdp:nothere0 10.67.0.3 24 listen 7 2>&1)
+	is "$?/$out" "1/kernel_peer: xdp:nothere0: No such device" "an interface that is not there"
+	ip link add berthv2 numrxqueues 2 numtxqueues 2 type veth peer name berthv3 numrxqueues 2 numtxqueues 2
+	ip addr add 10.69.0.1/24 dev berthv2
+	ip link set berthv2 up
+	ip link set berthv3 up
+	no_offload berthv2 berthv3
+	dialogue xdp berthv3 10.69.0.1 10.69.0.2 24 "AF_XDP, an interface of two queues"
+}
+
 if ip link add berthv0 type veth peer name berthv1 2>/dev/null; then
 	ip addr add 10.67.0.1/24 dev berthv0
 	ip addr add fd67::1/64 dev berthv0 nodad
@@ -124,6 +151,11 @@ if ip link add berthv0 type veth peer name berthv1 2>/dev/null; then
 	option=-n
 	dialogue packet berthv1 10.67.0.1 10.67.0.2 24 "veth, IPv4, frames as on a wire, checksums verified"
 	dialogue packet berthv1 fd67::1 fd67::2 64 "veth, IPv6, frames as on a wire, checksums verified"
+	if "$PYTHON" -c 'import socket; socket.socket(44, socket.SOCK_RAW)' 2>/dev/null; then
+		xdp
+	else
+		skip "AF_XDP" "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)"
+	fi
 else
 	skip "veth" "no veth device can be made here"
 fi

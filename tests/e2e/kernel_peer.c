@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The other end of kernel.t: our stack on a real device, TAP or AF_PACKET, with
+ * The other end of kernel.t: our stack on a real device, TAP, AF_PACKET or AF_XDP, with
  * the kernel's TCP opposite. Two parts to play:
  *
- *	kernel_peer [OPTION…] tap:NAME|packet:NAME ADDRESS LENGTH listen PORT
- *	kernel_peer [OPTION…] tap:NAME|packet:NAME ADDRESS LENGTH connect PEER PORT KIB
+ *	kernel_peer [OPTION…] tap:NAME|packet:NAME|xdp:NAME ADDRESS LENGTH listen PORT
+ *	kernel_peer [OPTION…] tap:NAME|packet:NAME|xdp:NAME ADDRESS LENGTH connect PEER PORT KIB
  *
  * listen takes one connection and sends back what it gets, to its end. connect
  * sends KIB kibibytes of a pattern and checks that the peer sends them back.

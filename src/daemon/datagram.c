@@ -62,10 +62,10 @@ int32_t datagram_setsockopt(struct request *request)
 		return -ENOPROTOOPT;
 	if (request->payload_length >= sizeof(value))
 		memcpy(&value, request->payload, sizeof(value));
-	else if (request->payload_length)
-		value = request->payload[0]; /* Linux: these options take a byte as well */
 	else if (request->message->level != IPPROTO_IP)
-		return -EINVAL; /* and IP's take none, which is 0 */
+		return -EINVAL;
+	else if (request->payload_length)
+		value = request->payload[0]; /* Linux: IP's options take a byte as well; and none, which is 0 */
 	if (value)
 		request->plug->shown_options |= bit;
 	else

@@ -9,7 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define RUN_SO_PASSPIDFD 76			  /* 6.5 */
 #define RUN_SO_PEERPIDFD 77			  /* 6.5 */
+#define RUN_SO_PASSRIGHTS 83			  /* 6.16 */
+#define RUN_SO_INQ 84				  /* 6.16 */
 #define RUN_PIDFD_THREAD O_EXCL			  /* 6.9 */
 #define RUN_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64) /* 6.6 */
 #define RUN_NOTIF_SYNC_WAKE_UP 1UL

@@ -34,8 +34,13 @@ static int64_t set_locally(struct call *call, int option, const uint8_t *value, 
 	case SO_PEERCRED:
 	case SO_PEERSEC:
 	case SO_PEERGROUPS:
+	case SO_PEERNAME:
 	case RUN_SO_PEERPIDFD:
+	case RUN_SO_INQ:
 		return -ENOPROTOOPT;
+	case RUN_SO_PASSPIDFD:
+	case RUN_SO_PASSRIGHTS:
+		return -EOPNOTSUPP;
 	case SO_RCVBUFFORCE:
 	case SO_SNDBUFFORCE:
 		return -EPERM;
@@ -218,6 +223,21 @@ static int64_t get_error(struct call *call)
 	return give_int(call, r < 0 || !error ? native : error);
 }
 
+/* getpeername() by another name; but an address that is cut short is no use. Linux: sk_getsockopt() */
+static int64_t get_peer(struct call *call)
+{
+	struct channel_message message;
+	int room, r;
+
+	call_message(call, &message, CHANNEL_GETPEERNAME);
+	r = call_ask(call, &message, NULL, 0, NULL, 0);
+	if (r < 0)
+		return -ENOTCONN;
+	if (memory_read(call, call->args[4], &room, sizeof(room)))
+		return -EFAULT;
+	return room > (int)message.address_length ? -EINVAL : give_value(call, message.address, message.address_length);
+}
+
 static int64_t get_locally(struct call *call, int option)
 {
 	const struct ucred nobody = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
@@ -234,10 +254,16 @@ static int64_t get_locally(struct call *call, int option)
 		return give_int(call, descriptor->protocol);
 	case SO_PEERCRED:
 		return give_value(call, &nobody, sizeof(nobody));
-	case SO_PEERSEC:
+	case SO_PEERNAME:
+		return get_peer(call);
 	case SO_PEERGROUPS:
 	case RUN_SO_PEERPIDFD:
 		return -ENODATA;
+	case RUN_SO_PASSPIDFD:
+	case RUN_SO_PASSRIGHTS:
+		return -EOPNOTSUPP;
+	case RUN_SO_INQ:
+	case SO_PEERSEC: /* no security module has anything to say of INET sockets here */
 	case SO_RCVBUFFORCE:
 	case SO_SNDBUFFORCE:
 		return -ENOPROTOOPT;

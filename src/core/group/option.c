@@ -278,17 +278,19 @@ static int change_membership(struct berth_socket *socket, enum verb verb, enum m
 	struct member_request request = { .index = 0 };
 	int r;
 
-	if (socket->protocol->type == SOCK_STREAM)
-		return -EPROTO; /* Linux: connections have no groups */
+	if (socket->protocol->type == SOCK_STREAM && v4 &&
+	    (option == IP_ADD_MEMBERSHIP || option == IP_DROP_MEMBERSHIP))
+		return -EPROTO; /* Linux: connections have no groups, which is said before anything is looked at here, and ... */
 	if (verb == VERB_FILTER)
 		return set_filter(socket, option, v4, value, length);
-	if (verb == VERB_SOURCE) {
-		r = read_source(socket, option, v4, value, length, &request);
-		return r < 0 ? r : member_source(socket, &request, change);
-	}
-	r = read_group(socket, option, v4, value, length, &request);
+	r = verb == VERB_SOURCE ? read_source(socket, option, v4, value, length, &request)
+				: read_group(socket, option, v4, value, length, &request);
 	if (r < 0)
 		return r;
+	if (socket->protocol->type == SOCK_STREAM)
+		return -EPROTO; /* ... there after that */
+	if (verb == VERB_SOURCE)
+		return member_source(socket, &request, change);
 	return verb == VERB_JOIN ? member_join(socket, &request) : member_leave(socket, &request);
 }
 
@@ -373,21 +375,22 @@ static int set_number4(struct berth_socket *socket, int option, const void *valu
 static int set_number6(struct berth_socket *socket, int option, const void *value, socklen_t length)
 {
 	struct socket_options *options = socket->options;
-	bool stream = socket->protocol->type == SOCK_STREAM;
 	int number;
 
+	if (socket->protocol->type == SOCK_STREAM && (option == IPV6_MULTICAST_HOPS || option == IPV6_MULTICAST_IF))
+		return -ENOPROTOOPT;
 	if (length < sizeof(number))
 		return -EINVAL;
 	memcpy(&number, value, sizeof(number));
 	switch (option) {
 	case IPV6_MULTICAST_HOPS:
-		return stream ? -ENOPROTOOPT : set_hops(&options->multicast_ttl6, number);
+		return set_hops(&options->multicast_ttl6, number);
 	case IPV6_MULTICAST_LOOP:
 		return set_flag(&options->multicast_loop6, number, true);
 	case IPV6_MULTICAST_ALL:
-		return set_flag(&options->multicast_all6, number, true);
+		return set_flag(&options->multicast_all6, number, false);
 	case IPV6_MULTICAST_IF:
-		return stream ? -ENOPROTOOPT : set_interface6(socket, number);
+		return set_interface6(socket, number);
 	}
 	return -ENOPROTOOPT;
 }

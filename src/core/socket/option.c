@@ -13,6 +13,7 @@
 #include "core/raw/raw.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/time.h>
 
 #define RECEIVE_BUFFER_MIN 2304u /* Linux: SOCK_MIN_RCVBUF */
@@ -50,7 +51,7 @@ static const struct plain_option {
 	FLAG(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_no_port),
 	FLAG(IPPROTO_IP, IP_RECVERR, receive_errors),
 	OPTION(IPPROTO_IP, IP_TTL, KIND_U8, ttl, 1, 255),
-	OPTION(IPPROTO_IP, IP_TOS, KIND_U8, traffic_class, 0, 255),
+	OPTION(IPPROTO_IP, IP_TOS, KIND_U8, traffic_class, INT_MIN, INT_MAX), /* its last byte counts */
 	OPTION(IPPROTO_IP, IP_MTU_DISCOVER, KIND_U8, mtu_discover, IP_PMTUDISC_DONT, IP_PMTUDISC_OMIT),
 	FLAG(IPPROTO_IPV6, IPV6_RECVPKTINFO, receive_packet_info),
 	FLAG(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, receive_ttl),
@@ -269,6 +270,11 @@ static int v6only_set(struct berth_socket *socket, int number)
 	return 0;
 }
 
+static bool is_special(int level, int option)
+{
+	return (level == IPPROTO_IPV6 && option == IPV6_V6ONLY) || level == BERTH_SOL;
+}
+
 static int special_set(struct berth_socket *socket, int level, int option, int number)
 {
 	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY)
@@ -336,9 +342,14 @@ static int set_own(struct berth_socket *socket, int level, int option, const voi
 		return socket_level_set(socket, option, value, length);
 	if (!plain && (r = group_set_option(socket, level, option, value, length)) != -ENOPROTOOPT)
 		return r;
-	if ((r = int_from(level, value, length, &number)) < 0)
-		return r;
-	return plain ? plain_set(socket, plain, number) : special_set(socket, level, option, number);
+	r = int_from(level, value, length, &number);
+	if (level == IPPROTO_IP && !length && (option == IP_FREEBIND || option == IP_TRANSPARENT))
+		return -EINVAL; /* of Linux's options of IP these two want a byte */
+	if (plain)
+		return r < 0 ? r : plain_set(socket, plain, number);
+	if (!is_special(level, option))
+		return -ENOPROTOOPT;
+	return r < 0 ? r : special_set(socket, level, option, number);
 }
 
 int socket_set_option(struct berth_socket *socket, int level, int option, const void *value, socklen_t length)

@@ -220,15 +220,15 @@ static int set_own(struct tcp_conn *conn, int name, const void *value, socklen_t
 
 	if (name == TCP_CONGESTION)
 		return set_congestion(conn, value, length);
+	if (name != TCP_FASTOPEN_KEY && length < sizeof(number))
+		return -EINVAL; /* also of an option that there is not. Linux: do_tcp_setsockopt() */
 	if (!option)
 		return tcp_opening_set(conn, name, value, length);
-	if (length < sizeof(number))
-		return -EINVAL;
 	memcpy(&number, value, sizeof(number));
 	if (option->least == option->most) /* a flag */
 		number = !!number;
-	else if (number < option->least || number > option->most)
-		return -EINVAL;
+	else if ((number < option->least || number > option->most) && !(name == TCP_MAXSEG && !number))
+		return -EINVAL; /* TCP_MAXSEG 0: none of one's own */
 	option->set(conn, number);
 	return 0;
 }

@@ -97,8 +97,6 @@ int tcp_opening_set(struct tcp_conn *conn, int name, const void *value, socklen_
 	if (name != TCP_FASTOPEN && name != TCP_FASTOPEN_CONNECT && name != TCP_FASTOPEN_NO_COOKIE &&
 	    name != TCP_DEFER_ACCEPT)
 		return -ENOPROTOOPT;
-	if (length < sizeof(number))
-		return -EINVAL;
 	memcpy(&number, value, sizeof(number));
 	switch (name) {
 	case TCP_FASTOPEN:

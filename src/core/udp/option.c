@@ -11,10 +11,10 @@ int udp_set_option(struct berth_socket *socket, int option, const void *value, s
 {
 	int number;
 
+	if (length < sizeof(number))
+		return -EINVAL; /* also of an option that there is not. Linux: udp_lib_setsockopt() */
 	if (option != UDP_SEGMENT && option != UDP_GRO)
 		return -ENOPROTOOPT;
-	if (length < sizeof(number))
-		return -EINVAL;
 	memcpy(&number, value, sizeof(number));
 	if (option == UDP_GRO)
 		udp_of(socket)->coalesce = number != 0;
@@ -49,10 +49,10 @@ int udplite_set_option(struct berth_socket *socket, int option, const void *valu
 	struct udp_socket *udp = udp_of(socket);
 	int number;
 
+	if (length < sizeof(number))
+		return -EINVAL; /* also of an option that there is not. Linux: udp_lib_setsockopt() */
 	if (option != UDPLITE_SEND_CSCOV && option != UDPLITE_RECV_CSCOV)
 		return -ENOPROTOOPT;
-	if (length < sizeof(number))
-		return -EINVAL;
 	memcpy(&number, value, sizeof(number));
 	if (option == UDPLITE_SEND_CSCOV) {
 		udp->send_coverage = coverage_from(number);

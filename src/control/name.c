@@ -4,35 +4,52 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PREFIX "berth."
 
+/* Written by hand: every connection has several names, and printf() would be most of what they cost. */
+static char *write_hex(char *text, unsigned digits, uint64_t value)
+{
+	while (digits--)
+		*text++ = "0123456789abcdef"[value >> 4 * digits & 0xf];
+	return text;
+}
+
+static char *write_text(char *text, const char *what, size_t length)
+{
+	memcpy(text, what, length);
+	return text + length;
+}
+
 socklen_t name_write(const char key[NAME_KEY_LENGTH], const struct name *name, struct sockaddr_un *ret_address)
 {
-	char *path = ret_address->sun_path + 1;
-	size_t room = sizeof(ret_address->sun_path) - 1;
-	int length;
+	static const char *const kinds[] = {
+		[NAME_DAEMON] = ".d", [NAME_SOCKET] = ".s", [NAME_FAR] = ".f", [NAME_ACCEPTED] = ".c"
+	};
+	char *text = ret_address->sun_path + 1;
 
 	memset(ret_address, 0, sizeof(*ret_address));
 	ret_address->sun_family = AF_UNIX;
-	length = snprintf(path, room, PREFIX "%.32s", key);
-	if (name->kind == NAME_DAEMON) {
-		length += snprintf(path + length, room - length, ".d");
-	} else if (name->kind == NAME_FAR) {
-		length += snprintf(path + length, room - length, ".f%016llx", (unsigned long long)name->id);
-	} else if (name->kind == NAME_SOCKET) {
-		length += snprintf(path + length, room - length, ".s%016llx.%02x%02x%02x", (unsigned long long)name->id,
-				   name->domain & 0xff, name->type & 0xff, name->protocol & 0xff);
-	} else {
-		length += snprintf(path + length, room - length, ".c%016llx.%02x%04x", (unsigned long long)name->id,
-				   name->family & 0xff, name->port);
+	text = write_text(text, PREFIX, strlen(PREFIX));
+	text = write_text(text, key, NAME_KEY_LENGTH);
+	text = write_text(text, kinds[name->kind], 2);
+	if (name->kind != NAME_DAEMON)
+		text = write_hex(text, 16, name->id);
+	if (name->kind == NAME_SOCKET || name->kind == NAME_ACCEPTED)
+		*text++ = '.';
+	if (name->kind == NAME_SOCKET) {
+		text = write_hex(text, 2, name->domain);
+		text = write_hex(text, 2, name->type);
+		text = write_hex(text, 2, name->protocol);
+	} else if (name->kind == NAME_ACCEPTED) {
+		text = write_hex(text, 2, name->family);
+		text = write_hex(text, 4, name->port);
 		for (size_t i = 0; i < sizeof(name->ip.bytes); i++)
-			length += snprintf(path + length, room - length, "%02x", name->ip.bytes[i]);
+			text = write_hex(text, 2, name->ip.bytes[i]);
 	}
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+	return (socklen_t)(text - (char *)ret_address);
 }
 
 static int hex_digit(char c)

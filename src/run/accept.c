@@ -18,6 +18,13 @@
 
 static pthread_mutex_t accept_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* A connection that is to be given out, and whose it is. */
+struct arrival {
+	struct descriptor descriptor;
+	struct sockaddr_storage peer;
+	socklen_t peer_length;
+};
+
 /*
  * Connections that a program had no descriptor for, under accept_lock. In the
  * listener's queue a mark holds the place of each, so that the listener stays
@@ -61,28 +68,37 @@ static int take(int listener, int flags)
  * this user or by somebody who has read the names in /proc/net/unix: only the
  * daemon knows whom it has sent to this listener.
  */
-static bool sent_by_daemon(const struct call *call, const struct descriptor *descriptor)
+static bool sent_by_daemon(const struct call *call, struct arrival *arrival)
 {
-	struct channel_message message = {
-		.type = CHANNEL_GETPEERNAME, .flags = CHANNEL_PEER_ID, .id = descriptor->id, .pid = call->tid
-	};
+	struct channel_message message = { .type = CHANNEL_GETPEERNAME,
+					   .flags = CHANNEL_PEER_ID,
+					   .id = arrival->descriptor.id,
+					   .pid = call->tid };
 	struct iovec listener = { (void *)&call->descriptor.id, sizeof(call->descriptor.id) };
+	struct line *line = line_of(call->supervisor, message.id);
 
-	return line_ask(call->supervisor, line_of(call->supervisor, message.id), &message, &listener, 1, NULL, 0) >= 0;
+	if (line_ask(call->supervisor, line, &message, &listener, 1, NULL, 0) < 0)
+		return false;
+	memcpy(&arrival->peer, message.address, message.address_length);
+	arrival->peer_length = message.address_length;
+	return true;
 }
 
 /* Is what came from the daemon, or an express connection that it knows of? */
-static bool genuine(struct call *call, int fd, struct descriptor *descriptor)
+static bool genuine(struct call *call, int fd, struct arrival *arrival)
 {
+	struct descriptor *descriptor = &arrival->descriptor;
 	struct ucred peer = { .uid = (uid_t)-1 };
 
-	if (!descriptor_identify(call->supervisor, fd, descriptor) || !descriptor->accepted)
+	if (!descriptor_identify_accepted(call->supervisor, fd, &call->descriptor, descriptor))
 		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) ||
 	    peer.uid != call->supervisor->uid)
 		return false;
-	return descriptor->peer.kind == NAME_SOCKET ? sent_by_daemon(call, descriptor)
-						    : peer.pid == call->supervisor->daemon_pid;
+	if (descriptor->peer.kind == NAME_SOCKET)
+		return sent_by_daemon(call, arrival);
+	arrival->peer_length = accepted_address(&descriptor->peer, &arrival->peer);
+	return peer.pid == call->supervisor->daemon_pid;
 }
 
 /* Under accept_lock. Returns the stashed connection or -EAGAIN. */
@@ -155,14 +171,16 @@ static void put_back(const struct call *call, int fd)
 }
 
 /* The next connection of the call's listener that may be given out, or -errno. Under accept_lock. */
-static int take_next(struct call *call, int flags, struct descriptor *descriptor)
+static int take_next(struct call *call, int flags, struct arrival *arrival)
 {
 	int fd = stash_find(call->descriptor.id, false);
 
 	for (;;) {
-		if (fd < 0)
+		if (fd >= 0)
+			fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0); /* it was accepted for another call */
+		else
 			fd = take(call->descriptor.fd, flags);
-		if (fd < 0 || genuine(call, fd, descriptor))
+		if (fd < 0 || genuine(call, fd, arrival))
 			return fd;
 		bool mark = is_mark(fd);
 		close(fd);
@@ -170,48 +188,27 @@ static int take_next(struct call *call, int flags, struct descriptor *descriptor
 	}
 }
 
-static int take_genuine(struct call *call, struct descriptor *descriptor)
+static int take_genuine(struct call *call, struct arrival *arrival)
 {
 	int flags = call->number == SYS_accept4 ? (int)call->args[3] & SOCK_NONBLOCK : 0, fd, is_inline = 0;
 	socklen_t length = sizeof(is_inline);
 
 	pthread_mutex_lock(&accept_lock);
-	fd = take_next(call, flags, descriptor);
+	fd = take_next(call, flags, arrival);
 	pthread_mutex_unlock(&accept_lock);
 	if (fd < 0)
 		return fd;
-	fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0); /* a stashed one was accepted for another call */
 	/* AF_UNIX does not pass it on as TCP does */
 	if (!getsockopt(call->descriptor.fd, SOL_SOCKET, SO_OOBINLINE, &is_inline, &length) && is_inline)
 		setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &is_inline, length);
 	return fd;
 }
 
-/* The peer's address goes where the caller wants it. */
-static int write_peer(struct call *call, const struct descriptor *descriptor)
-{
-	struct sockaddr_storage address;
-	struct channel_message message = {
-		.type = CHANNEL_GETPEERNAME, .flags = descriptor->flags, .id = descriptor->id, .pid = call->tid
-	};
-	socklen_t length;
-
-	if (!call->args[1])
-		return 0;
-	if (descriptor->peer.kind == NAME_ACCEPTED) {
-		length = accepted_address(&descriptor->peer, &address);
-		return memory_write_address(call, call->args[1], call->args[2], &address, length);
-	}
-	if (call_ask(call, &message, NULL, 0, NULL, 0) < 0)
-		return -ECONNABORTED;
-	return memory_write_address(call, call->args[1], call->args[2], message.address, message.address_length);
-}
-
 static int64_t attempt_accept(struct call *call)
 {
 	bool cloexec = call->number == SYS_accept4 && (call->args[3] & SOCK_CLOEXEC);
-	struct descriptor descriptor;
-	int fd = take_genuine(call, &descriptor), spare, number, r;
+	struct arrival arrival;
+	int fd = take_genuine(call, &arrival), number, r = 0;
 	uint64_t inode;
 
 	if (fd == -EAGAIN && !descriptor_listening(call->descriptor.fd))
@@ -221,25 +218,24 @@ static int64_t attempt_accept(struct call *call)
 	if (fd < 0)
 		return fd;
 	/* Linux: a bad address pointer costs the connection. */
-	r = write_peer(call, &descriptor);
+	if (call->args[1])
+		r = memory_write_address(call, call->args[1], call->args[2], &arrival.peer, arrival.peer_length);
 	if (r) {
 		close(fd);
 		return r;
 	}
 	descriptor_inherit_buffer(fd, call->descriptor.fd);
-	spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	inode = descriptor_inode(fd);
 	holder_add(call->supervisor, fd);
 	number = call_finish_fd(call, fd, cloexec);
 	if (number >= 0) {
-		hint_set(call->supervisor, descriptor.id, call->tid, number, inode);
-		number = CALL_ANSWERED;
-	} else if (number != -ENOENT && spare >= 0) { /* EMFILE: it stays in the queue */
-		put_back(call, spare);
-		return number;
+		hint_set(call->supervisor, arrival.descriptor.id, call->tid, number, inode);
+		return CALL_ANSWERED;
 	}
-	if (spare >= 0)
-		close(spare);
+	if (number == -ENOENT)
+		close(fd);
+	else
+		put_back(call, fd); /* EMFILE: it stays in the queue */
 	return number;
 }
 

@@ -85,6 +85,7 @@ static int connect_native(struct supervisor *supervisor, int fd, const void *exp
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	socklen_t length = supervisor->daemon_name_length, room = sizeof(struct timeval);
 	struct timeval old = { 0 }, soon = { .tv_usec = 1000 };
+	bool waits = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	int r;
 
 	if (express_length && express_length < sizeof(address.sun_path)) {
@@ -94,12 +95,15 @@ static int connect_native(struct supervisor *supervisor, int fd, const void *exp
 	} else {
 		address = supervisor->daemon_name;
 	}
-	getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &old, &room);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
+	if (waits) {
+		getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &old, &room);
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
+	}
 	do {
 		r = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
 	} while (r == -EINTR);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &old, sizeof(old));
+	if (waits)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &old, sizeof(old));
 	if (!r && !trusted(supervisor, fd)) {
 		shutdown(fd, SHUT_RDWR);
 		r = -ECONNREFUSED;

@@ -138,6 +138,22 @@ static void identify_connected(struct descriptor *descriptor, int fd)
 		descriptor->flags = CHANNEL_PEER_ID;
 }
 
+static void identify_peer(struct supervisor *supervisor, struct descriptor *descriptor)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+
+	descriptor->ours = true;
+	descriptor->id = descriptor->name.id;
+	descriptor->domain = descriptor->name.domain;
+	descriptor->type = descriptor->name.type;
+	descriptor->protocol = descriptor->name.protocol;
+	if (descriptor->type == SOCK_STREAM &&
+	    getpeername(descriptor->fd, (struct sockaddr *)&address, &length) == 0 &&
+	    name_read(supervisor->key, &address, length, &descriptor->peer) == 0)
+		identify_connected(descriptor, descriptor->fd);
+}
+
 bool descriptor_identify(struct supervisor *supervisor, int fd, struct descriptor *descriptor)
 {
 	struct sockaddr_un address;
@@ -147,16 +163,16 @@ bool descriptor_identify(struct supervisor *supervisor, int fd, struct descripto
 	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
 	    name_read(supervisor->key, &address, length, &descriptor->name) < 0 || descriptor->name.kind != NAME_SOCKET)
 		return false;
-	descriptor->ours = true;
-	descriptor->id = descriptor->name.id;
-	descriptor->domain = descriptor->name.domain;
-	descriptor->type = descriptor->name.type;
-	descriptor->protocol = descriptor->name.protocol;
-	length = sizeof(address);
-	if (descriptor->type == SOCK_STREAM && getpeername(fd, (struct sockaddr *)&address, &length) == 0 &&
-	    name_read(supervisor->key, &address, length, &descriptor->peer) == 0)
-		identify_connected(descriptor, fd);
+	identify_peer(supervisor, descriptor);
 	return true;
+}
+
+bool descriptor_identify_accepted(struct supervisor *supervisor, int fd, const struct descriptor *listener,
+				  struct descriptor *descriptor)
+{
+	*descriptor = (struct descriptor){ .fd = fd, .name = listener->name };
+	identify_peer(supervisor, descriptor);
+	return descriptor->accepted;
 }
 
 int64_t descriptor_get(struct call *call, struct peers *peers)
@@ -182,12 +198,17 @@ bool descriptor_nonblocking(const struct descriptor *descriptor)
 	return fcntl(descriptor->fd, F_GETFL) & O_NONBLOCK;
 }
 
-void descriptor_grow_buffer(int fd)
+static void grow_buffer(int fd, int mark)
 {
-	int kibibytes = mark_get(fd) >> MARK_BUFFER_SHIFT, size = kibibytes ? kibibytes * 1024 : BUFFER_BYTES;
+	int kibibytes = mark >> MARK_BUFFER_SHIFT, size = kibibytes ? kibibytes * 1024 : BUFFER_BYTES;
 
 	/* Besides, this wakes whoever polls for EPOLLOUT. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+void descriptor_grow_buffer(int fd)
+{
+	grow_buffer(fd, mark_get(fd));
 }
 
 void descriptor_limit_buffer(int fd, int size)
@@ -206,7 +227,7 @@ void descriptor_inherit_buffer(int fd, int listener)
 		mark_set(fd, mark);
 	if (getsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &low, &(socklen_t){ sizeof(low) }) == 0 && low > 1)
 		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
-	descriptor_grow_buffer(fd);
+	grow_buffer(fd, mark);
 }
 
 /* Is number of process pid the socket id? Returns a copy or -ENOENT. */

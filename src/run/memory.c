@@ -50,9 +50,11 @@ int memory_write_address(const struct call *call, uint64_t address, uint64_t len
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	if (memory_write(call, address, from, MIN((socklen_t)room, length)))
-		return -EFAULT;
-	return memory_write(call, length_at, &length, sizeof(length));
+	struct iovec local[] = { { (void *)from, MIN((socklen_t)room, length) }, { &length, sizeof(length) } };
+	struct iovec remote[] = { { (void *)(uintptr_t)address, local[0].iov_len },
+				  { (void *)(uintptr_t)length_at, sizeof(length) } };
+	ssize_t whole = (ssize_t)(local[0].iov_len + sizeof(length));
+	return process_vm_writev(call->tid, local, 2, remote, 2, 0) == whole ? 0 : -EFAULT;
 }
 
 int64_t memory_read_parts(const struct call *call, uint64_t address, uint64_t count, struct iovec **ret_parts)

@@ -106,7 +106,7 @@ int64_t handle_open(struct call *call)
 {
 	char path[PATH_ROOM];
 	const char *name;
-	int file, fd;
+	int file, fd, number;
 
 	if (!read_path(call, call->args[call->number == SYS_openat ? 1 : 0], path))
 		return CALL_CONTINUE;
@@ -123,6 +123,9 @@ int64_t handle_open(struct call *call)
 	fd = reopen(file);
 	if (fd < 0)
 		return CALL_CONTINUE;
-	fd = call_finish_fd(call, fd, false);
-	return fd < 0 ? fd : CALL_ANSWERED;
+	number = call_finish_fd(call, fd, false);
+	if (number >= 0)
+		return CALL_ANSWERED;
+	close(fd);
+	return number;
 }

@@ -119,7 +119,7 @@ int call_finish_fd(struct call *call, int fd, bool cloexec)
 	} while (number < 0 && errno == EINTR);
 	if (number < 0)
 		number = -errno;
-	if (fd >= 0)
+	else
 		close(fd);
 	__atomic_sub_fetch(&call->supervisor->given, 1, __ATOMIC_SEQ_CST);
 	return number;

@@ -112,11 +112,8 @@ static int make(int type, int flags, int *ret_fd, int *ret_far)
 	*ret_far = -1;
 	if (type != SOCK_STREAM)
 		return socket_pair_make(flags, ret_fd, ret_far);
-	*ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	if (*ret_fd < 0)
-		return -errno;
-	descriptor_grow_buffer(*ret_fd);
-	return 0;
+	*ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0); /* its buffer grows when it is connected */
+	return *ret_fd < 0 ? -errno : 0;
 }
 
 int socket_name(struct supervisor *supervisor, int fd, uint64_t id, int domain, int type, int protocol)
@@ -216,7 +213,10 @@ int64_t handle_socket(struct call *call)
 	inode = descriptor_inode(fd);
 	holder_add(call->supervisor, fd);
 	number = call_finish_fd(call, fd, flags & SOCK_CLOEXEC);
-	if (number >= 0)
-		hint_set(call->supervisor, id, call->tid, number, inode);
-	return number >= 0 ? CALL_ANSWERED : number;
+	if (number < 0) {
+		close(fd);
+		return number;
+	}
+	hint_set(call->supervisor, id, call->tid, number, inode);
+	return CALL_ANSWERED;
 }

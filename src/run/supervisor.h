@@ -246,6 +246,9 @@ void peers_fini(struct peers *peers);
  */
 int64_t descriptor_get(struct call *call, struct peers *peers);
 bool descriptor_identify(struct supervisor *supervisor, int fd, struct descriptor *descriptor);
+/* The same of fd, which has just come out of accept(). False: it is nobody's that could be there. */
+bool descriptor_identify_accepted(struct supervisor *supervisor, int fd, const struct descriptor *listener,
+				  struct descriptor *descriptor);
 bool descriptor_nonblocking(const struct descriptor *descriptor);
 /* Find a socket by its id in the program's processes. Returns a copy or -ENOENT. */
 int descriptor_find(struct supervisor *supervisor, uint64_t id);
@@ -284,7 +287,7 @@ void receiver_step_aside(struct supervisor *supervisor);
 bool call_valid(const struct call *call);
 /* Answer: closes the call's copy, then sends. value: as handlers return. */
 void call_finish(struct call *call, int64_t value);
-/* Put fd into the program as its answer. Takes fd. Returns the number there or -errno (not answered then). */
+/* Put fd into the program as its answer. Returns the number there, and fd is closed; or -errno: it is not answered. */
 int call_finish_fd(struct call *call, int fd, bool cloexec);
 /*
  * Wait until no thread has a copy left of what it gave to the program. The

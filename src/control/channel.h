@@ -76,7 +76,9 @@ enum channel_type {
 	CHANNEL_CONNECT,     /* id, address; value = 1 when non-blocking. result 0: established, connect
 			      the program's socket to ".d" (or to the name in the payload, if any:
 			      express). -EINPROGRESS: a CHANNEL_CONNECTED follows with the same tag.
-			      Datagram and AF_UNSPEC (disconnect): result is all there is */
+			      Datagram and AF_UNSPEC (disconnect): result is all there is.
+			      CHANNEL_QUIET: one-way, and the program's socket comes to ".d" whatever
+			      the result will be; an error is the socket's */
 	CHANNEL_ATTACH,	     /* one-way, before connecting to ".d": value = count of filler bytes that the
 			      program's socket holds; the daemon throws them away once it is established */
 	CHANNEL_GETSOCKNAME, /* id. reply: address */

@@ -146,6 +146,8 @@ static int32_t connect_stream(struct request *request, const struct sockaddr *ad
 	struct berth_endpoint to;
 	int32_t r;
 
+	stream_refusal_over(plug);
+	plug->connect_quiet = request->message->flags & CHANNEL_QUIET;
 	if (plug->role == &role_listener)
 		return -EISCONN;
 	if (plug->role == &role_idle && address_read(address, length, &to) &&
@@ -169,8 +171,12 @@ static int32_t call_connect(struct request *request)
 		return -EINVAL;
 	if (address->sa_family == AF_UNSPEC)
 		return disconnect(plug, address, length);
-	if (plug->kind == SOCK_STREAM)
-		return connect_stream(request, address, length);
+	if (plug->kind == SOCK_STREAM) {
+		int32_t r = connect_stream(request, address, length);
+		if (plug->connect_quiet && r)
+			stream_connect_quietly(plug, r);
+		return r;
+	}
 	if (plug->lent) {
 		request->reply.flags |= CHANNEL_LENT;
 		return -EAGAIN;

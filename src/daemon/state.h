@@ -33,6 +33,7 @@ enum {
 	SCRATCH_SIZE = 256 * 1024, /* bytes moved at once */
 	PLUG_BUCKETS = 4096,
 	STREAM_READABLE = EPOLLIN | EPOLLRDHUP | EPOLLPRI, /* what is waited for at an end that is read */
+	STREAM_RESET_WAIT_MS = 500,			   /* for the supervisor to have a reset seen */
 };
 
 struct daemon {
@@ -136,6 +137,8 @@ struct plug {
 	uint32_t low_water;			/* SO_RCVLOWAT; 0: nothing was said */
 	uint64_t filler;			/* bytes to throw away first */
 	bool connect_told_later;		/* the supervisor was answered -EINPROGRESS */
+	bool connect_quiet;			/* … nothing, and has connected the program's socket to us */
+	bool refused, refusing;			/* such a connection failed: its end is to be reset, is being reset */
 	bool connecting, established, real, core_ended, end_ended, end_hung_up, core_shut, resetting;
 	bool end_grown;			 /* has all the room that it may have */
 	bool end_inline;		 /* keeps urgent bytes in their place */
@@ -305,6 +308,14 @@ bool stream_at_mark(struct plug *plug);
 void stream_low_water(struct plug *plug, int value);
 bool stream_below_low_water(struct plug *plug);
 void stream_reset_answered(struct plug *plug);
+/* Nothing comes of this end; the program may try again with another. Ends a published connection. */
+void stream_drop_end(struct plug *plug);
+/* A CHANNEL_CONNECT that nobody waits for takes time (-EINPROGRESS), or has failed. */
+void stream_connect_quietly(struct plug *plug, int32_t result);
+/* The program's socket has come for a connection that failed: it is to see that. */
+void stream_refuse_end(struct plug *plug, int end);
+/* plug may have such a socket, and is to be connected anew. */
+void stream_refusal_over(struct plug *plug);
 /* As if the peer had sent a RST: the program sees ECONNRESET, the peer gets one. May end plug. */
 void stream_reset(struct plug *plug);
 void held_free(struct held *held);

@@ -29,7 +29,6 @@
 
 enum {
 	PUMP_ROUNDS = 16, /* scratches moved before others get their turn */
-	RESET_WAIT_MS = 500,
 	FILLER_MAX = 1 << 20,
 	BULK_BEGINS = 64 << 10, /* bytes read at once: whole packets next time */
 	BULK_LEAST = 16 << 10,	/* and back to copies below that */
@@ -112,6 +111,8 @@ void stream_reset_answered(struct plug *plug)
 {
 	if (plug->resetting)
 		plug_abort(plug);
+	else
+		stream_refusal_over(plug);
 }
 
 /* Has the program closed its end? We may not have been told yet. */
@@ -150,7 +151,7 @@ static void stream_fail(struct plug *plug, int error)
 	loop_change(&plug->host->daemon->loop, &plug->watch, EPOLLIN | EPOLLRDHUP);
 	plug->timer.run = reset_timeout;
 	loop_timer_set(&plug->host->daemon->loop, &plug->timer,
-		       plug->host->daemon->loop.now + RESET_WAIT_MS * BERTH_MSEC);
+		       plug->host->daemon->loop.now + STREAM_RESET_WAIT_MS * BERTH_MSEC);
 	channel_send(channel, &message, NULL, 0);
 }
 
@@ -497,8 +498,7 @@ static void stream_pump(struct plug *plug)
 		plug_work(plug);
 }
 
-/* Nothing comes of this end; the program may try again with another. Ends a published connection. */
-static void drop_end(struct plug *plug)
+void stream_drop_end(struct plug *plug)
 {
 	if (plug->real) {
 		end_reset_real(plug);
@@ -517,7 +517,13 @@ void stream_connect_failed(struct plug *plug, int error)
 	answer_connect(plug, -error);
 	plug->error = error;
 	plug->role = &role_idle;
-	drop_end(plug);
+	if (!plug->connect_quiet || plug->end < 0) {
+		plug->refused = plug->connect_quiet;
+		stream_drop_end(plug);
+		return;
+	}
+	loop_remove(&plug->host->daemon->loop, &plug->watch);
+	stream_refuse_end(plug, plug->end);
 }
 
 bool stream_connected(struct plug *plug)

@@ -59,6 +59,45 @@ int32_t stream_connect(struct request *request, const struct sockaddr *address, 
 	return r;
 }
 
+void stream_refusal_over(struct plug *plug)
+{
+	if (plug->refusing) {
+		loop_timer_cancel(&plug->host->daemon->loop, &plug->timer);
+		stream_drop_end(plug);
+	}
+	plug->refused = plug->refusing = false;
+}
+
+static void refusal_timeout(struct berth_timer *timer)
+{
+	stream_refusal_over(CONTAINER_OF(timer, struct plug, timer));
+}
+
+/* As stream_fail() has it: a byte that is left unread makes a reset of the end of file. */
+void stream_refuse_end(struct plug *plug, int end)
+{
+	struct channel *channel = channel_of(plug->host, plug->session);
+	struct channel_message message = { .type = CHANNEL_RESET, .id = plug->id };
+	struct loop *loop = &plug->host->daemon->loop;
+
+	plug->end = end;
+	plug->refused = false;
+	plug->refusing = true;
+	plug->timer.run = refusal_timeout;
+	loop_timer_set(loop, &plug->timer, loop->now + STREAM_RESET_WAIT_MS * BERTH_MSEC);
+	if (channel)
+		channel_send(channel, &message, NULL, 0);
+}
+
+void stream_connect_quietly(struct plug *plug, int32_t result)
+{
+	plug->connect_channel = NULL;
+	if (result == -EINPROGRESS)
+		return;
+	plug->error = -result;
+	plug->refused = true;
+}
+
 bool stream_is_over(struct request *request)
 {
 	struct tcp_info info = { 0 };
@@ -91,29 +130,36 @@ static bool carried_by_supervisor(struct host *host, int end)
 	return pid && pid == host->carrier;
 }
 
-/* Whose socket is this that came to ".d"? NULL: nobody's that may. */
-static struct plug *plug_of_end(struct daemon *daemon, int end)
+/* Whose socket is this that came to ".d"? *ret_id: whose it says it is, or 0. NULL: nobody's that may. */
+static struct plug *plug_of_end(struct daemon *daemon, int end, uint64_t *ret_id)
 {
 	struct sockaddr_un address;
 	socklen_t length = sizeof(address);
 	struct name name;
 
+	*ret_id = 0;
 	if (getpeername(end, (struct sockaddr *)&address, &length) < 0 ||
 	    name_read(daemon->key, &address, length, &name) < 0 || name.kind != NAME_SOCKET)
 		return NULL;
 	struct plug *plug = plug_find(daemon, name.id);
-	return plug && plug->role == &role_stream && plug->end < 0 && carried_by_supervisor(plug->host, end) ? plug
-													     : NULL;
+	*ret_id = name.id;
+	bool comes = plug && (plug->role == &role_stream || plug->refused) && plug->end < 0;
+	return comes && carried_by_supervisor(plug->host, end) ? plug : NULL;
 }
 
 /*
- * CHANNEL_ATTACH was sent before the program's socket was connected, but comes
- * by another socket: hear it now, or the filler would pass for data.
+ * CHANNEL_ATTACH, or a quiet CHANNEL_CONNECT, was sent before the program's
+ * socket was connected, but comes by another socket: hear it now, or the filler
+ * would pass for data, and the socket for nobody's.
  */
-static void hear_first(struct host *host)
+static void hear_first(struct daemon *daemon, uint64_t id)
 {
-	LIST_EACH(&host->channels, node)
-		channel_drain(LIST_ITEM(node, struct channel, node)); /* a broken one is ended in its own turn */
+	LIST_EACH(&daemon->hosts, node)
+		LIST_EACH(&LIST_ITEM(node, struct host, node)->channels, inner) {
+			struct channel *channel = LIST_ITEM(inner, struct channel, node);
+			if (CHANNEL_ID_BASE(channel->session) == CHANNEL_ID_BASE(id >> 32))
+				channel_drain(channel); /* a broken one is ended in its own turn */
+		}
 }
 
 /* No descriptor is left for a program's end: its connection is reset, both ways. */
@@ -138,14 +184,19 @@ static bool accept_end(struct daemon *daemon)
 
 	if (end < 0)
 		return false;
-	struct plug *plug = plug_of_end(daemon, end);
+	uint64_t id;
+	struct plug *plug = plug_of_end(daemon, end, &id);
 	if (short_of) {
 		refuse(daemon, plug, end);
 		return true;
 	}
-	if (plug && plug->connect_told_later) {
-		hear_first(plug->host);
-		plug = plug_of_end(daemon, end);
+	if (plug ? plug->connect_told_later : id != 0) {
+		hear_first(daemon, id);
+		plug = plug_of_end(daemon, end, &id);
+	}
+	if (plug && plug->refused) {
+		stream_refuse_end(plug, end);
+		return true;
 	}
 	/* What is not established is not read: the loop would say for ever that it can be. */
 	if (!plug || plug_take_end(plug, end, plug->established ? STREAM_READABLE : 0) < 0) {

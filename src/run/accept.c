@@ -70,10 +70,9 @@ static int take(int listener, int flags)
  */
 static bool sent_by_daemon(const struct call *call, struct arrival *arrival)
 {
-	struct channel_message message = { .type = CHANNEL_GETPEERNAME,
-					   .flags = CHANNEL_PEER_ID,
-					   .id = arrival->descriptor.id,
-					   .pid = call->tid };
+	struct channel_message message = {
+		.type = CHANNEL_GETPEERNAME, .flags = CHANNEL_PEER_ID, .id = arrival->descriptor.id, .pid = call->tid
+	};
 	struct iovec listener = { (void *)&call->descriptor.id, sizeof(call->descriptor.id) };
 	struct line *line = line_of(call->supervisor, message.id);
 

@@ -26,6 +26,16 @@ void call_message(const struct call *call, struct channel_message *message, uint
 	}
 }
 
+/* Not 0. */
+uint64_t call_address_hash(const struct channel_message *message)
+{
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: a program that forges its own gains nothing */
+
+	for (size_t i = 0; i < message->address_length; i++)
+		hash = (hash ^ message->address[i]) * 0x100000001b3;
+	return hash | 1;
+}
+
 int call_ask(struct call *call, struct channel_message *message, const void *payload, size_t length, void *reply,
 	     size_t room)
 {

@@ -20,6 +20,8 @@
 #include <sys/time.h>
 
 #define FILLER_MAX 16
+#define SWIFT_LEAST 4	 /* connections made at once, in a row */
+#define SWIFT_NS 5000000 /* is how old what is known of an address may be: conditions change as fast */
 
 /* Tags of CONNECTs; other messages' come from line.c. */
 static uint64_t tag_new(void)
@@ -285,14 +287,56 @@ static int64_t disconnect(struct call *call, struct channel_message *message)
 	return renew(call);
 }
 
+/*
+ * Who does not wait for connect() hears how it went from SO_ERROR. So who makes
+ * one connection after the other to the same address, each of them made at
+ * once, is not kept for the daemon's answer but every few milliseconds. The
+ * daemon hears of this before anything else that is asked of the socket; if it
+ * did not go after all, it is told as late failures are.
+ */
+static bool swift(struct swift *last, uint64_t address)
+{
+	return last->address == address && last->count >= SWIFT_LEAST && now_ns() < last->until_ns;
+}
+
+static void swift_note(struct swift *last, uint64_t address, bool at_once)
+{
+	int64_t now = now_ns();
+	bool goes_on = last->address == address && now < last->until_ns + SWIFT_NS;
+
+	last->count = !at_once ? 0 : goes_on ? last->count + 1 : 1;
+	last->address = address;
+	last->until_ns = now + SWIFT_NS;
+}
+
+static int64_t connect_unasked(struct call *call, struct channel_message *message)
+{
+	int64_t r;
+
+	message->flags |= CHANNEL_QUIET;
+	message->value = 1;
+	if (line_tell(call->supervisor, line_of(call->supervisor, message->id), message, NULL, 0, -1))
+		return -ENETDOWN;
+	r = carry(call->supervisor, call->descriptor.fd, NULL, 0);
+	return r ? r : -EINPROGRESS;
+}
+
 static int64_t connect_stream(struct call *call, struct channel_message *message, bool again)
 {
+	static _Thread_local struct swift last;
 	bool nonblocking = descriptor_nonblocking(&call->descriptor);
-	struct connecting *entry = connecting_new(call);
+	uint64_t address = call_address_hash(message);
+	bool may_be_swift = nonblocking && !call->descriptor.carried &&
+			    !(call->supervisor->options->hello.flags & HELLO_EXPRESS) &&
+			    !(message->flags & (CHANNEL_WIRE | CHANNEL_FASTOPEN));
+	struct connecting *entry;
 	char express[sizeof(entry->express)] = "";
 	struct channel_message answer = *message;
 	int64_t r;
 
+	if (may_be_swift && swift(&last, address))
+		return connect_unasked(call, message);
+	entry = connecting_new(call);
 	if (!entry)
 		return -ENOMEM;
 	answer.value = nonblocking;
@@ -300,6 +344,7 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 	answer.tag = entry->tag;
 	r = line_ask(call->supervisor, line_of(call->supervisor, entry->id), &answer, NULL, 0, express,
 		     sizeof(express));
+	swift_note(&last, address, nonblocking && !r);
 	if (r == -EINPROGRESS)
 		return connect_later(call, entry);
 	connecting_free(call->supervisor, entry);

@@ -148,8 +148,7 @@ static void identify_peer(struct supervisor *supervisor, struct descriptor *desc
 	descriptor->domain = descriptor->name.domain;
 	descriptor->type = descriptor->name.type;
 	descriptor->protocol = descriptor->name.protocol;
-	if (descriptor->type == SOCK_STREAM &&
-	    getpeername(descriptor->fd, (struct sockaddr *)&address, &length) == 0 &&
+	if (descriptor->type == SOCK_STREAM && getpeername(descriptor->fd, (struct sockaddr *)&address, &length) == 0 &&
 	    name_read(supervisor->key, &address, length, &descriptor->peer) == 0)
 		identify_connected(descriptor, descriptor->fd);
 }

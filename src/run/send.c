@@ -34,16 +34,6 @@ int message_read(struct call *call, uint64_t address, struct msghdr *ret_header)
 	return 0;
 }
 
-/* Not 0. */
-static uint64_t address_hash(const struct channel_message *message)
-{
-	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: a program that forges its own gains nothing */
-
-	for (size_t i = 0; i < message->address_length; i++)
-		hash = (hash ^ message->address[i]) * 0x100000001b3;
-	return hash | 1;
-}
-
 /*
  * Once a datagram has gone to an address, the next ones are not waited for: what
  * could be wrong with the arguments has been looked at, and an error of the
@@ -56,7 +46,7 @@ static int64_t send_message(struct call *call, struct channel_message *message, 
 	struct line *line = line_of(call->supervisor, message->id);
 	bool plain = call->descriptor.type == SOCK_DGRAM && call->descriptor.protocol == IPPROTO_UDP &&
 		     message->address_length && !message->control_length && length <= QUIET_MAX;
-	uint64_t hash = address_hash(message);
+	uint64_t hash = call_address_hash(message);
 	struct hint hint = hint_get(call->supervisor, message->id);
 	int64_t r;
 

@@ -114,6 +114,13 @@ struct connecting {
 	size_t express_length;
 };
 
+/* Whom connections have been made to at once lately. A thread's own. */
+struct swift {
+	uint64_t address; /* a hash of it */
+	int64_t until_ns;
+	unsigned count; /* in a row */
+};
+
 /* Where a socket was last seen, and what its reader wants. Keyed by id, direct-mapped. */
 struct hint {
 	uint64_t id;
@@ -328,6 +335,8 @@ int message_write(struct call *call, uint64_t at, const struct msghdr *header);
 int call_ask(struct call *call, struct channel_message *message, const void *payload, size_t length, void *reply,
 	     size_t room);
 void call_message(const struct call *call, struct channel_message *message, uint32_t type);
+/* A hash of the address in message, not 0. */
+uint64_t call_address_hash(const struct channel_message *message);
 /* The name of the calling process, as of a moment ago. */
 void call_command(const struct call *call, char command[16]);
 /* The address in an accepted connection's name. */

@@ -73,7 +73,9 @@ enum channel_type {
 			      A stream socket is made by the first call on it, which has CHANNEL_NEW */
 	CHANNEL_BIND,	     /* id, address */
 	CHANNEL_LISTEN,	     /* id, value = backlog */
-	CHANNEL_CONNECT,     /* id, address; value = 1 when non-blocking. result 0: established, connect
+	CHANNEL_CONNECT,     /* id, address; value = 1 when non-blocking, CONNECT_ROW when it is one of many
+			      to the address: the reply's value is how many more of them the listener has
+			      surely room for in the next few milliseconds. result 0: established, connect
 			      the program's socket to ".d" (or to the name in the payload, if any:
 			      express). -EINPROGRESS: a CHANNEL_CONNECTED follows with the same tag.
 			      Datagram and AF_UNSPEC (disconnect): result is all there is.
@@ -135,6 +137,8 @@ enum {
 	CHANNEL_NEW = 16,      /* any call on a stream socket that was never connected: if id is not known, it is
 				  a socket of domain, kind and protocol that has been made since */
 };
+
+enum { CONNECT_ROW = 2 };
 
 struct channel_message {
 	uint32_t type; /* enum channel_type */

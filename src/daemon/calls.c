@@ -98,8 +98,12 @@ static int32_t call_listen(struct request *request)
 		plugs_sweep(plug->host);
 		r = berth_listen(plug->host->stack, plug->fd, backlog) ? -errno : 0;
 	}
-	if (!r)
+	if (!r) {
 		plug->role = &role_listener;
+		plug->backlog = backlog;
+		list_remove(&plug->listening); /* it may listen already */
+		list_append(&plug->host->listeners, &plug->listening);
+	}
 	return r;
 }
 
@@ -175,6 +179,8 @@ static int32_t call_connect(struct request *request)
 		int32_t r = connect_stream(request, address, length);
 		if (plug->connect_quiet && r)
 			stream_connect_quietly(plug, r);
+		if (!r && request->message->value == CONNECT_ROW && !plug->connect_quiet)
+			request->reply.value = listener_room(request->daemon, request->host, address, length);
 		return r;
 	}
 	if (plug->lent) {

@@ -14,30 +14,15 @@
 
 enum { LISTENERS_MAX = 64 };
 
-static bool listens_at(struct plug *plug, const struct berth_endpoint *wanted)
-{
-	struct sockaddr_storage address;
-	socklen_t length = sizeof(address);
-	struct berth_endpoint local;
-
-	if (plug->role != &role_listener || plug->gone ||
-	    berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length) < 0 ||
-	    !address_read((struct sockaddr *)&address, length, &local) || local.port != wanted->port)
-		return false;
-	if (!ip_is_any(local.ip))
-		return ip_equal(local.ip, wanted->ip);
-	return ip_is6(wanted->ip) == (plug->domain == AF_INET6) || plug->domain == AF_INET6;
-}
-
 /* Those who listen there together (SO_REUSEPORT) take turns. */
 static struct plug *find_listener(struct host *host, const struct berth_endpoint *wanted)
 {
 	struct plug *found[LISTENERS_MAX];
 	size_t count = 0;
 
-	LIST_EACH(&host->plugs, node) {
-		struct plug *plug = LIST_ITEM(node, struct plug, node);
-		if (count < LISTENERS_MAX && listens_at(plug, wanted))
+	LIST_EACH(&host->listeners, node) {
+		struct plug *plug = LIST_ITEM(node, struct plug, listening);
+		if (count < LISTENERS_MAX && listener_hears(plug, wanted))
 			found[count++] = plug;
 	}
 	for (size_t i = 0, first = count > 1 ? host->express_turn++ : 0; i < count; i++)

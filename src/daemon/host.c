@@ -69,6 +69,7 @@ static struct host *host_new(struct daemon *daemon)
 	list_init(&host->node);
 	list_init(&host->channels);
 	list_init(&host->plugs);
+	list_init(&host->listeners);
 	list_init(&host->published);
 	return host;
 }

@@ -8,13 +8,14 @@
  * A listener that no process has open any more is found out when somebody
  * calls: the stack asks before it answers a SYN.
  */
+#include "base/ip.h"
 #include "daemon/journal.h"
 #include "daemon/state.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-enum { RETRY_MS = 5, REFUSALS_MAX = 200 };
+enum { RETRY_MS = 5, REFUSALS_MAX = 200, ROOM_MAX = 128 };
 
 /* The admit hook; context is the host. Nothing may be ended from in here. */
 int listener_admit(void *context, int fd)
@@ -129,6 +130,43 @@ static bool deliver(struct plug *listener, struct plug *child)
 	if (r == -ECONNREFUSED)
 		listener->gone = true;
 	return true;
+}
+
+bool listener_hears(struct plug *plug, const struct berth_endpoint *wanted)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct berth_endpoint local;
+
+	if (plug->role != &role_listener || plug->gone ||
+	    berth_getsockname(plug->host->stack, plug->fd, (struct sockaddr *)&address, &length) < 0 ||
+	    !address_read((struct sockaddr *)&address, length, &local) || local.port != wanted->port)
+		return false;
+	if (!ip_is_any(local.ip))
+		return ip_equal(local.ip, wanted->ip);
+	return ip_is6(wanted->ip) == (plug->domain == AF_INET6) || plug->domain == AF_INET6;
+}
+
+int listener_room(struct daemon *daemon, struct host *from, const struct sockaddr *address, socklen_t length)
+{
+	struct berth_endpoint to;
+	int room = ROOM_MAX;
+	bool found = false;
+
+	if (!address_read(address, length, &to))
+		return 0;
+	struct host *host = ip_is_loopback(to.ip) ? from : host_of_ip(daemon, to.ip);
+	if (!host)
+		return 0;
+	/* Whichever of them takes the next: the least. What others may add meanwhile has the other three quarters. */
+	LIST_EACH(&host->listeners, node) {
+		struct plug *plug = LIST_ITEM(node, struct plug, listening);
+		if (!listener_hears(plug, &to))
+			continue;
+		found = true;
+		room = plug->waiting ? 0 : MIN(room, plug->backlog / 4);
+	}
+	return found ? room : 0;
 }
 
 static void listener_core_ready(struct plug *plug)

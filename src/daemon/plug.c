@@ -90,6 +90,7 @@ struct plug *plug_new(struct host *host, uint64_t id, const struct plug_role *ro
 	plug->end = plug->watch.fd = -1;
 	plug->watch.ready = end_ready;
 	list_init(&plug->work);
+	list_init(&plug->listening);
 	list_append(&host->plugs, &plug->node);
 	struct plug **bucket = bucket_of(host->daemon, id);
 	plug->next = *bucket;
@@ -130,6 +131,7 @@ static void unlink_plug(struct plug *plug)
 	leave_bucket(plug);
 	list_remove(&plug->node);
 	list_remove(&plug->work);
+	list_remove(&plug->listening);
 }
 
 /* Of a stream's end there is no duplicate; a datagram socket's may still be in its supervisor's hands. */

@@ -92,7 +92,7 @@ struct host {
 	bool leaving;	       /* its program is gone; what it said last is still under way */
 	berth_time started;
 	int64_t started_wall;
-	struct list channels, plugs, published;
+	struct list channels, plugs, listeners, published;
 	struct plug **by_fd;
 	size_t by_fd_room;
 	struct berth_timer leave_timer;
@@ -116,9 +116,10 @@ struct plug_role {
 };
 
 struct plug {
-	struct list node;  /* in host->plugs */
-	struct list work;  /* in daemon->work */
-	struct plug *next; /* in daemon->plugs */
+	struct list node;      /* in host->plugs */
+	struct list work;      /* in daemon->work */
+	struct list listening; /* in host->listeners */
+	struct plug *next;     /* in daemon->plugs */
 	uint64_t id;
 	uint64_t session; /* of whose program it is */
 	struct host *host;
@@ -153,6 +154,7 @@ struct plug {
 	bool gone;	       /* found dead from inside a hook: end it outside */
 	struct plug *waiting;  /* accepted, but the program's own backlog is full */
 	struct plug *waits_at; /* the other way round */
+	int backlog;	       /* as the program wants it */
 	unsigned refusals;     /* in a row, of a socket that is not known to listen yet */
 	/* datagram */
 	struct tags *tags;
@@ -320,6 +322,10 @@ void stream_refusal_over(struct plug *plug);
 void stream_reset(struct plug *plug);
 void held_free(struct held *held);
 int listener_admit(void *context, int fd);
+/* Is a connection to wanted the listener plug's? */
+bool listener_hears(struct plug *plug, const struct berth_endpoint *wanted);
+/* How many connections to the address has its listener surely room for, when it has taken what it has now? */
+int listener_room(struct daemon *daemon, struct host *from, const struct sockaddr *address, socklen_t length);
 
 /* Of one that raises errors: is the program's end open? No end of file says so. */
 bool datagram_is_open(const struct plug *plug);

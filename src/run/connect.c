@@ -290,21 +290,27 @@ static int64_t disconnect(struct call *call, struct channel_message *message)
 /*
  * Who does not wait for connect() hears how it went from SO_ERROR. So who makes
  * one connection after the other to the same address, each of them made at
- * once, is not kept for the daemon's answer but every few milliseconds. The
- * daemon hears of this before anything else that is asked of the socket; if it
- * did not go after all, it is told as late failures are.
+ * once, is kept for the daemon's answer only every few milliseconds, or when as
+ * many have been made as the listener was said to have room for. The daemon
+ * hears of the others before anything else that is asked of the socket; what
+ * does not go after all is told as late failures are.
  */
 static bool swift(struct swift *last, uint64_t address)
 {
-	return last->address == address && last->count >= SWIFT_LEAST && now_ns() < last->until_ns;
+	if (last->address != address || !last->room || now_ns() >= last->until_ns)
+		return false;
+	last->room--;
+	return true;
 }
 
-static void swift_note(struct swift *last, uint64_t address, bool at_once)
+/* A connection was asked for. at_once: made as well, and the listener has that much room. */
+static void swift_note(struct swift *last, uint64_t address, bool at_once, int room)
 {
 	int64_t now = now_ns();
 	bool goes_on = last->address == address && now < last->until_ns + SWIFT_NS;
 
 	last->count = !at_once ? 0 : goes_on ? last->count + 1 : 1;
+	last->room = at_once ? MAX(room, 0) : 0;
 	last->address = address;
 	last->until_ns = now + SWIFT_NS;
 }
@@ -339,12 +345,12 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 	entry = connecting_new(call);
 	if (!entry)
 		return -ENOMEM;
-	answer.value = nonblocking;
+	answer.value = may_be_swift && last.count >= SWIFT_LEAST ? CONNECT_ROW : nonblocking; /* of whatever address */
 	/* Known before it is sent: CONNECTED may be read before this thread goes on. */
 	answer.tag = entry->tag;
 	r = line_ask(call->supervisor, line_of(call->supervisor, entry->id), &answer, NULL, 0, express,
 		     sizeof(express));
-	swift_note(&last, address, nonblocking && !r);
+	swift_note(&last, address, nonblocking && !r, answer.value);
 	if (r == -EINPROGRESS)
 		return connect_later(call, entry);
 	connecting_free(call->supervisor, entry);

@@ -118,7 +118,8 @@ struct connecting {
 struct swift {
 	uint64_t address; /* a hash of it */
 	int64_t until_ns;
-	unsigned count; /* in a row */
+	unsigned count; /* asked for in a row */
+	int room;	/* for more of them */
 };
 
 /* Where a socket was last seen, and what its reader wants. Keyed by id, direct-mapped. */

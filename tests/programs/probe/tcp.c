@@ -46,6 +46,34 @@ static void connect_refused_nonblocking(void)
 	say_count("write", write(fd, "x", 1));
 }
 
+/* Many, each made at once; then nobody listens any more, which whoever comes next is told in one way or the other. */
+static void connects_in_a_row(void)
+{
+	int listener = open_listener(AF_INET, 128), good = 0, error;
+	union address address = loopback(AF_INET, port_of(listener));
+	socklen_t length = sizeof(error);
+
+	for (int i = 0; i < 200; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), other;
+		char byte = 0;
+
+		connect(fd, &address.any, sizeof(address.in));
+		other = await(fd, POLLOUT) & POLLOUT ? accept(listener, NULL, NULL) : -1;
+		good += write(fd, "x", 1) == 1 && read(other, &byte, 1) == 1 && byte == 'x';
+		close(other);
+		close(fd);
+		if (i < 199)
+			continue;
+		close(listener);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(fd, &address.any, sizeof(address.in));
+		error = errno;
+		if (error == EINPROGRESS && (await(fd, POLLERR | POLLHUP) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP))
+			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	}
+	say(" good=%d last=%s", good, strerrorname_np(error));
+}
+
 static void connect_nonblocking(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), listener = open_listener(AF_INET, 5);
@@ -454,6 +482,7 @@ const struct scenario tcp_scenarios[] = {
 	{ "tcp-connect-refused", connect_refused },
 	{ "tcp-connect-refused-nonblocking", connect_refused_nonblocking },
 	{ "tcp-connect-nonblocking", connect_nonblocking },
+	{ "tcp-connects-in-a-row", connects_in_a_row },
 	{ "tcp-connect-twice", connect_twice },
 	{ "tcp-connect-bad-address", connect_bad_address },
 	{ "tcp-connect-any-address", connect_unspecified },

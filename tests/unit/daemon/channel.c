@@ -228,6 +228,80 @@ TEST(channel, two_programs_talk_and_end)
 	daemon_must_end();
 }
 
+/* CHANNEL_CONNECT that waits for no answer, and the program's socket right after it. */
+static void connect_quietly(struct supervisor *supervisor, struct program *program, uint16_t port)
+{
+	struct channel_message message = { .type = CHANNEL_CONNECT,
+					   .flags = CHANNEL_QUIET,
+					   .id = program->id,
+					   .value = 1,
+					   .address_length = sizeof(struct sockaddr_in) };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	inet_pton(AF_INET, "10.77.0.2", &address.sin_addr);
+	memcpy(message.address, &address, sizeof(address));
+	CHECK(say(supervisor, &message, NULL, 0, -1));
+	CHECK_EQ(connect_to_daemon(supervisor, program), 0);
+}
+
+TEST(channel, quiet_connect)
+{
+	static struct supervisor web, client;
+	char bytes[16] = "";
+	struct name caller;
+
+	REQUIRE(daemon_start());
+	REQUIRE(supervisor_open(&web, "web", "w", 0) == 0 && supervisor_open(&client, "c", "curl", 0) == 0);
+	struct program listener = given_listener(&web, 80), program = given_stream(&client);
+	/* One that the daemon has not heard of before goes as well. */
+	connect_quietly(&client, &program, 80);
+	int accepted = accept_from(&listener, web.welcome.key, &caller);
+	REQUIRE(accepted >= 0);
+	set_timeout(accepted);
+	CHECK_EQ(send(program.fd, "hello", 5, 0), 5);
+	CHECK_EQ(recv(accepted, bytes, sizeof(bytes), 0), 5);
+	close(accepted);
+	close(program.fd);
+
+	/* Nobody listens: the socket that has come is reset, and its error is kept. */
+	program = given_stream(&client);
+	connect_quietly(&client, &program, 81);
+	set_timeout(program.fd);
+	CHECK_EQ(hear(&client, CHANNEL_RESET), 0);
+	CHECK_EQ(client.last.id, program.id);
+	CHECK_EQ(send(program.fd, "", 1, 0), 1);
+	struct channel_message answer = client.last;
+	CHECK(say(&client, &answer, NULL, 0, -1));
+	CHECK(recv(program.fd, bytes, 1, 0) < 0 && errno == ECONNRESET);
+	struct channel_message question = { .type = CHANNEL_GETSOCKOPT,
+					    .id = program.id,
+					    .level = SOL_SOCKET,
+					    .option = SO_ERROR,
+					    .value = sizeof(int) };
+	CHECK_EQ(ask(&client, &question, NULL, 0), 0);
+	int error = 0;
+	memcpy(&error, client.payload, sizeof(error));
+	CHECK_EQ(error, ECONNREFUSED);
+	close(program.fd);
+
+	/* How many more: a quarter of the backlog, which is 5. */
+	program = given_stream(&client);
+	struct channel_message row = { .type = CHANNEL_CONNECT,
+				       .id = program.id,
+				       .value = CONNECT_ROW,
+				       .address_length = sizeof(struct sockaddr_in) };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(80) };
+	inet_pton(AF_INET, "10.77.0.2", &address.sin_addr);
+	memcpy(row.address, &address, sizeof(address));
+	CHECK_EQ(ask(&client, &row, NULL, 0), 0);
+	CHECK_EQ(client.last.value, 1);
+	close(program.fd);
+	close(listener.fd);
+	close(client.fd);
+	close(web.fd);
+	daemon_must_end();
+}
+
 TEST(channel, name_taken_is_said_and_program_names_are_counted)
 {
 	static struct supervisor a, b, c, d;

@@ -48,8 +48,8 @@ const struct command command_exec = {
 	.usage = "[OPTIONS] HOST [--] PROGRAM [ARGUMENTS]",
 	.summary = "Run another program on a host that is there",
 	.options = options,
-	.details = "It shares the host's address, name, ports and loopback, and ends with the program that\n"
-		   "the host was made for.\n\n"
+	.details = "It shares the host's address, name, ports and loopback, what the host may reach, and\n"
+		   "--express (with its shim); and ends with the program that the host was made for.\n\n"
 		   "  berth exec web -- curl http://127.0.0.1/\n\n"
 		   "Exit code: as berth run's; 137 when the host ended under it.\n",
 	.run = exec_run,

@@ -104,9 +104,15 @@ int launch_option(const struct command *command, int letter, struct launch *laun
 	case 'w':
 		launch->options.workdir = optarg;
 		return *optarg ? CLI_OK : usage_error(command, "-w '': that is no directory");
-	default: /* 'u' */
+	case 'u':
 		launch->options.user = optarg;
 		return *optarg ? CLI_OK : usage_error(command, "-u '': that is no user");
+	case OPTION_SHIM:
+	case OPTION_NO_SHIM:
+		launch->options.shim = letter == OPTION_SHIM ? RUN_SHIM_ON : RUN_SHIM_OFF;
+		return CLI_OK;
+	default: /* 'i', 't': for those who are used to them */
+		return CLI_OK;
 	}
 }
 
@@ -119,6 +125,11 @@ int launch_end(struct launch *launch, int code)
 
 int launch_run(const struct command *command, struct launch *launch, char **argv)
 {
+	if (launch->options.shim == RUN_SHIM_ON && !shim_find()) {
+		fprintf(stderr, "berth: --shim: berth-shim.so is not where this berth was installed or built "
+				"(nor may there be a space or ':' in its path): install it, or leave --shim away\n");
+		return launch_end(launch, EXIT_BERTH);
+	}
 	for (size_t i = 0; i < launch->from_options.count; i++)
 		variables_add(&launch->from_files, launch->from_options.list[i]);
 	launch->options.environment = launch->from_files.list;

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "run/run.h"
 
-enum { OPTION_ENV_FILE = 512, OPTION_LAUNCH_NET };
+enum { OPTION_ENV_FILE = 512, OPTION_LAUNCH_NET, OPTION_SHIM, OPTION_NO_SHIM };
 
 /* In a table of options: those that launch_option() takes. */
 #define LAUNCH_OPTIONS \
@@ -14,8 +14,12 @@ enum { OPTION_ENV_FILE = 512, OPTION_LAUNCH_NET };
 		{ 'e', "env", "NAME[=VALUE]", "set a variable for the program, or take it from here" }, \
 		{ OPTION_ENV_FILE, "env-file", "FILE", "the same from lines of a file" }, \
 		{ 'w', "workdir", "DIRECTORY", "start the program in this directory" }, \
+		{ 'u', "user", "USER[:GROUP]", "run it as somebody else (only root can)" }, \
+		{ 'i', "interactive", NULL, "pass its input on (which always happens)" }, \
+		{ 't', "tty", NULL, "pass the terminal on (which always happens)" }, \
+		{ OPTION_SHIM, "shim", NULL, "preload Berth's shim: fast UDP by express (whose default it is)" }, \
 	{ \
-		'u', "user", "USER[:GROUP]", "run it as somebody else (only root can)" \
+		OPTION_NO_SHIM, "no-shim", NULL, "preload nothing (the last one counts)" \
 	}
 
 /* The variables to set, in order; all zero to begin with. */
@@ -33,7 +37,7 @@ struct launch {
 int launch_option(const struct command *command, int letter, struct launch *launch);
 /* Free what launch_option() made; returns code. For those who do not come to launch_run(). */
 int launch_end(struct launch *launch, int code);
-/* Run argv as launch says, and return the exit code. */
+/* Run argv as launch says, and return the exit code. The shim is asked for and not there: that is said first. */
 int launch_run(const struct command *command, struct launch *launch, char **argv);
 
 /* Read [IP:]REAL:PORT[/tcp|/udp]. Returns NULL, or what is wrong with it. */

@@ -21,8 +21,6 @@ enum {
 	OPTION_IP6,
 	OPTION_EXPRESS,
 	OPTION_NO_EXPRESS,
-	OPTION_SHIM,
-	OPTION_NO_SHIM,
 	OPTION_INIT,
 	OPTION_RM,
 	OPTION_FAIL_ON_LEAK,
@@ -41,8 +39,6 @@ static const struct cli_option options[] = {
 	{ OPTION_INIT, "init", NULL, "reap orphans and pass signals on (which always happens)" },
 	{ OPTION_EXPRESS, "express", NULL, "past Berth's TCP, program to program: faster" },
 	{ OPTION_NO_EXPRESS, "no-express", NULL, "through Berth's TCP (the default; the last one counts)" },
-	{ OPTION_SHIM, "shim", NULL, "preload Berth's shim: fast UDP by express (whose default it is)" },
-	{ OPTION_NO_SHIM, "no-shim", NULL, "preload nothing (the last one counts)" },
 	{ 0 },
 };
 
@@ -50,7 +46,6 @@ struct run_line {
 	struct launch launch;
 	struct channel_publish publish[PUBLISH_MAX];
 	struct outside outside;
-	enum { SHIM_UNSAID, SHIM_ON, SHIM_OFF } shim;
 };
 
 static int take_publish(const struct command *command, struct run_line *line)
@@ -108,12 +103,6 @@ static int take_option(const struct command *command, int letter, struct run_lin
 	case OPTION_NO_EXPRESS:
 		run->hello.flags &= ~(uint32_t)HELLO_EXPRESS;
 		return CLI_OK;
-	case OPTION_SHIM:
-		line->shim = SHIM_ON;
-		return CLI_OK;
-	case OPTION_NO_SHIM:
-		line->shim = SHIM_OFF;
-		return CLI_OK;
 	case OPTION_RM:
 		run->hello.flags |= HELLO_REMOVE;
 		return CLI_OK;
@@ -131,21 +120,6 @@ static int take_option(const struct command *command, int letter, struct run_lin
 	}
 }
 
-/* Returns false when it was asked for and can't be. */
-static bool take_shim(struct run_line *line)
-{
-	struct run_options *run = &line->launch.options;
-
-	if (line->shim == SHIM_OFF || (line->shim == SHIM_UNSAID && !(run->hello.flags & HELLO_EXPRESS)))
-		return true;
-	run->shim = shim_find();
-	if (run->shim || line->shim == SHIM_UNSAID)
-		return true;
-	fprintf(stderr, "berth: --shim: berth-shim.so is not where this berth was installed or built "
-			"(nor may there be a space or ':' in its path): install it, or leave --shim away\n");
-	return false;
-}
-
 static int run_run(const struct command *command, int argc, char **argv)
 {
 	struct run_line line = { .launch.options = { .network = NETWORK_DEFAULT } };
@@ -160,8 +134,6 @@ static int run_run(const struct command *command, int argc, char **argv)
 		return launch_end(&line.launch, usage_error(command, "no program given"));
 	if (outside_check(command, &line.outside))
 		return launch_end(&line.launch, CLI_USAGE);
-	if (!take_shim(&line))
-		return launch_end(&line.launch, EXIT_BERTH);
 	line.launch.options.rules = line.outside.rules;
 	line.launch.options.rule_count = line.outside.count;
 	line.launch.options.publish = line.publish;

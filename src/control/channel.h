@@ -182,7 +182,7 @@ struct channel_hello {
 
 struct channel_welcome {
 	uint32_t version;
-	uint32_t reserved;
+	uint32_t flags; /* HELLO_EXPRESS: the host is on express */
 	uint64_t join_id;
 	char name[64]; /* the host's name as it is now */
 	char key[33];  /* the network's, 32 hex digits */

@@ -221,6 +221,7 @@ static int32_t hello(struct request *request)
 	channel->session = hello.session;
 	struct berth_ip ip4 = berth_host_ip4(host->host), ip6 = berth_host_ip6(host->host);
 	welcome.join_id = host->join_id;
+	welcome.flags = host->express ? HELLO_EXPRESS : 0;
 	snprintf(welcome.name, sizeof(welcome.name), "%s", berth_host_name(host->host));
 	snprintf(welcome.key, sizeof(welcome.key), "%s", channel->daemon->key);
 	snprintf(welcome.network, sizeof(welcome.network), "%s", channel->daemon->network);

@@ -41,7 +41,7 @@ static bool is_far(const struct supervisor *supervisor, int fd)
 
 bool far_concerns(const struct call *call)
 {
-	if (!call->supervisor->options->shim)
+	if (!call->supervisor->shim)
 		return false;
 	return call->number == SYS_shutdown || (call->number == SYS_setsockopt && (int)call->args[1] == SOL_SOCKET &&
 						((int)call->args[2] == SO_SNDBUF || (int)call->args[2] == SO_RCVBUF));
@@ -94,7 +94,7 @@ int64_t handle_far(struct call *call)
 	int room, fd;
 
 	/* Where descriptors can't be looked at, nobody could keep a lent one from harm. */
-	if (!supervisor->options->shim || supervisor->holders || call->descriptor.type != SOCK_DGRAM ||
+	if (!supervisor->shim || supervisor->holders || call->descriptor.type != SOCK_DGRAM ||
 	    call->descriptor.protocol != IPPROTO_UDP)
 		return -ENOPROTOOPT;
 	if (memory_read(call, call->args[4], &room, sizeof(room)) ||

@@ -298,6 +298,12 @@ static int join_lines(struct supervisor *supervisor, struct channel_hello *greet
 	return 0;
 }
 
+/* The file to preload, or NULL. What berth exec runs is on express where its host is. */
+static const char *choose_shim(int wanted, bool express)
+{
+	return wanted == RUN_SHIM_ON || (wanted == RUN_SHIM_BY_EXPRESS && express) ? shim_find() : NULL;
+}
+
 int network_join(struct supervisor *supervisor)
 {
 	const char *program = strrchr(supervisor->options->argv[0], '/');
@@ -319,6 +325,7 @@ int network_join(struct supervisor *supervisor)
 		 program ? program + 1 : supervisor->options->argv[0]);
 	greeting.pid = getpid();
 	r = first_hello(supervisor, &greeting, &welcome);
+	supervisor->shim = choose_shim(supervisor->options->shim, !r && welcome.flags & HELLO_EXPRESS);
 	if (!r)
 		r = join_lines(supervisor, &greeting, welcome.join_id);
 	if (r) {

@@ -113,12 +113,14 @@ static void become_user(const struct start *start, int reports, pid_t parent)
 }
 
 /* Directory and environment, as the options say. */
-static void furnish(const struct run_options *options, int reports)
+static void furnish(const struct start *start, int reports)
 {
+	const struct run_options *options = start->options;
+
 	for (char *const *variable = options->environment; variable && *variable; variable++)
 		putenv(*variable);
-	if (options->shim)
-		preload_add(options->shim);
+	if (start->supervisor->shim)
+		preload_add(start->supervisor->shim);
 	if (options->workdir && chdir(options->workdir) < 0) {
 		report_send(reports, REPORT_WORKDIR, errno);
 		_exit(EXIT_BERTH);
@@ -148,14 +150,14 @@ static void become(const struct start *start, int reports, pid_t parent)
 	int listener, error, standard;
 
 	become_user(start, reports, parent);
-	furnish(start->options, reports);
+	furnish(start, reports);
 	standard = close_sockets();
 	if (standard >= 0) {
 		report_send(reports, REPORT_STANDARD, standard);
 		_exit(EXIT_BERTH);
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	listener = listen_and_part(start->options->shim != NULL);
+	listener = listen_and_part(start->supervisor->shim != NULL);
 	report_send(reports, listener < 0 ? REPORT_FILTER : REPORT_LISTENER, listener < 0 ? -listener : listener);
 	if (listener < 0)
 		_exit(EXIT_BERTH);

@@ -27,7 +27,7 @@ struct run_options {
 	const struct channel_rule *rules; /* what it may reach outside */
 	size_t rule_count;
 	bool fail_on_leak;
-	const char *shim;  /* the file to preload (control/shim.h); NULL: none */
+	enum { RUN_SHIM_BY_EXPRESS, RUN_SHIM_ON, RUN_SHIM_OFF } shim; /* preload it (control/shim.h)? */
 	char *const *argv; /* the program and its arguments, NULL at the end */
 	/* What it starts with */
 	const char *workdir;	  /* NULL: where we are */

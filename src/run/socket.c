@@ -179,7 +179,7 @@ int socket_make(struct call *call, int domain, int type, int protocol, int flags
 	if (r)
 		return r;
 	r = socket_name(supervisor, fd, id, domain, type, protocol);
-	if (!r && far >= 0 && supervisor->options->shim && !far_name(supervisor, far, id))
+	if (!r && far >= 0 && supervisor->shim && !far_name(supervisor, far, id))
 		message.flags = CHANNEL_LENDABLE;
 	if (!r && far >= 0) {
 		call_command(call, message.command);

@@ -154,6 +154,7 @@ struct peers {
 
 struct supervisor {
 	const struct run_options *options;
+	const char *shim; /* the file to preload, or NULL */
 	int listener;
 	pid_t front, child;
 	bool paused; /* berth pause: stopped, and the shell is not to know */

@@ -47,6 +47,24 @@ is "$("$BERTH" run --net "$NET" --name wired --shim -- "$probe" echo 7 2>&1)" "$
 	"--shim by wire: the same"
 is "$(express -- "$probe" plain 7 2>&1)" "$wanted" "a program that inherited the socket without the shim gets what comes, and answers"
 
+# berth exec: on express where its host is, and with the shim then.
+OPTIONS=(--express)
+start second sleep 1000
+OPTIONS=()
+start third sleep 1000
+there() { "$BERTH" ps --net "$NET" | grep -q "^$1 "; }
+until_true 10 there second
+until_true 10 there third
+inside() { timeout -k 5 $((60 * slow)) "$BERTH" exec --net "$NET" "$@" 2>&1; }
+before=$(packets echo)
+is "$(inside second -- "$probe" echo 7)" "$wanted" "exec on a host that is on express: the same"
+is "$(packets echo)" "$before" "… past the cable"
+is "$(inside --no-shim second -- "$probe" echo 7)" "$wanted" "exec --no-shim: the same"
+[ "$(packets echo)" -gt "$before" ]
+ok $? "… over the cable"
+like "$(inside second sh -c 'echo $LD_PRELOAD')/$(inside third sh -c 'echo $LD_PRELOAD')/$(inside --shim third sh -c 'echo $LD_PRELOAD')" \
+	"^/.*berth-shim.so//.*berth-shim.so$" "exec preloads it by express, not by wire, and where it is asked to"
+
 client() { express -- "$PYTHON" -c "
 import errno, socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

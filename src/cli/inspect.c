@@ -48,10 +48,12 @@ static void denied_print(const json_t *program)
 
 	if (!api_number(program, "denied_count"))
 		return;
-	printf("%-10s %lld attempts\n", "denied", api_number(program, "denied_count"));
+	printf("%-10s %lld attempt%s\n", "denied", api_number(program, "denied_count"),
+	       api_number(program, "denied_count") == 1 ? "" : "s");
 	json_array_foreach(json_object_get(program, "denied"), i, denied)
-		printf("%-10s   %s to %s, %lld times\n", "", api_string(denied, "command"),
-		       api_string(denied, "destination"), api_number(denied, "count"));
+		printf("%-10s   %s to %s, %lld time%s\n", "", api_string(denied, "command"),
+		       api_string(denied, "destination"), api_number(denied, "count"),
+		       api_number(denied, "count") == 1 ? "" : "s");
 }
 
 static void program_print(const json_t *program, const char *network)

@@ -44,7 +44,7 @@ static void options_build(const struct command *command, char *text, struct opti
 
 static int option_wrong(const struct command *command, int result, char **argv)
 {
-	/* A wrong long option leaves optopt 0 (unknown), or its letter (bad argument). */
+	/* A wrong long option leaves optopt 0 (unknown), or its letter (an argument is missing, or too much). */
 	const char *word = argv[optind - 1];
 	bool is_long = !strncmp(word, "--", 2);
 
@@ -52,6 +52,8 @@ static int option_wrong(const struct command *command, int result, char **argv)
 		usage_error(command, "option '%s' needs an argument", word);
 	else if (result == ':')
 		usage_error(command, "option '-%c' needs an argument", optopt);
+	else if (is_long && optopt)
+		usage_error(command, "option '%.*s' takes no argument", (int)strcspn(word, "="), word);
 	else if (is_long)
 		usage_error(command, "unknown option '%s'", word);
 	else

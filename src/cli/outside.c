@@ -11,13 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A dotted name of letters, digits, '-' and '_'; perhaps with "*." in front. */
+#include "base/ip.h"
+
+/* A dotted name of letters, digits, '-' and '_', not all digits at its end; perhaps with "*." in front. RFC 3696 §2 */
 static bool is_name(const char *text)
 {
-	bool dotted = false;
+	bool dotted = !strncmp(text, "*.", 2);
+	const char *last = strrchr(text, '.');
 
-	if (!strncmp(text, "*.", 2))
-		text += 2;
+	text += dotted ? 2 : 0;
+	if (last && strspn(last + 1, "0123456789") == strlen(last + 1))
+		return false; /* or a mistyped address would be a name that nobody has */
 	if (strlen(text) > 253)
 		return false;
 	for (const char *c = text; *c; c++) {
@@ -107,6 +111,15 @@ static int rule_add(const struct command *command, struct outside *outside, cons
 	return CLI_OK;
 }
 
+/* 127.0.0.0/8 or ::1, or a part of them. */
+static bool is_loopback(const struct channel_rule *rule)
+{
+	struct berth_ip ip;
+
+	memcpy(ip.bytes, rule->ip, sizeof(ip.bytes));
+	return !rule->name[0] && ip_is_loopback(ip) && rule->prefix >= (ip_is4(ip) ? 8 : 128);
+}
+
 static int take_rule(const struct command *command, int letter, struct outside *outside)
 {
 	struct channel_rule rule = { .kind = letter == OPTION_ALLOW ? RULE_ALLOW : RULE_DENY };
@@ -114,6 +127,11 @@ static int take_rule(const struct command *command, int letter, struct outside *
 
 	if (wrong)
 		return usage_error(command, "--%s '%s': %s", letter == OPTION_ALLOW ? "allow" : "deny", optarg, wrong);
+	if (letter == OPTION_ALLOW && is_loopback(&rule))
+		return usage_error(command,
+				   "--allow '%s': that is the program's own host; to reach this machine, "
+				   "give another address of this machine's",
+				   optarg);
 	outside->opens |= letter == OPTION_ALLOW;
 	return rule_add(command, outside, &rule);
 }
@@ -125,15 +143,17 @@ static int take_dns(const struct command *command, struct outside *outside)
 
 	if (berth_ip_parse(optarg, &ip))
 		return usage_error(command, "--dns '%s': that is no IP address", optarg);
+	if (outside->nameservers++ == NAMESERVERS_MAX)
+		return usage_error(command, "at most %d of --dns", NAMESERVERS_MAX);
 	memcpy(rule.ip, ip.bytes, sizeof(rule.ip));
 	return rule_add(command, outside, &rule);
 }
 
-/* NAME:ADDRESS */
+/* NAME:ADDRESS, or NAME=ADDRESS, as Docker has it since 25. */
 static int take_host(const struct command *command, struct outside *outside)
 {
 	struct channel_rule rule = { .kind = RULE_HOST };
-	const char *colon = strchr(optarg, ':');
+	const char *colon = strpbrk(optarg, ":=");
 	size_t length = colon ? (size_t)(colon - optarg) : 0;
 	char address[64];
 	struct berth_ip ip;

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "control/channel.h"
 
-enum { RULES_MAX = 256 };
+enum { RULES_MAX = 256, NAMESERVERS_MAX = 3 }; /* resolv.conf(5) has room for three, too */
 
 enum { OPTION_ALLOW = 768, OPTION_DENY, OPTION_OUTBOUND, OPTION_OFFLINE, OPTION_DNS, OPTION_ALIAS, OPTION_ADD_HOST };
 
@@ -25,6 +25,7 @@ enum { OPTION_ALLOW = 768, OPTION_DENY, OPTION_OUTBOUND, OPTION_OFFLINE, OPTION_
 struct outside {
 	struct channel_rule rules[RULES_MAX];
 	size_t count;
+	unsigned nameservers;
 	bool opens, offline;
 };
 

@@ -10,11 +10,12 @@
 
 #include "control/paths.h"
 
-enum { OPTION_NET = 256, OPTION_JSON };
+enum { OPTION_NET = 256, OPTION_JSON, OPTION_DENIED };
 
 static const struct cli_option options[] = {
 	{ OPTION_NET, "net", "NETWORK", "the network to look at (default: default)" },
 	{ 'a', "all", NULL, "list those that have ended as well, until berth rm" },
+	{ OPTION_DENIED, "denied", NULL, "list what they tried to reach outside, and must not" },
 	{ OPTION_JSON, "json", NULL, "print what the control API says, as JSON" },
 	{ 0 },
 };
@@ -87,10 +88,32 @@ static void hosts_print(const json_t *hosts, bool all)
 	table_free(table);
 }
 
+/* What was denied, to whom. */
+static void denied_print(const json_t *programs, bool all)
+{
+	static const char *const columns[] = { "NAME", "PROGRAM", "DESTINATION", "TIMES" };
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	json_t *program, *denied;
+	size_t i, j;
+
+	json_array_foreach(programs, i, program) {
+		if (!all && !strcmp(api_string(program, "state"), "ended"))
+			continue;
+		json_array_foreach(json_object_get(program, "denied"), j, denied) {
+			table_cell(table, "%s", api_string(program, "name"));
+			table_cell(table, "%s", api_string(denied, "command"));
+			table_cell(table, "%s", api_string(denied, "destination"));
+			table_cell(table, "%lld", api_number(denied, "count"));
+		}
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
 static int ps_run(const struct command *command, int argc, char **argv)
 {
 	const char *network = NETWORK_DEFAULT;
-	bool as_json = false, all = false;
+	bool as_json = false, all = false, denied = false;
 	json_t *hosts;
 	int result;
 
@@ -99,6 +122,8 @@ static int ps_run(const struct command *command, int argc, char **argv)
 			network = optarg;
 		else if (result == 'a')
 			all = true;
+		else if (result == OPTION_DENIED)
+			denied = true;
 		else
 			as_json = true;
 	}
@@ -106,10 +131,12 @@ static int ps_run(const struct command *command, int argc, char **argv)
 		return options_exit(result);
 	if (usage_no_operands(command, argc, argv) || network_check(command, network))
 		return CLI_USAGE;
-	if (api_get(command, network, all ? "/v1/programs" : "/v1/hosts", &hosts))
+	if (api_get(command, network, all || denied ? "/v1/programs" : "/v1/hosts", &hosts))
 		return CLI_FAILED;
 	if (as_json)
 		api_print(hosts);
+	else if (denied)
+		denied_print(hosts, all);
 	else
 		hosts_print(hosts, all);
 	json_decref(hosts);

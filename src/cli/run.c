@@ -8,6 +8,7 @@
 #include <berth/types.h>
 #include <getopt.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/launch.h"
 #include "cli/outside.h"
@@ -80,6 +81,8 @@ static int take_name(const struct command *command, struct run_options *run)
 	if (!name_is_host(optarg))
 		return usage_error(command, "--name '%s': a host's name is 1 to 63 letters, digits and inner '-'",
 				   optarg);
+	if (!strcasecmp(optarg, "localhost"))
+		return usage_error(command, "--name '%s': every host calls itself that, take another", optarg);
 	run->name = optarg;
 	return CLI_OK;
 }

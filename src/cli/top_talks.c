@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/json.h"
+#include "control/paths.h"
 
 static const struct column talk_columns[] = {
 	{ .title = "CLIENT", .least = 14, .most = 40, .end = true },
@@ -115,7 +116,7 @@ static bool talk_of(const struct moment *moment, const struct index *index, cons
 {
 	const json_t *remote = json_object_get(socket, "remote"), *far;
 	const char *host = api_string(socket, "host");
-	bool gateway = !strcmp(host, "gateway");
+	bool gateway = !strcmp(host, GATEWAY_HOST);
 	char key[SAMPLE_KEY];
 
 	if (!api_number(remote, "port"))
@@ -128,7 +129,7 @@ static bool talk_of(const struct moment *moment, const struct index *index, cons
 	*talk = is_client(index, socket, far) ? (struct talk){ .client = socket, .server = far }
 					      : (struct talk){ .client = far, .server = socket };
 	talk->outside = gateway || (!far && !name_at(index, remote, json_object_get(socket, "local"), host)) ||
-			(far && !strcmp(api_string(far, "host"), "gateway"));
+			(far && !strcmp(api_string(far, "host"), GATEWAY_HOST));
 	return !far || talk->client == socket;
 }
 
@@ -224,7 +225,7 @@ static const char *via(const struct talk *talk)
 	const json_t *socket = talk->client ? talk->client : talk->server;
 
 	if (talk->outside) /* in by a published port, or out by --allow */
-		return talk->client && strcmp(api_string(talk->client, "host"), "gateway") ? "out" : "port";
+		return talk->client && strcmp(api_string(talk->client, "host"), GATEWAY_HOST) ? "out" : "port";
 	return strcmp(api_string(socket, "protocol"), "tcp") ? "wire" : api_string(socket, "carrier");
 }
 
@@ -264,7 +265,7 @@ static void turn_gateway(struct row *row)
 {
 	char text[sizeof(row->near_end)];
 
-	if (strcmp(row->host, "gateway"))
+	if (strcmp(row->host, GATEWAY_HOST))
 		return;
 	snprintf(row->host, sizeof(row->host), "%s", row->peer);
 	memcpy(text, row->near_end, sizeof(text));

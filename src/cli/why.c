@@ -108,7 +108,7 @@ static void ask_talk(struct question *question, const struct facts *facts, const
 	char subject[300];
 
 	talk.to = facts_host_at(facts, talk.address, talk.from);
-	if (!strcmp(talk.from, "gateway") && talk.far)
+	if (!strcmp(talk.from, GATEWAY_HOST) && talk.far)
 		return; /* the daemon's own half: it is told from the program's side */
 	if (!concerns(question, talk.from, talk.to, talk.address, talk.port))
 		return;

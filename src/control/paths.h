@@ -16,6 +16,7 @@
 
 #define NETWORK_DEFAULT "default"
 #define NETWORK_NAME_MAX 30
+#define GATEWAY_HOST "_gateway" /* the daemon's own host, which talks for whoever is outside; net has the name, too */
 
 /* A network's name: 1-30 of a-z 0-9 and inner "-". */
 int network_name_valid(const char *name);

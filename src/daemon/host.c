@@ -171,6 +171,15 @@ static int find_for_exec(struct daemon *daemon, const char *name, struct host **
 	return 0;
 }
 
+/* Kept for the gateway, which comes when it is needed. */
+static bool is_gateways(const struct daemon *daemon, struct berth_ip ip)
+{
+	struct berth_ip ip4, ip6;
+
+	net_addresses_of(daemon->net, GATEWAY_NUMBER, &ip4, &ip6);
+	return ip_equal(ip, ip4) || ip_equal(ip, ip6);
+}
+
 int host_hello(struct channel *channel, const struct channel_hello *hello, struct host **ret_host)
 {
 	struct daemon *daemon = channel->daemon;
@@ -187,6 +196,8 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 	memcpy(ip6.bytes, hello->ip6, sizeof(ip6.bytes));
 	if (ip_is_any(ip))
 		ip = ip6;
+	if (!strcmp(hello->name, GATEWAY_NAME) || is_gateways(daemon, ip) || is_gateways(daemon, ip6))
+		return -EBUSY;
 	if (hello->name[0]) {
 		struct record *record = record_find(daemon, hello->name);
 		if (record)
@@ -219,13 +230,13 @@ int host_hello(struct channel *channel, const struct channel_hello *hello, struc
 
 struct host *host_gateway(struct daemon *daemon)
 {
-	struct berth_ip ip = { 0 };
+	struct berth_ip ip, ip6;
 	struct berth_host *any = berth_net_next_host(daemon->net, NULL);
 
 	if (daemon->gateway || !any)
 		return daemon->gateway;
-	ip = ip_from_u32(ip_u32(any->net->subnet4) + GATEWAY_NUMBER);
-	if (host_add(daemon, "gateway", ip, &daemon->gateway) < 0)
+	net_addresses_of(any->net, GATEWAY_NUMBER, &ip, &ip6);
+	if (host_add(daemon, GATEWAY_NAME, ip, &daemon->gateway) < 0)
 		return NULL;
 	daemon->gateway->gateway = true;
 	strcpy(daemon->gateway->program, "berth");

@@ -53,8 +53,11 @@ static int deny(struct plug *plug, const struct berth_endpoint *to)
 	char address[BERTH_IP_STRLEN], number[16], text[BERTH_IP_STRLEN + 40];
 
 	berth_ip_format(to->ip, address);
-	snprintf(text, sizeof(text), ip_is4(to->ip) ? "%s:%u/%s" : "[%s]:%u/%s", address, to->port,
-		 protocol_of(plug, number));
+	if (to->port)
+		snprintf(text, sizeof(text), ip_is4(to->ip) ? "%s:%u/%s" : "[%s]:%u/%s", address, to->port,
+			 protocol_of(plug, number));
+	else
+		snprintf(text, sizeof(text), "%s/%s", address, protocol_of(plug, number));
 	rules_deny(plug->host, plug->command, text);
 	return -ENETUNREACH;
 }

@@ -136,10 +136,8 @@ int32_t publish_open(struct host *host, const struct channel_publish *wanted)
 
 	if ((wanted->protocol != IPPROTO_TCP && !udp) || !wanted->port)
 		return -EINVAL;
-	if (!host_gateway(host->daemon)) {
-		host_tell(host, "the gateway's address or name is taken by a host: nothing can be published");
-		return -EADDRNOTAVAIL;
-	}
+	if (!host_gateway(host->daemon))
+		return -ENOMEM; /* its name and address are nobody else's */
 	memcpy(ip.bytes, wanted->real_ip, sizeof(ip.bytes));
 	int fd = listen_outside(ip, wanted->real_port, udp ? SOCK_DGRAM : SOCK_STREAM, &port);
 	if (fd < 0)

@@ -253,8 +253,8 @@ size_t rules_denied_text(struct host *host, char *text, size_t room, uint64_t *r
 		return 0;
 	LIST_EACH(&rules->denied, node) {
 		const struct denied *denied = LIST_ITEM(node, struct denied, node);
-		int n = snprintf(text + length, room - length, "%s tried to reach %s, %llu times\n", denied->command,
-				 denied->to, (unsigned long long)denied->count);
+		int n = snprintf(text + length, room - length, "%s tried to reach %s, %llu time%s\n", denied->command,
+				 denied->to, (unsigned long long)denied->count, denied->count == 1 ? "" : "s");
 		if (n < 0 || (size_t)n >= room - length)
 			break;
 		length += (size_t)n;

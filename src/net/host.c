@@ -18,6 +18,8 @@ bool host_name_valid(const char *name)
 {
 	size_t length = strlen(name);
 
+	if (!strcmp(name, GATEWAY_NAME))
+		return true;
 	if (!length || length > HOST_NAME_MAX_LENGTH || name[0] == '-' || name[length - 1] == '-')
 		return false;
 	for (const char *c = name; *c; c++)

@@ -17,6 +17,7 @@
 
 #define HOST_NAME_MAX_LENGTH 63 /* a DNS label. RFC 1035 §2.3.4 */
 #define GATEWAY_NUMBER 1	/* .1 of the subnet is kept for a gateway */
+#define GATEWAY_NAME "_gateway" /* a host's, but no label that a program can ask for */
 
 /* A cable with the timer that says when it has something due, and where that goes then. */
 struct wire {

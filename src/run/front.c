@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 /* Between us: the kernel's and the user's signals never look like these (sigqueue, and who sent it). */
-#define SIGNAL_STOPPED (SIGRTMAX - 1) /* supervisor to front: the program stopped */
+#define SIGNAL_STOPPED (SIGRTMAX - 1) /* supervisor to front: the program stopped; or, negative, what ended it */
 #define SIGNAL_FORWARD (SIGRTMAX - 2) /* front to supervisor: pass this on */
 #define SIGNAL_ORPHAN (SIGRTMAX - 3)  /* the kernel to the supervisor: front died */
 
@@ -92,23 +92,56 @@ static void stop_by(int number)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* A signal for us. Those of the terminal went to the whole group: they have come to the program, too. */
-static void take_signal(pid_t supervisor, const siginfo_t *info)
+/*
+ * A signal for us. Those of the terminal went to the whole group: they have come to the program, too.
+ * Returns what the supervisor says has ended the program, or 0.
+ */
+static int take_signal(pid_t supervisor, const siginfo_t *info)
 {
 	if (info->si_signo == SIGNAL_STOPPED && info->si_code == SI_QUEUE && info->si_pid == supervisor) {
+		if (info->si_value.sival_int < 0)
+			return -info->si_value.sival_int;
 		stop_by(info->si_value.sival_int);
-		return;
+		return 0;
 	}
 	if (info->si_signo == SIGCHLD || info->si_code > 0)
-		return;
+		return 0;
 	sigqueue(supervisor, SIGNAL_FORWARD, (union sigval){ .sival_int = info->si_signo });
+	return 0;
+}
+
+/* Die of the signal, as the program did: a shell goes on with a loop unless SIGINT has ended what it waited for. */
+static void die_of(int number)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigaction(number, &standard, NULL);
+	kill(getpid(), number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Said before it ended, and perhaps not taken yet. */
+static int take_last_word(pid_t supervisor)
+{
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGNAL_STOPPED);
+	while (sigtimedwait(&set, &info, &(struct timespec){ 0 }) > 0)
+		if (info.si_code == SI_QUEUE && info.si_pid == supervisor && info.si_value.sival_int < 0)
+			return -info.si_value.sival_int;
+	return 0;
 }
 
 /* Returns the exit code. */
 static int front_run(pid_t supervisor)
 {
 	sigset_t all;
-	int status;
+	int status, killer = 0;
 
 	sigfillset(&all);
 	for (;;) {
@@ -121,9 +154,12 @@ static int front_run(pid_t supervisor)
 		if (pid < 0 && errno == ECHILD)
 			return EXIT_BERTH;
 		if (sigwaitinfo(&all, &info) > 0)
-			take_signal(supervisor, &info);
+			killer |= take_signal(supervisor, &info);
 	}
 ended:
+	killer |= take_last_word(supervisor); /* it is said once */
+	if (killer == SIGINT)
+		die_of(killer);
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	say("the supervisor was killed by signal %d; what it ran is killed, too", WTERMSIG(status));

@@ -100,6 +100,23 @@ static int hello(struct supervisor *supervisor, struct line *line, struct channe
 	return r < 0 ? r : 0;
 }
 
+/* The doctor's line that an error of the kernel's, or of a container's profile, is about. */
+static const char *line_of_error(int error)
+{
+	switch (error) {
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+		return "open files";
+	case -EAGAIN:
+		return "processes";
+	case -ENOSYS:
+	case -EPERM:
+		return "container";
+	}
+	return "directory";
+}
+
 static int first_hello(struct supervisor *supervisor, struct channel_hello *greeting, struct channel_welcome *welcome)
 {
 	const char *network = supervisor->options->network;
@@ -121,9 +138,7 @@ static int first_hello(struct supervisor *supervisor, struct channel_hello *gree
 			r = daemon_start(network);
 			if (r) {
 				say("network '%s' can't be started: %s (see %s in berth doctor)", network, strerror(-r),
-				    r == -EMFILE || r == -ENFILE || r == -ENOMEM ? "open files"
-				    : r == -EAGAIN				 ? "processes"
-										 : "directory");
+				    line_of_error(r));
 				return -ECANCELED;
 			}
 			r = -EPIPE;
@@ -168,35 +183,57 @@ static void format_wanted(const struct channel_hello *hello, char text[BERTH_IP_
 	berth_ip_format(memcmp(&ip, &(struct berth_ip){ 0 }, sizeof(ip)) ? ip : ip6, text);
 }
 
-/* Why there is no joining. */
-static void say_why(const struct supervisor *supervisor, const struct channel_welcome *welcome, int error)
+/* Why the host could not have the name or the address that was asked for. False: it is something else. */
+static bool say_place(const struct supervisor *supervisor, int error)
 {
-	const char *network = supervisor->options->network;
+	const char *network = supervisor->options->network, *name = supervisor->options->name;
 	char text[BERTH_IP_STRLEN] = "";
 
 	format_wanted(&supervisor->options->hello, text);
 	switch (error) {
-	case -ECANCELED: /* said already */
-		break;
 	case -EEXIST:
-		say("the name '%s' is taken on network '%s'", supervisor->options->name, network);
-		break;
+		say("the name '%s' is taken on network '%s' (berth ps lists who runs; take another --name)", name,
+		    network);
+		return true;
 	case -ENOTUNIQ:
 		say("the name '%s' on network '%s' is still that of a program that has ended (berth rm %s forgets it)",
-		    supervisor->options->name, network, supervisor->options->name);
-		break;
+		    name, network, name);
+		return true;
+	case -EADDRINUSE:
+		say("the address %s is taken on network '%s' (berth ps lists them)", text, network);
+		return true;
+	case -EBUSY:
+		say("the address %s is the gateway's on every network (-p and --allow): take another", text);
+		return true;
+	case -EADDRNOTAVAIL:
+		say("a host has the same number in both addresses: --ip %s and that --ip6 do not go together", text);
+		return true;
+	case -EINVAL:
+		say("network '%s' has no such address for a host: %s (there are 10.77.0.2 to 10.77.255.254, and fd77:: "
+		    "with the same number)",
+		    network, text);
+		return true;
+	case -ENOSPC:
+		say("network '%s' has no address left", network);
+		return true;
+	}
+	return false;
+}
+
+/* Why there is no joining. */
+static void say_why(const struct supervisor *supervisor, const struct channel_welcome *welcome, int error)
+{
+	const char *network = supervisor->options->network;
+
+	if (error == -ECANCELED || say_place(supervisor, error))
+		return; /* said */
+	switch (error) {
 	case -ESRCH:
 		say("there is no host '%s' that runs on network '%s' (berth ps lists them)", supervisor->options->name,
 		    network);
 		break;
 	case -ENONET:
 		say("network '%s' is not running", network);
-		break;
-	case -EADDRINUSE:
-		say("the address %s is taken on network '%s'", text, network);
-		break;
-	case -EADDRNOTAVAIL:
-		say("a host has the same number in both addresses: --ip %s and that --ip6 do not go together", text);
 		break;
 	case -EPROTONOSUPPORT:
 		say("network '%s' is run by another version of berth (its protocol is %u, this one's %d): end its programs "
@@ -211,12 +248,6 @@ static void say_why(const struct supervisor *supervisor, const struct channel_we
 		say("can't run a program here: berth run inside berth run, start it from outside (see seccomp "
 		    "in berth doctor)");
 		break;
-	case -ENOSPC:
-		say("network '%s' has no address left", network);
-		break;
-	case -EINVAL:
-		say("network '%s' has no such address for a host: %s", network, text);
-		break;
 	case -EHOSTDOWN:
 		say("network '%s' does not answer: its daemon is stopped, or very busy", network);
 		break;
@@ -225,8 +256,8 @@ static void say_why(const struct supervisor *supervisor, const struct channel_we
 		    network);
 		break;
 	default:
-		say("can't join network '%s': %s%s", network, strerror(-error),
-		    error == -EMFILE || error == -ENFILE ? " (see open files in berth doctor)" : "");
+		say("can't join network '%s': %s (see %s in berth doctor)", network, strerror(-error),
+		    line_of_error(error));
 	}
 }
 
@@ -253,7 +284,9 @@ static int publish(struct supervisor *supervisor)
 		publish_format(&wanted, r < 0 ? wanted.real_port : (unsigned)message.value, text, sizeof(text));
 		if (r < 0) {
 			say("can't publish %s: %s%s", text, strerror(-r),
-			    r == -EACCES ? " (see ports in berth doctor)" : "");
+			    r == -EADDRINUSE	  ? " (0 in its place takes a free port)"
+			    : r == -EADDRNOTAVAIL ? " (no address of this machine's)"
+						  : " (see ports in berth doctor)");
 			return EXIT_BERTH;
 		}
 		if (!wanted.real_port)
@@ -316,8 +349,10 @@ int network_join(struct supervisor *supervisor)
 		return EXIT_BERTH;
 	greeting.version = CHANNEL_VERSION;
 	greeting.flags |= supervisor->options->exec ? HELLO_EXEC : 0;
-	if (getrandom(&greeting.session, sizeof(greeting.session), 0) != sizeof(greeting.session))
+	if (getrandom(&greeting.session, sizeof(greeting.session), 0) != sizeof(greeting.session)) {
+		say("getrandom(): %s (see container in berth doctor)", strerror(errno));
 		return EXIT_BERTH;
+	}
 	supervisor->id_base = CHANNEL_ID_BASE(greeting.session);
 	snprintf(greeting.name, sizeof(greeting.name), "%s",
 		 supervisor->options->name ? supervisor->options->name : "");

@@ -293,8 +293,10 @@ static int reap(struct supervisor *supervisor)
 			continue;
 		if (WIFEXITED(status))
 			return WEXITSTATUS(status);
-		if (WIFSIGNALED(status))
+		if (WIFSIGNALED(status)) {
+			sigqueue(supervisor->front, SIGRTMAX - 1, (union sigval){ .sival_int = -WTERMSIG(status) });
 			return 128 + WTERMSIG(status);
+		}
 		if (WIFSTOPPED(status) && !supervisor->options->detach && !supervisor->paused)
 			sigqueue(supervisor->front, SIGRTMAX - 1, (union sigval){ .sival_int = WSTOPSIG(status) });
 	}

@@ -131,7 +131,7 @@ run -d --name curious --allow 192.0.2.8 -- "$PYTHON" try.py 'echo("192.0.2.7")' 
 out=$("$BERTH" inspect --net "$NET" curious)
 like "$out" "denied +[0-9]+ attempts" "inspect counts what was denied"
 like "$out" "python3.* to 192\.0\.2\.7:7/tcp, 2 times" "… with program and destination"
-like "$out" "to 198\.51\.100\.9:7/udp, 1 times" "… UDP"
+like "$out" "to 198\.51\.100\.9:7/udp, 1 time$" "… UDP"
 like "$out" "to other\.example \(name\)" "… and names"
 like "$("$BERTH" ps -a --net "$NET")" "^curious +exit 0 .* 4 +- " "ps counts them"
 like "$("$BERTH" events --net "$NET" 2>&1)" "curious .*denied.*python3.* to 192\.0\.2\.7:7/tcp" "berth events has them in their order"
@@ -142,7 +142,7 @@ is "$("$BERTH" inspect --net "$NET" --json curious | "$PYTHON" -c 'import json, 
 options=(--fail-on-leak)
 out=$(run --fail-on-leak -- "$PYTHON" try.py 'echo("192.0.2.7")')
 is "$?" 125 "--fail-on-leak: exit code 125"
-like "$out" "^berth: --fail-on-leak: python3.* tried to reach 192\.0\.2\.7:7/tcp, 1 times$" "… and a list"
+like "$out" "^berth: --fail-on-leak: python3.* tried to reach 192\.0\.2\.7:7/tcp, 1 time$" "… and a list"
 run --fail-on-leak --allow 192.0.2.7 -- "$PYTHON" try.py 'echo("192.0.2.7")' >/dev/null
 is "$?" 0 "what is allowed is no leak"
 run --fail-on-leak -- sh -c "$PYTHON try.py 'echo(\"192.0.2.7\")'; exit 3" >/dev/null

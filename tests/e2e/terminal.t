@@ -31,11 +31,13 @@ say("stty -echo; echo be''gin\n"); wait("begin")
 size(30, 90); say(run + "stty size\n"); check("30 90", "size")
 say(run + "bash -c 'trap \"stty size; exit 3\" WINCH; echo rea''dy; while :; do sleep 0.1; done'; echo \"code $?\"\n")
 wait("ready"); size(41, 99); check("41 99", "change"); check("code 3", "exit")
-say(run + ready); wait("ready"); say("\x03"); check("code 130", "ctrl-c")
+say(run + ready); wait("ready"); say("\x03"); wait("> "); say("echo \"code $?\"\n"); check("code 130", "ctrl-c") # the rest of the line is the shell's to drop
 say(run + ready); wait("ready"); say("\x1c"); check("code 131", "ctrl-quit")
 say(run + ready); wait("ready"); say("one\n"); check("got one", "input")
 say("\x1a"); check("code 148", "ctrl-z"); say("jobs\n"); check("Stopped", "stopped")
 say("fg; echo \"fg $?\"\n"); wait("run"); say("two\n"); check("got two", "fg"); say("\x04"); check("fg 0", "ctrl-d")
+say("for i in 1 2; do " + run + "bash -c 'echo rea''dy; sleep 100'; echo go''ne; done; echo \"loop $?\"\n"); wait("ready"); say("\x03")
+say("echo pro''mpt\n"); wait("prompt"); print("good loop" if b"gone" not in seen else "no loop")
 say(run + "cat &\n"); say("while ! jobs | grep -q Stopped; do sleep 0.1; done; echo st''op\n"); check("stop", "background reader")
 say("fg\n"); wait("run"); say("three\n"); check("three", "fg of it"); say("\x03"); say("exit 0\n")
 while select.select([fd], [], [], patience)[0]:
@@ -48,8 +50,8 @@ for name in "size:the program sees the terminal's size" "change:a change of it, 
 	"exit:the exit code comes through" "ctrl-c:Ctrl-C ends the program: 130" 'ctrl-quit:Ctrl-\ does: 131' \
 	"input:what is typed is the program's" "ctrl-z:Ctrl-Z stops it, and the shell sees SIGTSTP (148)" \
 	"stopped:the shell lists it as stopped" "fg:fg goes on with it" "ctrl-d:Ctrl-D is the end of its input" \
-	"background reader:one that reads in the background is stopped" "fg of it:and goes on in the foreground"; do
+	"loop:Ctrl-C ends a shell's loop around it, too" "background reader:one that reads in the background is stopped" "fg of it:and goes on in the foreground"; do
 	like "$out" "^good ${name%%:*}\$" "${name#*:}"
 done
-[ "$(grep -c good <<<"$out")" = 12 ] || show "all of it" "$out"
+[ "$(grep -c good <<<"$out")" = 13 ] || show "all of it" "$out"
 finish

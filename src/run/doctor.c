@@ -3,9 +3,11 @@
 
 #include "base/bytes.h"
 #include "control/paths.h"
+#include "os/process.h"
 #include "run/filter.h"
 #include "run/holder.h"
 #include "run/kernel.h"
+#include "run/profile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,6 +89,8 @@ static void examine_kernel(struct doctor_finding *finding)
 		advise(finding, DOCTOR_BAD, "%s", why);
 	else if (sscanf(system.release, "%u.%u", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 6)))
 		advise(finding, DOCTOR_NOTE, "6.6 and later answer the program's socket calls five times faster");
+	else
+		advise(finding, DOCTOR_GOOD, "all that Berth needs is there, quick wake-ups (6.6) too");
 }
 
 static int try_filter(void)
@@ -99,18 +103,36 @@ static int try_filter(void)
 	return fd < 0 ? fd : 0;
 }
 
+/* EBUSY: by whom? */
+static void advise_listener(struct doctor_finding *finding)
+{
+	char owner[64];
+
+	if (process_is_run(getpid()) > 0)
+		advise(finding, DOCTOR_BAD,
+		       "this is inside berth run, which listens already, and there can be one: start from outside it");
+	else if (listener_owner(owner, sizeof(owner)))
+		advise(finding, DOCTOR_BAD, "process %s listens already, and there can be one: start from outside it",
+		       owner);
+	else
+		advise(finding, DOCTOR_BAD,
+		       "a listener is there already (a container's own, another supervisor's), and there can be one: "
+		       "start from outside it");
+}
+
 static void examine_filter(struct doctor_finding *finding)
 {
 	int r = in_child(try_filter);
 
 	finding->name = "seccomp";
 	found(finding, "a filter with a listener %s", r ? "is refused" : "can be installed");
-	if (r == -EBUSY)
-		advise(finding, DOCTOR_BAD,
-		       "a listener is there already (berth run inside berth run, or a container's own): start from outside it");
+	if (!r)
+		advise(finding, DOCTOR_GOOD, "through it Berth answers the program's socket calls");
+	else if (r == -EBUSY)
+		advise_listener(finding);
 	else if (r == -EACCES || r == -EPERM)
 		advise(finding, DOCTOR_BAD, "a container's profile forbids it: allow seccomp(2) there");
-	else if (r)
+	else
 		advise(finding, DOCTOR_BAD, "%s: does the kernel have CONFIG_SECCOMP_FILTER?", strerror(-r));
 }
 
@@ -168,41 +190,114 @@ static void examine_descriptors(struct doctor_finding *finding)
 		advise(finding, DOCTOR_NOTE,
 		       "closing is noticed up to 10 ms late: in a container, --cap-add SYS_PTRACE does away with that");
 	else if (!can_take(child))
-		advise(finding, DOCTOR_BAD, "but not of a child: see ptrace below");
+		advise(finding, DOCTOR_BAD, "but not of a child: see yama below");
 	if (child > 0)
 		patient_end(child);
 }
 
-static void examine_memory(struct doctor_finding *finding)
+/* Can a child's memory be read and written, by the calls for that? 0 or a negative errno. */
+static int try_memory(pid_t child)
 {
 	static char here = 'x';
 	char there = 0;
 	struct iovec local = { &there, 1 }, remote = { &here, 1 };
+
+	if (process_vm_readv(child, &local, 1, &remote, 1, 0) != 1 ||
+	    process_vm_writev(child, &local, 1, &remote, 1, 0) != 1)
+		return -errno;
+	return 0;
+}
+
+static int try_memory_file(pid_t child)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", child);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static void examine_memory(struct doctor_finding *finding)
+{
 	pid_t child = patient_start();
-	ssize_t n = child > 0 ? process_vm_readv(child, &local, 1, &remote, 1, 0) : -1;
+	int direct = child > 0 ? try_memory(child) : -EAGAIN, file = child > 0 ? try_memory_file(child) : -EAGAIN;
 
 	finding->name = "memory";
-	found(finding, "reading a child's memory %s", n == 1 ? "works" : "is refused");
-	if (n != 1)
-		advise(finding, DOCTOR_BAD, "%s: in a container, add --cap-add SYS_PTRACE; else see ptrace below",
-		       strerror(errno));
+	found(finding, "a child's memory can be reached%s", !direct ? "" : file ? ": no" : " by /proc/PID/mem only");
+	if (direct && file)
+		advise(finding, DOCTOR_BAD, "%s: in a container, add --cap-add SYS_PTRACE; else see yama below",
+		       strerror(-direct));
+	else if (direct)
+		advise(finding, DOCTOR_NOTE,
+		       "process_vm_readv() or _writev() is refused: in a container, --cap-add SYS_PTRACE makes calls faster");
 	if (child > 0)
 		patient_end(child);
 }
 
-static void examine_ptrace(struct doctor_finding *finding)
+static void examine_yama(struct doctor_finding *finding)
 {
-	long scope = number_in("/proc/sys/kernel/yama/ptrace_scope", -1);
+	long scope = yama_scope();
 
-	finding->name = "ptrace";
-	if (scope < 0) {
+	finding->name = "yama";
+	if (scope < 0)
 		found(finding, "Yama is not there");
-		return;
+	else
+		found(finding, "Yama's ptrace_scope is %ld", scope);
+	if (yama_refuses())
+		advise(finding, DOCTOR_BAD,
+		       "a parent may not look into its children: sysctl kernel.yama.ptrace_scope=1%s",
+		       scope == 2 ? ", or be root" : " (3 stays until the machine is started anew)");
+	else if (scope <= 0)
+		advise(finding, DOCTOR_GOOD, "a program may trace the user's other processes, berth run or not%s",
+		       scope ? "" : ": 1 closes that");
+	else
+		advise(finding, DOCTOR_GOOD,
+		       scope == 1 ? "Berth looks into its own children only, which is allowed"
+				  : "as root Berth may look into its children all the same");
+}
+
+/* Names, with commas, of the calls of this kind that are refused. */
+static size_t list_refused(int need, char *text, size_t size)
+{
+	size_t count = 0, length = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < profile_call_count; i++) {
+		const struct profile_call *call = &profile_calls[i];
+
+		if (call->need != (unsigned)need || !profile_refuses(call))
+			continue;
+		length += (size_t)snprintf(text + MIN(length, size), size - MIN(length, size), "%s%s",
+					   count++ ? ", " : "", call->name);
 	}
-	found(finding, "Yama's ptrace_scope is %ld", scope);
-	if (scope >= 2)
-		advise(finding, scope > 2 || geteuid() ? DOCTOR_BAD : DOCTOR_GOOD,
-		       "a parent may not look into its children: sysctl kernel.yama.ptrace_scope=1");
+	return count;
+}
+
+static void examine_container(struct doctor_finding *finding)
+{
+	const char *container = profile_container();
+	char needed[80], replaced[80], unused[60];
+	size_t missed = list_refused(PROFILE_NEEDED, needed, sizeof(needed));
+	size_t more = list_refused(PROFILE_REPLACE, replaced, sizeof(replaced)) +
+		      list_refused(PROFILE_UNUSED, unused, sizeof(unused));
+
+	finding->name = "container";
+	found(finding, "%s%.20s, %s%s%s%s%s%s", container ? "in " : "in none that shows", container ? container : "",
+	      missed + more	   ? "a profile refuses "
+	      : profile_filtered() ? "a profile that refuses nothing of Berth's"
+				   : "no profile (seccomp filter)",
+	      needed, missed && more ? ", " : "", replaced, replaced[0] && unused[0] ? ", " : "", unused);
+	if (missed)
+		advise(finding, DOCTOR_BAD, "Berth needs %s: allow that in the profile", needed);
+	else if (replaced[0])
+		advise(finding, DOCTOR_NOTE,
+		       "Berth goes other ways, which are slower: see descriptors and memory above");
+	else
+		advise(finding, DOCTOR_GOOD, more ? "Berth does not need them" : "nothing is in Berth's way");
 }
 
 static void examine_directory(struct doctor_finding *finding)
@@ -250,7 +345,7 @@ static void examine_namespaces(struct doctor_finding *finding)
 {
 	finding->name = "namespaces";
 	found(finding, "user namespaces are %s", in_child(try_namespace) ? "refused" : "allowed");
-	advise(finding, DOCTOR_GOOD, "Berth does not need them");
+	advise(finding, DOCTOR_GOOD, "Berth does not need them, and makes none");
 }
 
 static void examine_tun(struct doctor_finding *finding)
@@ -310,9 +405,9 @@ static void examine_ports(struct doctor_finding *finding)
 size_t doctor_examine(struct doctor_finding findings[DOCTOR_FINDINGS])
 {
 	static examination *const examinations[] = {
-		examine_kernel,	    examine_filter,    examine_descriptors, examine_memory,
-		examine_ptrace,	    examine_directory, examine_limits,	    examine_buffers,
-		examine_namespaces, examine_tun,       examine_processes,   examine_ports,
+		examine_kernel,	   examine_filter,     examine_descriptors, examine_memory,    examine_yama,
+		examine_container, examine_namespaces, examine_tun,	    examine_directory, examine_limits,
+		examine_buffers,   examine_processes,  examine_ports,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(examinations); i++) {

@@ -22,7 +22,7 @@ struct process {
 };
 
 /* pid's parent, or 0 when it is gone. The name may hold anything, so count from the last ')'. */
-static pid_t parent_of(pid_t pid)
+pid_t process_parent(pid_t pid)
 {
 	char path[32], text[512], *end;
 	int fd, parent = 0;
@@ -59,7 +59,7 @@ static struct process *processes_read(size_t *ret_count)
 			processes = grown;
 			room = more;
 		}
-		processes[count++] = (struct process){ .pid = pid, .parent = parent_of(pid) };
+		processes[count++] = (struct process){ .pid = pid, .parent = process_parent(pid) };
 	}
 	if (directory)
 		closedir(directory);

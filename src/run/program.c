@@ -9,6 +9,7 @@
 #include "run/detach.h"
 #include "run/filter.h"
 #include "run/kernel.h"
+#include "run/profile.h"
 #include "run/user.h"
 
 #include <dirent.h>
@@ -138,9 +139,12 @@ static int listen_and_part(bool shim)
 
 	if (listener < 0)
 		return listener;
-	/* unshare(2) is refused in many containers, this is not. */
-	if (syscall(SYS_close_range, listener, listener, CLOSE_RANGE_UNSHARE) < 0)
+	/* unshare(2) is refused in many containers, this in few. */
+	if (syscall(SYS_close_range, listener, listener, CLOSE_RANGE_UNSHARE) == 0)
+		return listener;
+	if (unshare(CLONE_FILES) < 0)
 		return -errno;
+	close(listener);
 	return listener;
 }
 
@@ -172,9 +176,16 @@ static void become(const struct start *start, int reports, pid_t parent)
 
 static int say_filter(int error)
 {
-	if (error == EBUSY)
+	char owner[64];
+
+	if (error == EBUSY && listener_owner(owner, sizeof(owner)))
+		say("can't run a program here: its system calls are watched by somebody else already, process %s, and "
+		    "Linux has one listener for a process: start berth from outside of that (see seccomp in berth doctor)",
+		    owner);
+	else if (error == EBUSY)
 		say("can't run a program here: its system calls are watched by somebody else already "
-		    "(berth run inside berth run, or a container that does so; see seccomp in berth doctor)");
+		    "(berth run inside berth run, or a container that does so), and Linux has one listener for a process: "
+		    "start berth from outside of that (see seccomp in berth doctor)");
 	else
 		say("can't run a program here: the kernel refuses a system call filter: %s (see seccomp in berth doctor)",
 		    strerror(error));
@@ -265,6 +276,11 @@ int program_start(struct supervisor *supervisor, const struct inherited *inherit
 	int reports[2], r = user_find(supervisor->options->user, &start.user);
 	pid_t self = getpid();
 
+	if (yama_refuses()) {
+		say("can't run a program here: Yama's ptrace_scope of %ld forbids to look into it (see yama in berth doctor)",
+		    yama_scope());
+		return EXIT_BERTH;
+	}
 	if (r) {
 		say("--user '%s': there is no such user or group", supervisor->options->user);
 		return EXIT_BERTH;

@@ -181,7 +181,8 @@ int supervise(struct supervisor *supervisor)
 	int code;
 
 	if (!supervisor_init(supervisor)) {
-		say("can't run the supervisor: %s (see open files in berth doctor)", strerror(errno));
+		say("can't run the supervisor: %s (see %s in berth doctor)", strerror(errno),
+		    errno == EPERM || errno == ENOSYS ? "container" : "open files");
 		return EXIT_BERTH;
 	}
 	/* The woken side runs where we ran (6.6): a quarter of the cost. Older kernels say EINVAL. */

@@ -62,8 +62,36 @@ print('done')" 2>&1)" done "1,200 sockets one after the other: what is closed is
 like "$("$BERTH" doctor)" "pidfd_getfd\(\) .*refused.*/proc" "berth doctor tells which way is used"
 is "$("$BERTH" doctor >/dev/null; echo $?)" 0 "… and that programs can be run"
 
+like "$("$BERTH" doctor)" "container +.*refuses pidfd_getfd, unshare, setns, mount" "… and what the profile refuses"
+stop "${started[0]}"
+
+# Nor are process_vm_readv(), process_vm_writev() and close_range() to be had.
+printf '#!/bin/sh\nexec %s no-memory %s "$@"\n' "$confine" "$here" >confined
+start server "$PYTHON" server.py
+await_port server 80
+is "$(on client "$PYTHON" client.py 2>&1 | paste -sd ' ')" \
+	"tcp 80 end udp 80 again free closed passed 4001 ECONNREFUSED lo EINVAL" "without the calls into a process' memory its file does"
+like "$("$BERTH" doctor)" "^\[--\] memory +.*by /proc/PID/mem only" "berth doctor says so"
+is "$("$BERTH" doctor >/dev/null; echo $?)" 0 "… and that programs can be run"
+stop "${started[-1]}"
+
 # Where it can't be helped.
 BERTH=$here
+like "$("$confine" no-signalfd "$BERTH" run --net "$NET" -- true 2>&1)" "can't be started: .*see container in berth doctor" \
+	"a profile that refuses more is said to be the reason"
+like "$("$confine" no-signalfd "$BERTH" doctor)" "^\[NO\] container .*refuses signalfd4" "… and berth doctor says what it is"
+like "$("$confine" watched "$BERTH" run --net "$NET" -- true 2>&1)" \
+	"watched by somebody else already, process [0-9]+ \(confine\).*start berth from outside.*see seccomp in berth doctor" "who listens is named, where it can be seen"
+like "$("$confine" watched "$BERTH" doctor)" "process [0-9]+ \(confine\) listens already" "… by berth doctor, too"
+scope=/proc/sys/kernel/yama/ptrace_scope
+echo 2 >scope
+if [ -e $scope ] && unshare -rm mount --bind scope $scope 2>/dev/null; then
+	yama() { unshare -rm sh -c "mount --bind scope $scope; exec setpriv --bounding-set=-all --inh-caps=-all -- \"\$@\"" sh "$BERTH" "$@" 2>&1; }
+	like "$(yama run --net "$NET" -- true)" "ptrace_scope of 2 forbids.*see yama in berth doctor" "Yama's scope of 2 is said to be the reason"
+	like "$(yama doctor)" "^\[NO\] yama .*2" "… by berth doctor, too"
+else
+	skip "Yama's scope of 2 is said to be the reason" "there is no Yama here"
+fi
 like "$("$confine" listener "$BERTH" run --net "$NET" -- true 2>&1; echo $?)" \
 	"^berth: can't run a program here: its system calls are watched by somebody else.*berth doctor" "another's listener is said to be the reason"
 "$confine" listener "$BERTH" run --net "$NET" -- true 2>/dev/null

@@ -27,7 +27,7 @@ out=$(XDG_RUNTIME_DIR=$WORK/open timeout 30 "$BERTH" doctor 2>&1)
 is "$?" 1 "a directory that is open to others will not do"
 like "$(XDG_RUNTIME_DIR=/nonexistent timeout 30 "$BERTH" run true 2>&1)" "/nonexistent.*see directory in berth doctor" "… and so does berth run"
 names=$(timeout 30 "$BERTH" doctor --json | "$PYTHON" -c 'import json, sys; print(*[f["name"] for f in json.load(sys.stdin)])')
-for name in kernel seccomp descriptors memory ptrace directory "open files" processes ports namespaces tun; do
+for name in kernel seccomp descriptors memory yama container directory "open files" processes ports namespaces tun; do
 	like "$names" "(^| )$name( |\$)" "the doctor has a line '$name'"
 done
 if [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 80 ]; then

@@ -81,7 +81,8 @@ int detach_outputs(struct supervisor *supervisor)
 						   : output_open(supervisor, i + 1);
 
 		if (fd < 0) {
-			say("can't keep what the program says: %s", strerror(supervisor->options->exec ? errno : -fd));
+			say("can't keep what the program says: %s (see open files in berth doctor)",
+			    strerror(supervisor->options->exec ? errno : -fd));
 			return EXIT_BERTH;
 		}
 		supervisor->outputs[i] = fd;

@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define DESCRIPTORS_MAX 253 /* Linux: SCM_MAX_FD */
 
@@ -27,6 +29,7 @@ bool descriptor_foreign(int fd)
 {
 	int domain = AF_UNIX;
 	char path[32], link[64];
+	struct stat status;
 	ssize_t length;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof(domain) }) == 0)
@@ -34,7 +37,10 @@ bool descriptor_foreign(int fd)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	length = readlink(path, link, sizeof(link) - 1);
 	link[length > 0 ? length : 0] = '\0';
-	return strstr(link, "[io_uring]") || !strcmp(link, "/dev/net/tun");
+	if (strstr(link, "[io_uring]"))
+		return true;
+	/* By its number: it may lie anywhere. */
+	return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(10, 200 /* tun */);
 }
 
 static bool is_unix(int fd)
@@ -123,23 +129,26 @@ static int64_t attempt_receive(struct call *call)
 	struct iovec *parts;
 	int64_t room = message_read(call, call->args[1], &header), r;
 
+	if (room)
+		return room; /* as the kernel would say; asked again, it might find something else there */
 	/* Without room for a descriptor the kernel itself lets none in. */
-	if (room || !header.msg_control || header.msg_controllen < CMSG_LEN(sizeof(int)))
+	if (!header.msg_control || header.msg_controllen < CMSG_LEN(sizeof(int)))
 		return CALL_CONTINUE;
 	getsockopt(call->descriptor.fd, SOL_SOCKET, SO_PEEK_OFF, &peek, &(socklen_t){ sizeof(peek) });
 	room = memory_read_parts(call, (uintptr_t)header.msg_iov, header.msg_iovlen, &parts);
-	if (peek >= 0 || room < 0) /* looking would move it; or it is the kernel's to refuse */
-		r = CALL_CONTINUE;
+	if (room < 0)
+		return room;
+	if (peek >= 0) /* looking would move it: nothing is let in unseen */
+		r = give_without(call, &header, parts, (size_t)room, flags);
 	else
 		r = receive(call, &passed, (size_t)room, MSG_PEEK);
 	if (r == -EAGAIN && !(flags & MSG_DONTWAIT) && !descriptor_nonblocking(&call->descriptor))
 		r = CALL_PENDING;
-	else if (r >= 0 && passed.foreign)
+	else if (r >= 0 && peek < 0 && passed.foreign)
 		r = give_without(call, &header, parts, (size_t)room, flags);
-	else if (r != -EAGAIN)
+	else if (r != -EAGAIN && peek < 0)
 		r = CALL_CONTINUE;
-	if (room >= 0)
-		free(parts);
+	free(parts);
 	return r;
 }
 

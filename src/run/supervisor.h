@@ -396,7 +396,7 @@ bool descriptor_foreign(int fd);
 handler handle_foreign_receive;
 
 /* family.c */
-pid_t process_parent(pid_t pid); /* 0: it is gone */
+pid_t process_parent(pid_t pid);		    /* 0: it is gone */
 int descendants_list(pid_t root, pid_t **ret_pids); /* count, or -ENOMEM */
 /* Kill and reap everything below us. */
 void descendants_kill(void);

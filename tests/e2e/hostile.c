@@ -79,6 +79,33 @@ static void attack_families(char **arguments)
 			}
 }
 
+/* Packets of one's own making, also with a header that says where from: our stack's, none of the real network's. */
+static void attack_raw(char **arguments)
+{
+	static const int protocols[] = { 1, 2, 6, 17, 47, 50, 132, 255 };
+	uint8_t packet[48] = { 0x45, 0, 0, sizeof(packet), 0, 0, 0, 0, 64, 17, 0, 0, 198, 51, 100, 1 };
+	struct sockaddr_in real = { .sin_family = AF_INET };
+	unsigned opened = 0;
+
+	inet_pton(AF_INET, REAL, &real.sin_addr);
+	memcpy(packet + 16, &real.sin_addr, 4);
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+		int fd = socket(AF_INET, SOCK_RAW, protocols[i]);
+
+		if (fd < 0)
+			continue;
+		opened++;
+		for (int with = 0; with < 2; with++) {
+			setsockopt(fd, IPPROTO_IP, IP_HDRINCL, &with, sizeof(with));
+			if (sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&real, sizeof(real)) >= 0)
+				complain("protocol %d was sent to the real network", protocols[i]);
+		}
+		close(fd);
+	}
+	if (!opened)
+		complain("no raw socket can be opened");
+}
+
 /* Ask netlink to change something; its answer is the error. */
 static int netlink_change(uint16_t type, uint16_t flags)
 {
@@ -312,17 +339,31 @@ static void attack_outside(char **arguments)
 		complain("nobody passes anything: %s", strerror(errno));
 		return;
 	}
-	/* Three messages: a pipe, which is fine; a UDP socket, which is not; a pipe again. */
-	for (int i = 0; i < 3; i++) {
+	/*
+	 * A pipe, which is fine; a UDP socket, which is not; a pipe again; a UDP socket where to look at it would move
+	 * what is looked at (SO_PEEK_OFF); and one by recvmmsg(), which is not looked into.
+	 */
+	for (int i = 0; i < 5; i++) {
+		bool pipe = i == 0 || i == 2;
 		ssize_t n;
 
 		message.msg_controllen = sizeof(control.bytes);
+		if (i == 3)
+			setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &(int){ 0 }, sizeof(int));
+		if (i == 4) {
+			struct mmsghdr several = { .msg_hdr = message };
+
+			if (recvmmsg(fd, &several, 1, 0, NULL) >= 0 || errno != ENOSYS)
+				complain("recvmmsg(): %s", strerror(errno));
+			send(fd, "x", 1, 0);
+			break;
+		}
 		n = recvmsg(fd, &message, 0);
 		if (n != 1)
 			complain("message %d: %zd bytes", i, n);
-		if (i == 1 && (message.msg_controllen || !(message.msg_flags & MSG_CTRUNC)))
+		if (!pipe && (message.msg_controllen || !(message.msg_flags & MSG_CTRUNC)))
 			complain("a socket was let in");
-		if (i != 1 && (!CMSG_FIRSTHDR(&message) || CMSG_FIRSTHDR(&message)->cmsg_type != SCM_RIGHTS))
+		if (pipe && (!CMSG_FIRSTHDR(&message) || CMSG_FIRSTHDR(&message)->cmsg_type != SCM_RIGHTS))
 			complain("a pipe was not let in");
 		send(fd, "x", 1, 0);
 	}
@@ -332,10 +373,10 @@ static const struct {
 	const char *name;
 	void (*run)(char **arguments);
 } attacks[] = {
-	{ "families", attack_families },   { "netlink", attack_netlink }, { "calls", attack_calls },
-	{ "processes", attack_processes }, { "tracer", attack_tracer },	  { "names", attack_names },
-	{ "outside", attack_outside },	   { "racing", attack_racing },	  { "nowhere", attack_nowhere },
-	{ "exhaust", attack_exhaust },	   { "soak", attack_soak },
+	{ "families", attack_families }, { "netlink", attack_netlink },	    { "calls", attack_calls },
+	{ "raw", attack_raw },		 { "processes", attack_processes }, { "tracer", attack_tracer },
+	{ "names", attack_names },	 { "outside", attack_outside },	    { "racing", attack_racing },
+	{ "nowhere", attack_nowhere },	 { "exhaust", attack_exhaust },	    { "soak", attack_soak },
 };
 
 int main(int count, char **arguments)

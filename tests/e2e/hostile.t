@@ -56,6 +56,7 @@ daemon=$(pgrep -u "$(id -u)" -f "berth daemon --net $NET ")
 
 is "$(attack families | tail -n 5)" held "whatever socket() is asked for, what it gives is no socket of the real network's"
 is "$(on villain "$WORK/hostile" families 2>/dev/null | tail -n 5)" held "… nor with all the privileges that there are here"
+is "$(attack raw)" held "packets of its own making are not sent there"
 is "$(attack netlink)" held "netlink changes nothing"
 is "$(attack calls)" held "io_uring, x32, 32-bit calls, tunnels and key requests are refused"
 if [ -n "${BERTH_SANITIZED:-}" ]; then
@@ -73,7 +74,8 @@ cat >outside.py <<'END'
 import os, socket
 l = socket.socket(socket.AF_UNIX); l.bind("outside"); l.listen(1)
 c = l.accept()[0]
-for f in os.pipe()[0], socket.socket(type=socket.SOCK_DGRAM), os.pipe()[0]:
+real = lambda: socket.socket(type=socket.SOCK_DGRAM)
+for f in os.pipe()[0], real(), os.pipe()[0], real(), real():
     socket.send_fds(c, [b"x"], [f if isinstance(f, int) else f.fileno()])
     c.recv(1)
 END

@@ -164,11 +164,14 @@ struct tcp_undo {
 
 /*
  * What is known of segments that were sent, with SACK. Allocated when the
- * first is; a conversation that never sent has tcp_sent_none, which is only
- * read. From then on it is there until the conversation's memory goes.
+ * first is, and given back when the conversation is idle and nothing was
+ * learnt for later. Without, there is tcp_sent_none, which is only read.
  */
 struct tcp_sent {
-	struct scoreboard board;
+	union {
+		struct scoreboard board;
+		struct tcp_sent *next; /* in the stack's stock */
+	};
 	struct tcp_rack rack;
 	struct tcp_probe probe;
 	struct tcp_reduction reduction;
@@ -204,12 +207,12 @@ struct tcp_work {
 	berth_time timed_at;
 	berth_time first_sent;	  /* when the oldest unacknowledged segment first timed out's start */
 	berth_time probing_since; /* user timeout while the window is shut */
-	struct tcp_tuning tuning;
-	berth_time deadline[TCP_TIMERS];
 	struct berth_timer timer;
+	uint8_t timers; /* 1 << enum tcp_timer: which run */
+	berth_time deadline[TCP_TIMERS];
 };
 extern const struct tcp_work tcp_work_none;
-#define TCP_WORK_STOCK 256 /* free ones that a stack keeps */
+#define TCP_STOCK 256 /* free ones that a stack keeps, of struct tcp_work and of struct tcp_sent each */
 
 /*
  * What few conversations ever need. Allocated when the first of it is; the
@@ -224,6 +227,7 @@ struct tcp_rare {
 	uint32_t retransmits;		  /* segments, as wide as TCP_INFO has them */
 	uint64_t bytes_retransmitted;
 	berth_time last_resent, last_challenge;
+	struct tcp_tuning tuning;
 };
 extern const struct tcp_rare tcp_rare_none;
 
@@ -336,7 +340,8 @@ struct tcp_stack {
 	struct flight_pool flights;
 	struct share settings;	/* struct tcp_settings */
 	struct tcp_work *works; /* free ones */
-	unsigned work_count;
+	struct tcp_sent *sents;
+	unsigned work_count, sent_count;
 	struct list timewaits;
 	unsigned timewait_count;
 	struct berth_timer timewait_timer;

@@ -37,6 +37,7 @@ static void detach(struct berth_stack *stack, void *state)
 	flight_pool_fini(&tcp->flights);
 	share_fini(&tcp->settings);
 	tcp_work_stock_fini(tcp);
+	tcp_sent_stock_fini(tcp);
 	stack_free(stack, tcp, sizeof(*tcp));
 }
 

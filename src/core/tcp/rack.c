@@ -100,7 +100,10 @@ void tcp_probe_arm(struct tcp_conn *conn)
 		return;
 	}
 	wait += tcp_flight(conn) <= conn->mss ? TCP_RTO_MIN : PROBE_SLACK;
-	tcp_timer_set(conn, TCP_TIMER_PROBE, MIN(now + wait, conn->work->deadline[TCP_TIMER_RETRANSMIT]));
+	wait += now;
+	if (tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
+		wait = MIN(wait, conn->work->deadline[TCP_TIMER_RETRANSMIT]);
+	tcp_timer_set(conn, TCP_TIMER_PROBE, wait);
 }
 
 void tcp_probe_timeout(struct tcp_conn *conn)

@@ -123,6 +123,9 @@ bool tcp_sent_need(struct tcp_conn *conn);
 /* As new; and gone. */
 void tcp_sent_reset(struct tcp_conn *conn);
 void tcp_sent_fini(struct tcp_conn *conn);
+/* The conversation is idle: is there anything to keep it for? */
+void tcp_sent_settle(struct tcp_conn *conn);
+void tcp_sent_stock_fini(struct tcp_stack *tcp);
 
 /* rate.c, pace.c */
 struct tcp_rate *tcp_rate_need(struct tcp_conn *conn);
@@ -202,12 +205,12 @@ uint32_t tcp_timestamp_now(const struct berth_stack *stack, uint32_t offset);
 void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadline);
 static inline bool tcp_timer_on(const struct tcp_conn *conn, enum tcp_timer which)
 {
-	return conn->work->deadline[which] != BERTH_NEVER;
+	return conn->work->timers & 1u << which;
 }
 static inline void tcp_timer_clear(struct tcp_conn *conn, enum tcp_timer which)
 {
 	if (tcp_timer_on(conn, which))
-		conn->work->deadline[which] = BERTH_NEVER;
+		conn->work->timers &= (uint8_t) ~(1u << which);
 }
 void tcp_timer_clear_all(struct tcp_conn *conn);
 /* Nothing is set: the timer need not come up. */

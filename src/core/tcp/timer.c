@@ -13,8 +13,9 @@ static berth_time earliest(const struct tcp_conn *conn)
 {
 	berth_time deadline = BERTH_NEVER;
 
-	for (size_t i = 0; i < TCP_TIMERS; i++)
-		deadline = MIN(deadline, conn->work->deadline[i]);
+	for (unsigned i = 0; i < TCP_TIMERS; i++)
+		if (tcp_timer_on(conn, i))
+			deadline = MIN(deadline, conn->work->deadline[i]);
 	return deadline;
 }
 
@@ -23,22 +24,24 @@ void tcp_timer_set(struct tcp_conn *conn, enum tcp_timer which, berth_time deadl
 	/* Without memory for it, or for the heap, this waits for the next event; a peer's segment is one. */
 	if (!tcp_work_need(conn))
 		return;
+	conn->work->timers |= (uint8_t)(1u << which);
 	conn->work->deadline[which] = deadline;
-	if (deadline == BERTH_NEVER || (timer_armed(&conn->work->timer) && conn->work->timer.deadline <= deadline))
+	if ((timer_armed(&conn->work->timer) && conn->work->timer.deadline <= deadline))
 		return;
 	(void)timers_set(&tcp_stack_of(conn)->timers, &conn->work->timer, deadline);
 }
 
 void tcp_timer_settle(struct tcp_conn *conn)
 {
-	if (earliest(conn) == BERTH_NEVER)
+	if (!conn->work->timers)
 		timers_cancel(&tcp_stack_of(conn)->timers, &conn->work->timer);
 }
 
 void tcp_timer_clear_all(struct tcp_conn *conn)
 {
-	for (size_t i = 0; i < TCP_TIMERS; i++)
-		tcp_timer_clear(conn, (enum tcp_timer)i);
+	if (!tcp_working(conn))
+		return;
+	conn->work->timers = 0;
 	timers_cancel(&tcp_stack_of(conn)->timers, &conn->work->timer);
 }
 
@@ -202,13 +205,13 @@ void tcp_timer_run(struct berth_timer *timer)
 	struct berth_stack *stack = tcp_stack_of(conn);
 
 	tcp_enter(conn);
-	for (size_t i = 0; i < TCP_TIMERS && conn->state != TCP_CLOSED; i++) {
-		if (conn->work->deadline[i] > stack->now)
+	for (unsigned i = 0; i < TCP_TIMERS && conn->state != TCP_CLOSED; i++) {
+		if (!tcp_timer_on(conn, i) || conn->work->deadline[i] > stack->now)
 			continue;
-		conn->work->deadline[i] = BERTH_NEVER;
+		tcp_timer_clear(conn, i);
 		handlers[i](conn);
 	}
-	if (conn->state != TCP_CLOSED && earliest(conn) != BERTH_NEVER)
+	if (conn->state != TCP_CLOSED && conn->work->timers)
 		(void)timers_set(&stack->timers, &conn->work->timer, earliest(conn));
 	tcp_leave(conn);
 }

@@ -13,6 +13,7 @@
  */
 #include "core/tcp/tcp.h"
 
+#define LITTLE 8			 /* parts of the buffer: who has received less need not be watched */
 #define ROUND_UNKNOWN (100 * BERTH_MSEC) /* no sample: the handshake was sent again, and we never sent data */
 
 void tcp_tune_send(struct tcp_conn *conn)
@@ -41,13 +42,15 @@ static uint64_t window_for(uint64_t taken, uint64_t before, uint32_t mss)
 void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 {
 	struct berth_socket *socket = tcp_socket(conn);
-	struct tcp_tuning *tuning = &conn->work->tuning;
-	berth_time round = conn->rtt.mean ? conn->rtt.mean : ROUND_UNKNOWN,
-		   elapsed = socket->stack->now - tuning->since;
+	struct tcp_tuning *tuning;
+	berth_time round = conn->rtt.mean ? conn->rtt.mean : ROUND_UNKNOWN, elapsed;
 	uint64_t in_round, wanted;
 
-	if (socket->options->receive_buffer_set)
+	if (socket->options->receive_buffer_set || conn->counters.bytes_received < socket->receive_buffer / LITTLE ||
+	    !tcp_rare_need(conn))
 		return;
+	tuning = &conn->rare->tuning;
+	elapsed = socket->stack->now - tuning->since;
 	tuning->taken += taken;
 	if (elapsed < round)
 		return;

@@ -7,10 +7,8 @@
  */
 #include "core/tcp/tcp.h"
 
-#define NEVER4 BERTH_NEVER, BERTH_NEVER, BERTH_NEVER, BERTH_NEVER
-
-_Static_assert(TCP_TIMERS == 8, "every deadline of tcp_work_none is never");
-const struct tcp_work tcp_work_none = { .deadline = { NEVER4, NEVER4 } };
+_Static_assert(TCP_TIMERS <= 8, "timers has a bit for each");
+const struct tcp_work tcp_work_none = { .conn = NULL };
 
 static struct tcp_work *none(void)
 {
@@ -19,7 +17,7 @@ static struct tcp_work *none(void)
 
 static void begin(struct tcp_conn *conn)
 {
-	*conn->work = tcp_work_none;
+	memset(conn->work, 0, offsetof(struct tcp_work, deadline));
 	conn->work->conn = conn;
 	conn->work->timer.run = tcp_timer_run;
 }
@@ -63,7 +61,7 @@ void tcp_work_fini(struct tcp_conn *conn)
 	if (!work || work == &tcp_work_none)
 		return;
 	timers_cancel(&tcp->stack->timers, &work->timer);
-	if (tcp->work_count >= TCP_WORK_STOCK) {
+	if (tcp->work_count >= TCP_STOCK) {
 		stack_free(tcp->stack, work, sizeof(*work));
 		return;
 	}
@@ -83,8 +81,8 @@ void tcp_work_settle(struct tcp_conn *conn)
 {
 	struct tcp_work *work = conn->work;
 
-	if (timer_armed(&work->timer) || work->sendq.head || work->receiveq.ready || work->receiveq.early ||
-	    work->mtu_search || !idle_state(conn))
+	if (work->timers || work->sendq.head || work->receiveq.ready || work->receiveq.early || work->mtu_search ||
+	    !idle_state(conn))
 		return;
 	if (conn->fin_early || conn->urgent_in != TCP_URGENT_NONE)
 		return;
@@ -93,6 +91,7 @@ void tcp_work_settle(struct tcp_conn *conn)
 	if (work->blocks)
 		tcp_blocks_drop(conn);
 	tcp_work_fini(conn);
+	tcp_sent_settle(conn);
 }
 
 void tcp_work_stock_fini(struct tcp_stack *tcp)

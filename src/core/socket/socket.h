@@ -61,19 +61,20 @@ enum socket_state {
 	SOCKET_CLOSED,	  /* the descriptor is gone */
 };
 
+/* What an exchange seldom touches comes first, what it does lies together with the protocol's state. */
 struct berth_socket {
-	struct demux_node demux; /* kind DEMUX_SOCKET; holds local, remote and protocol number */
 	struct port_claim claim;
+	struct list node;	 /* in stack->sockets.all */
+	struct list later_node;	 /* in stack->sockets.later, or budget.starved */
+	struct demux_node demux; /* kind DEMUX_SOCKET; holds local, remote and protocol number */
 	struct berth_stack *stack;
 	const struct berth_protocol *protocol;
-	struct list node;		/* in stack->sockets.all */
-	struct list ready_node;		/* in stack->sockets.ready */
-	struct list later_node;		/* in stack->sockets.later, or budget.starved */
-	struct membership *memberships; /* group/'s; NULL: none */
 	const struct ip_path *path; /* last found way to remote, kept by ip/; generation 0: none, or no longer good */
 	struct socket_options *options;
-	uint32_t send_buffer, receive_buffer; /* bytes of payload */
+	struct list ready_node;		      /* in stack->sockets.ready */
+	struct membership *memberships;	      /* group/'s; NULL: none */
 	struct berth_link *bound_link;	      /* SO_BINDTODEVICE */
+	uint32_t send_buffer, receive_buffer; /* bytes of payload */
 	int fd;				      /* -1: none */
 	int error;			      /* positive errno for SO_ERROR */
 	uint16_t reported;		      /* readiness that hook and berth_poll() know of */

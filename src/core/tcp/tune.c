@@ -13,7 +13,9 @@
  */
 #include "core/tcp/tcp.h"
 
-#define LITTLE 8			 /* parts of the buffer: who has received less need not be watched */
+/* Who took little in one call, and was not sent much in all, need not be watched. */
+#define LITTLE_AT_ONCE 1024u
+#define LITTLE_IN_ALL 8			 /* parts of the buffer */
 #define ROUND_UNKNOWN (100 * BERTH_MSEC) /* no sample: the handshake was sent again, and we never sent data */
 
 void tcp_tune_send(struct tcp_conn *conn)
@@ -46,8 +48,12 @@ void tcp_tune_receive(struct tcp_conn *conn, size_t taken)
 	berth_time round = conn->rtt.mean ? conn->rtt.mean : ROUND_UNKNOWN, elapsed;
 	uint64_t in_round, wanted;
 
-	if (socket->options->receive_buffer_set || conn->counters.bytes_received < socket->receive_buffer / LITTLE ||
-	    !tcp_rare_need(conn))
+	if (socket->options->receive_buffer_set)
+		return;
+	if (!conn->rare->tuning.since && taken < LITTLE_AT_ONCE &&
+	    conn->counters.bytes_received < socket->receive_buffer / LITTLE_IN_ALL)
+		return;
+	if (!tcp_rare_need(conn))
 		return;
 	tuning = &conn->rare->tuning;
 	elapsed = socket->stack->now - tuning->since;

@@ -80,7 +80,8 @@ enum channel_type {
 			      express). -EINPROGRESS: a CHANNEL_CONNECTED follows with the same tag.
 			      Datagram and AF_UNSPEC (disconnect): result is all there is.
 			      CHANNEL_QUIET: one-way, and the program's socket comes to ".d" whatever
-			      the result will be; an error is the socket's */
+			      the result will be; an error is the socket's. With a payload, uint64_t,
+			      it goes straight to that listener (express) */
 	CHANNEL_ATTACH,	     /* one-way, before connecting to ".d": value = count of filler bytes that the
 			      program's socket holds; the daemon throws them away once it is established */
 	CHANNEL_GETSOCKNAME, /* id. reply: address */

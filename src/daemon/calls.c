@@ -197,37 +197,6 @@ static int32_t call_attach(struct request *request)
 	return 0;
 }
 
-/* far: the question is the acceptor's, about its express peer. */
-static int32_t express_name(struct request *request, bool remote)
-{
-	struct plug *plug = request->plug;
-	bool far = request->message->flags & CHANNEL_PEER_ID;
-	struct sockaddr_storage address;
-	int family = plug->domain;
-
-	if (far) {
-		struct plug *listener = plug_find(request->daemon, plug->express_listener);
-		family = listener ? listener->domain : AF_INET6;
-	}
-	const struct berth_endpoint *end = remote != far ? &plug->express_remote : &plug->express_local;
-	if (!ip_is4(end->ip))
-		family = AF_INET6;
-	socklen_t length = address_write(end, family, &address);
-	reply_address(request, &address, length);
-	return 0;
-}
-
-/* Does the question come from where plug was sent to? An acceptor that takes it says which listener it is. */
-static bool express_accepted(const struct request *request)
-{
-	uint64_t listener;
-
-	if (!request->plug->express || request->payload_length < sizeof(listener))
-		return request->plug->express;
-	memcpy(&listener, request->payload, sizeof(listener));
-	return listener == request->plug->express_listener;
-}
-
 static int32_t name_unknown(struct request *request, bool remote)
 {
 	struct berth_endpoint zero = { .port = 0 };
@@ -244,16 +213,18 @@ static int32_t name_unknown(struct request *request, bool remote)
 
 static int32_t get_name(struct request *request, bool remote)
 {
-	struct plug *plug = request->plug;
 	struct sockaddr_storage address;
 	socklen_t length = sizeof(address);
 
+	if (request->message->flags & CHANNEL_PEER_ID && (remote || request->plug) && !express_accepted(request))
+		return -ENOTCONN;
+	struct plug *plug = request->plug;
 	if (!plug)
 		return name_unknown(request, remote);
-	if (request->message->flags & CHANNEL_PEER_ID && !express_accepted(request))
-		return -ENOTCONN;
-	if (plug->express)
-		return express_name(request, remote);
+	if (plug->express) {
+		reply_address(request, &address, express_name(request, remote, &address));
+		return 0;
+	}
 	if (plug->role == &role_netlink) {
 		struct sockaddr_nl nl = { .nl_family = AF_NETLINK, .nl_pid = remote ? 0 : plug->netlink_port };
 		reply_address(request, &nl, sizeof(nl));
@@ -561,6 +532,11 @@ static const struct {
 	[CHANNEL_EXIT] = { call_exit, true, false },
 	[CHANNEL_RESET] = { call_reset, true, false },
 };
+
+bool call_is_one_way(const struct channel_message *message)
+{
+	return message->flags & CHANNEL_QUIET || (message->type < COUNT_OF(calls) && calls[message->type].one_way);
+}
 
 int32_t call_run(struct request *request)
 {

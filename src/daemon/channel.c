@@ -295,13 +295,37 @@ static bool take_one(struct channel *channel, bool *ret_end)
 	return !*ret_end && !answered;
 }
 
-bool channel_drain(struct channel *channel)
+static bool channel_drain(struct channel *channel)
 {
 	bool end = false;
 
 	for (int i = 0; i < MESSAGES_A_TURN && take_one(channel, &end); i++)
 		;
 	return !end;
+}
+
+/* Questions stay: this may be in the middle of answering one. A broken channel is to end in its own turn. */
+static void hear(struct channel *channel)
+{
+	struct channel_message message;
+	bool end = false;
+
+	for (int i = 0; i < MESSAGES_A_TURN && !end; i++)
+		if (recv(channel->watch.fd, &message, sizeof(message), MSG_PEEK | MSG_DONTWAIT) != sizeof(message) ||
+		    !call_is_one_way(&message) || !take_one(channel, &end))
+			break;
+	if (end)
+		shutdown(channel->watch.fd, SHUT_RDWR);
+}
+
+void channels_hear(struct daemon *daemon, uint64_t id)
+{
+	LIST_EACH(&daemon->hosts, node)
+		LIST_EACH(&LIST_ITEM(node, struct host, node)->channels, inner) {
+			struct channel *channel = LIST_ITEM(inner, struct channel, node);
+			if (CHANNEL_ID_BASE(channel->session) == CHANNEL_ID_BASE(id >> 32))
+				hear(channel);
+		}
 }
 
 static void channel_ready(struct loop_watch *watch, uint32_t events)

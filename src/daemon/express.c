@@ -58,6 +58,20 @@ static int claim_port(struct plug *plug, const struct berth_endpoint *remote)
 	return 0;
 }
 
+/*
+ * The listener that its supervisor has connected the program to already, as it was told to shortly before (CONNECT_ROW):
+ * a condition or capture that has begun since is for those that come later.
+ */
+static struct plug *chosen_listener(const struct request *request, struct host *host,
+				    const struct berth_endpoint *remote)
+{
+	uint64_t id;
+
+	memcpy(&id, request->payload, sizeof(id));
+	struct plug *listener = plug_find(request->daemon, id);
+	return listener && listener->host == host && listener_hears(listener, remote) ? listener : NULL;
+}
+
 int32_t express_connect(struct request *request, const struct sockaddr *address, socklen_t length)
 {
 	struct plug *plug = request->plug, *listener;
@@ -69,14 +83,15 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 	if (!request->host->express || plug->kind != SOCK_STREAM || !address_read(address, length, &remote))
 		return -EAGAIN;
 	struct host *host = ip_is_loopback(remote.ip) ? request->host : host_of_ip(request->daemon, remote.ip);
+	bool chosen = request->message->flags & CHANNEL_QUIET && request->payload_length == sizeof(uint64_t);
 	if (!host || !host->express)
-		return -EAGAIN;
-	if (links_conditioned(request->host, host) || capture_watches(request->host, host))
+		return chosen ? -ECONNREFUSED : -EAGAIN;
+	if (!chosen && (links_conditioned(request->host, host) || capture_watches(request->host, host)))
 		return -EAGAIN; /* conditions and captures are for every conversation: by wire, then */
 	host_touch(host);
-	listener = find_listener(host, &remote);
+	listener = chosen ? chosen_listener(request, host, &remote) : find_listener(host, &remote);
 	if (!listener)
-		return -EAGAIN; /* the stack knows how to refuse */
+		return chosen ? -ECONNREFUSED : -EAGAIN; /* the stack knows how to refuse */
 	int r = claim_port(plug, &remote);
 	if (r < 0)
 		return r;
@@ -87,4 +102,38 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 	request->reply.payload_length = (uint32_t)(name_length - offsetof(struct sockaddr_un, sun_path) - 1);
 	memcpy(request->reply_payload, name.sun_path + 1, request->reply.payload_length);
 	return 0;
+}
+
+/* far: the question is the acceptor's, about its express peer. */
+socklen_t express_name(const struct request *request, bool remote, struct sockaddr_storage *ret_address)
+{
+	struct plug *plug = request->plug;
+	bool far = request->message->flags & CHANNEL_PEER_ID;
+	int family = plug->domain;
+
+	if (far) {
+		struct plug *listener = plug_find(request->daemon, plug->express_listener);
+		family = listener ? listener->domain : AF_INET6;
+	}
+	const struct berth_endpoint *end = remote != far ? &plug->express_remote : &plug->express_local;
+	return address_write(end, ip_is4(end->ip) ? family : AF_INET6, ret_address);
+}
+
+static bool sent_to(const struct plug *plug, uint64_t listener)
+{
+	return plug && plug->express && (!listener || listener == plug->express_listener);
+}
+
+bool express_accepted(struct request *request)
+{
+	uint64_t listener = 0;
+
+	if (request->payload_length >= sizeof(listener))
+		memcpy(&listener, request->payload, sizeof(listener));
+	if (sent_to(request->plug, listener))
+		return true;
+	/* That it was sent there may be on its way (CHANNEL_QUIET). */
+	channels_hear(request->daemon, request->message->id);
+	request->plug = plug_find(request->daemon, request->message->id);
+	return sent_to(request->plug, listener);
 }

@@ -163,6 +163,8 @@ int listener_room(struct daemon *daemon, struct host *from, const struct sockadd
 		struct plug *plug = LIST_ITEM(node, struct plug, listening);
 		if (!listener_hears(plug, &to))
 			continue;
+		if (found && host->express)
+			return 0; /* they take turns */
 		found = true;
 		room = plug->waiting ? 0 : MIN(room, plug->backlog / 4);
 	}

@@ -232,8 +232,11 @@ void spare_refused(struct daemon *daemon, int fd);
 /* channel.c */
 void channel_accept(struct loop_watch *watch, uint32_t events);
 void channel_free(struct channel *channel);
-/* Answer what has come by now. Returns false when the channel has to end. */
-bool channel_drain(struct channel *channel);
+/*
+ * Take what the supervisor whose program has the socket id has said so far and waits for no answer to. What was in the
+ * request that is being answered, but its head, is gone then.
+ */
+void channels_hear(struct daemon *daemon, uint64_t id);
 /* The first connection of session's supervisor, or of any; NULL: there is none. */
 struct channel *channel_of(struct host *host, uint64_t session);
 /* Send one message; the supervisor that does not read loses its channel later. */
@@ -248,6 +251,8 @@ void host_tell(struct host *host, const char *format, ...) __attribute__((format
 enum { CALL_ANSWERED = -100000, CALL_NONSENSE = -100001 };
 /* calls.c: answers request; returns its result, or CALL_ANSWERED. */
 int32_t call_run(struct request *request);
+/* Does nobody wait for an answer to message? */
+bool call_is_one_way(const struct channel_message *message);
 
 /* socket.c */
 int32_t call_socket(struct request *request);
@@ -366,6 +371,13 @@ int32_t procnet_run(struct request *request);
 /* Join plug to address without the stack if both ends allow it: 0 with the
  * listener's name as reply payload, or -EAGAIN: it has to go through the stack. */
 int32_t express_connect(struct request *request, const struct sockaddr *address, socklen_t length);
+/* An address of the request's socket, which is carried so. Returns its length. */
+socklen_t express_name(const struct request *request, bool remote, struct sockaddr_storage *ret_address);
+/*
+ * Does the question come from where the request's socket was sent to? An acceptor that takes it says which listener it
+ * is. May find, or lose, the request's socket.
+ */
+bool express_accepted(struct request *request);
 
 /* far.c: answers to CHANNEL_FAR and CHANNEL_RENEW */
 int32_t far_lend(struct request *request);

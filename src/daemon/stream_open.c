@@ -147,21 +147,6 @@ static struct plug *plug_of_end(struct daemon *daemon, int end, uint64_t *ret_id
 	return comes && carried_by_supervisor(plug->host, end) ? plug : NULL;
 }
 
-/*
- * CHANNEL_ATTACH, or a quiet CHANNEL_CONNECT, was sent before the program's
- * socket was connected, but comes by another socket: hear it now, or the filler
- * would pass for data, and the socket for nobody's.
- */
-static void hear_first(struct daemon *daemon, uint64_t id)
-{
-	LIST_EACH(&daemon->hosts, node)
-		LIST_EACH(&LIST_ITEM(node, struct host, node)->channels, inner) {
-			struct channel *channel = LIST_ITEM(inner, struct channel, node);
-			if (CHANNEL_ID_BASE(channel->session) == CHANNEL_ID_BASE(id >> 32))
-				channel_drain(channel); /* a broken one is ended in its own turn */
-		}
-}
-
 /* No descriptor is left for a program's end: its connection is reset, both ways. */
 static void refuse(struct daemon *daemon, struct plug *plug, int end)
 {
@@ -190,8 +175,12 @@ static bool accept_end(struct daemon *daemon)
 		refuse(daemon, plug, end);
 		return true;
 	}
+	/*
+	 * CHANNEL_ATTACH, or a quiet CHANNEL_CONNECT, was sent before the program's socket was connected, but comes by
+	 * another socket: hear it now, or the filler would pass for data, and the socket for nobody's.
+	 */
 	if (plug ? plug->connect_told_later : id != 0) {
-		hear_first(daemon, id);
+		channels_hear(daemon, id);
 		plug = plug_of_end(daemon, end, &id);
 	}
 	if (plug && plug->refused) {

@@ -315,15 +315,38 @@ static void swift_note(struct swift *last, uint64_t address, bool at_once, int r
 	last->until_ns = now + SWIFT_NS;
 }
 
-static int64_t connect_unasked(struct call *call, struct channel_message *message)
+/* By express: the listener's name, as it came with the answer. */
+static void swift_name(struct swift *last, const char *key, const char *express, size_t length)
 {
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct name name;
+
+	last->listener = last->express_length = 0;
+	if (!length)
+		return;
+	memcpy(address.sun_path + 1, express, MIN(length, sizeof(address.sun_path) - 1));
+	length = MIN(length, sizeof(last->express));
+	memcpy(last->express, express, length);
+	last->express_length = length;
+	if (name_read(key, &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length), &name) == 0)
+		last->listener = name.id;
+	else
+		last->room = 0;
+}
+
+/* Returns -EAGAIN, too: an express listener's queue is full. */
+static int64_t connect_unasked(struct call *call, const struct channel_message *message, const struct swift *last)
+{
+	struct iovec listener = { (void *)&last->listener, sizeof(last->listener) };
+	struct channel_message quiet = *message;
 	int64_t r;
 
-	message->flags |= CHANNEL_QUIET;
-	message->value = 1;
-	if (line_tell(call->supervisor, line_of(call->supervisor, message->id), message, NULL, 0, -1))
+	quiet.flags |= CHANNEL_QUIET;
+	quiet.value = 1;
+	if (line_tell(call->supervisor, line_of(call->supervisor, quiet.id), &quiet, &listener,
+		      last->express_length ? 1 : 0, -1))
 		return -ENETDOWN;
-	r = carry(call->supervisor, call->descriptor.fd, NULL, 0);
+	r = carry(call->supervisor, call->descriptor.fd, last->express, last->express_length);
 	return r ? r : -EINPROGRESS;
 }
 
@@ -332,16 +355,20 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 	static _Thread_local struct swift last;
 	bool nonblocking = descriptor_nonblocking(&call->descriptor);
 	uint64_t address = call_address_hash(message);
-	bool may_be_swift = nonblocking && !call->descriptor.carried &&
-			    !(call->supervisor->options->hello.flags & HELLO_EXPRESS) &&
-			    !(message->flags & (CHANNEL_WIRE | CHANNEL_FASTOPEN));
+	bool may_be_swift =
+		nonblocking && !call->descriptor.carried && !(message->flags & (CHANNEL_WIRE | CHANNEL_FASTOPEN));
 	struct connecting *entry;
 	char express[sizeof(entry->express)] = "";
 	struct channel_message answer = *message;
 	int64_t r;
 
-	if (may_be_swift && swift(&last, address))
-		return connect_unasked(call, message);
+	if (may_be_swift && swift(&last, address)) {
+		r = connect_unasked(call, message, &last);
+		if (r != -EAGAIN)
+			return r;
+		message->flags |= CHANNEL_WIRE; /* as below */
+		answer = *message;
+	}
 	entry = connecting_new(call);
 	if (!entry)
 		return -ENOMEM;
@@ -351,6 +378,7 @@ static int64_t connect_stream(struct call *call, struct channel_message *message
 	r = line_ask(call->supervisor, line_of(call->supervisor, entry->id), &answer, NULL, 0, express,
 		     sizeof(express));
 	swift_note(&last, address, nonblocking && !r, answer.value);
+	swift_name(&last, call->supervisor->key, express, r ? 0 : MIN(answer.payload_length, sizeof(express)));
 	if (r == -EINPROGRESS)
 		return connect_later(call, entry);
 	connecting_free(call->supervisor, entry);

@@ -118,8 +118,11 @@ struct connecting {
 struct swift {
 	uint64_t address; /* a hash of it */
 	int64_t until_ns;
-	unsigned count; /* asked for in a row */
-	int room;	/* for more of them */
+	unsigned count;	   /* asked for in a row */
+	int room;	   /* for more of them */
+	uint64_t listener; /* by express; 0: they go by wire */
+	char express[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	size_t express_length;
 };
 
 /* Where a socket was last seen, and what its reader wants. Keyed by id, direct-mapped. */

@@ -485,6 +485,47 @@ TEST(channel, express_names_the_listener)
 	daemon_must_end();
 }
 
+/* What was said before the question is heard before it, also by another connection. */
+TEST(channel, express_connect_unasked)
+{
+	static struct supervisor a, b;
+	struct channel_message first = { .type = CHANNEL_CLOSING, .id = 999 };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(80) };
+
+	REQUIRE(daemon_start());
+	REQUIRE(supervisor_open(&a, "a", "a", HELLO_EXPRESS) == 0 && supervisor_open(&b, "b", "b", HELLO_EXPRESS) == 0);
+	struct program listener = given_listener(&a, 80), other = given_listener(&a, 81), program = given_stream(&b);
+	inet_pton(AF_INET, "10.77.0.2", &address.sin_addr);
+	struct channel_message connects = { .type = CHANNEL_CONNECT,
+					    .flags = CHANNEL_QUIET,
+					    .id = program.id,
+					    .value = 1,
+					    .address_length = sizeof(address) };
+	memcpy(connects.address, &address, sizeof(address));
+	struct channel_message question = { .type = CHANNEL_GETPEERNAME, .id = program.id, .flags = CHANNEL_PEER_ID };
+	CHECK_EQ(ask(&a, &question, &listener.id, sizeof(listener.id)), -ENOTCONN);
+	kill(daemon_pid, SIGSTOP);
+	CHECK(say(&a, &first, NULL, 0, -1)); /* so its turn comes first */
+	CHECK(say(&b, &connects, &listener.id, sizeof(listener.id), -1));
+	CHECK(say(&a, &question, &listener.id, sizeof(listener.id), -1));
+	kill(daemon_pid, SIGCONT);
+	CHECK_EQ(hear(&a, CHANNEL_GETPEERNAME), 0);
+	CHECK_EQ(ask(&a, &question, &other.id, sizeof(other.id)), -ENOTCONN);
+	close(program.fd);
+
+	/* Not to a listener of another address. */
+	program = given_stream(&b);
+	connects.id = question.id = program.id;
+	CHECK(say(&b, &connects, &other.id, sizeof(other.id), -1));
+	CHECK_EQ(ask(&a, &question, &other.id, sizeof(other.id)), -ENOTCONN);
+	close(program.fd);
+	close(listener.fd);
+	close(other.fd);
+	close(a.fd);
+	close(b.fd);
+	daemon_must_end();
+}
+
 TEST(api, answers_json_and_says_what_is_wrong)
 {
 	static struct supervisor a;

@@ -53,7 +53,6 @@ int64_t handle_bind(struct call *call)
 
 	if (r)
 		return r;
-	call_wait_given(call->supervisor);
 	holders_sweep(call->supervisor, true);
 	call_message(call, &message, CHANNEL_BIND);
 	message.address_length = (uint16_t)MIN((int)call->args[2], CHANNEL_ADDRESS_MAX);
@@ -66,7 +65,6 @@ int64_t handle_listen(struct call *call)
 	struct channel_message message;
 	int r;
 
-	call_wait_given(call->supervisor);
 	holders_sweep(call->supervisor, true);
 	call_message(call, &message, CHANNEL_LISTEN);
 	message.value = (int)call->args[1];

@@ -82,6 +82,13 @@ bool call_valid(const struct call *call)
 	return ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+static void answer(const struct call *call, struct seccomp_notif_resp *response)
+{
+	/* ENOENT: it was killed meanwhile. */
+	while (ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, response) < 0 && errno == EINTR)
+		;
+}
+
 void call_finish(struct call *call, int64_t value)
 {
 	struct seccomp_notif_resp response = { .id = call->notification };
@@ -98,50 +105,43 @@ void call_finish(struct call *call, int64_t value)
 		response.error = (int32_t)value;
 	else
 		response.val = value;
-	/* ENOENT: it was killed meanwhile. */
-	while (ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno == EINTR)
-		;
+	answer(call, &response);
 }
 
-int call_finish_fd(struct call *call, int fd, bool cloexec)
+static int add_fd(struct call *call, int fd, bool cloexec)
 {
 	struct seccomp_notif_addfd add = {
 		.id = call->notification,
-		.flags = SECCOMP_ADDFD_FLAG_SEND,
 		.srcfd = (uint32_t)fd,
 		.newfd_flags = cloexec ? O_CLOEXEC : 0,
 	};
-	int number;
-
-	__atomic_add_fetch(&call->supervisor->given, 1, __ATOMIC_SEQ_CST);
-	do {
-		number = ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-	} while (number < 0 && errno == EINTR);
-	if (number < 0)
-		number = -errno;
-	else
-		close(fd);
-	__atomic_sub_fetch(&call->supervisor->given, 1, __ATOMIC_SEQ_CST);
-	return number;
-}
-
-void call_wait_given(struct supervisor *supervisor)
-{
-	int64_t end = now_ns() + 50000000;
-
-	while (__atomic_load_n(&supervisor->given, __ATOMIC_SEQ_CST) && now_ns() < end)
-		sched_yield();
-}
-
-int call_add_fd(struct call *call, int fd)
-{
-	struct seccomp_notif_addfd add = { .id = call->notification, .srcfd = (uint32_t)fd, .newfd_flags = O_CLOEXEC };
 	int number;
 
 	do {
 		number = ioctl(call->supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 	} while (number < 0 && errno == EINTR);
 	return number < 0 ? -errno : number;
+}
+
+/*
+ * Not SECCOMP_ADDFD_FLAG_SEND, which is a call less: our copy must be gone before the program goes on. It may close
+ * its own next, and what epoll, a peer or a listener's port then sees is to be an end. (Nothing comes in between that
+ * the program would live through: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV.)
+ */
+int call_finish_fd(struct call *call, int fd, bool cloexec)
+{
+	int number = add_fd(call, fd, cloexec);
+
+	if (number < 0)
+		return number;
+	close(fd);
+	answer(call, &(struct seccomp_notif_resp){ .id = call->notification, .val = number });
+	return number;
+}
+
+int call_add_fd(struct call *call, int fd)
+{
+	return add_fd(call, fd, true);
 }
 
 /* Is the program's descriptor number closed by exec? Nobody can see that in a copy. */

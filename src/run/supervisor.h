@@ -185,7 +185,6 @@ struct supervisor {
 	int outputs[2];	  /* detached: where the program writes; -1: as ours */
 	int ready;	  /* detached: say here that it has started; -1 */
 	int lingering;	  /* a receiver waits for a call's descriptor; atomic */
-	int given;	  /* threads between giving a descriptor and closing their copy; atomic */
 	bool daemon_lost; /* under lock */
 	int64_t forward_at[65], group_seen[65];
 };
@@ -299,14 +298,8 @@ void receiver_step_aside(struct supervisor *supervisor);
 bool call_valid(const struct call *call);
 /* Answer: closes the call's copy, then sends. value: as handlers return. */
 void call_finish(struct call *call, int64_t value);
-/* Put fd into the program as its answer. Returns the number there, and fd is closed; or -errno: it is not answered. */
+/* Put fd into the program as its answer. Returns the number there, and fd was closed first; or -errno: it is not answered. */
 int call_finish_fd(struct call *call, int fd, bool cloexec);
-/*
- * Wait until no thread has a copy left of what it gave to the program. The
- * program goes on before that copy is closed, and what holds a port must be the
- * program's alone: closed by it, the port is free and refuses at once.
- */
-void call_wait_given(struct supervisor *supervisor);
 /* Put a copy of fd into the program, close-on-exec. Returns its number there or -errno; the call is not answered. */
 int call_add_fd(struct call *call, int fd);
 /* Replace the program's descriptor number with fd, which stays ours. */

@@ -50,7 +50,7 @@ static int claim_port(struct plug *plug, const struct berth_endpoint *remote)
 		address_read((struct sockaddr *)&address, length, &local);
 	}
 	if (ip_is_any(local.ip) && ip_is_loopback(remote->ip))
-		local.ip = remote->ip;
+		local.ip = ip_is4(remote->ip) ? ip_from_u32(INADDR_LOOPBACK) : remote->ip;
 	else if (ip_is_any(local.ip))
 		local.ip = ip_is4(remote->ip) ? berth_host_ip4(plug->host->host) : berth_host_ip6(plug->host->host);
 	plug->express_local = local;
@@ -80,7 +80,9 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 
 	if (plug->express)
 		return -EISCONN;
-	if (!request->host->express || plug->kind != SOCK_STREAM || !address_read(address, length, &remote))
+	/* The stack knows what is wrong with the other family's address. */
+	if (!request->host->express || plug->kind != SOCK_STREAM || !address_read(address, length, &remote) ||
+	    address->sa_family != plug->domain)
 		return -EAGAIN;
 	struct host *host = ip_is_loopback(remote.ip) ? request->host : host_of_ip(request->daemon, remote.ip);
 	bool chosen = request->message->flags & CHANNEL_QUIET && request->payload_length == sizeof(uint64_t);

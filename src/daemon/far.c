@@ -58,7 +58,7 @@ static int claim(const struct plug *plug, struct berth_ip remote, struct berth_e
 			return -EAGAIN; /* the stack knows how to say it */
 	}
 	if (ip_is_any(ret_local->ip) && ip_is_loopback(remote))
-		ret_local->ip = remote;
+		ret_local->ip = ip_is4(remote) ? ip_from_u32(INADDR_LOOPBACK) : remote;
 	else if (ip_is_any(ret_local->ip))
 		ret_local->ip = ip_is4(remote) ? berth_host_ip4(plug->host->host) : berth_host_ip6(plug->host->host);
 	return ip_is_loopback(ret_local->ip) == ip_is_loopback(remote) ? 0 : -EAGAIN;

@@ -223,7 +223,7 @@ static int64_t attempt_accept(struct call *call)
 		close(fd);
 		return r;
 	}
-	descriptor_inherit_buffer(fd, call->descriptor.fd);
+	descriptor_inherit(fd, call->descriptor.fd);
 	inode = descriptor_inode(fd);
 	holder_add(call->supervisor, fd);
 	number = call_finish_fd(call, fd, cloexec);

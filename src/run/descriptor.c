@@ -218,14 +218,22 @@ void descriptor_limit_buffer(int fd, int size)
 	descriptor_grow_buffer(fd);
 }
 
-void descriptor_inherit_buffer(int fd, int listener)
+void descriptor_inherit(int fd, int listener)
 {
 	int mark = mark_get(listener) & ~MARK_EXPRESS, low = 1;
+	struct timeval time;
 
 	if (mark)
 		mark_set(fd, mark);
 	if (getsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &low, &(socklen_t){ sizeof(low) }) == 0 && low > 1)
 		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
+	for (int i = 0; i < 2; i++) {
+		int option = i ? SO_SNDTIMEO : SO_RCVTIMEO;
+
+		if (getsockopt(listener, SOL_SOCKET, option, &time, &(socklen_t){ sizeof(time) }) == 0 &&
+		    (time.tv_sec || time.tv_usec))
+			setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
+	}
 	grow_buffer(fd, mark);
 }
 

@@ -401,6 +401,8 @@ int64_t handle_ioctl(struct call *call)
 			return CALL_CONTINUE;
 		call->descriptor.id = 0;
 	}
+	if (request == SIOCADDRT || request == SIOCDELRT)
+		return -EPERM; /* the network is not the program's to change */
 	if ((request < IOCTL_FIRST || request > IOCTL_LAST) && request != SIOCGIFMAP) {
 		say_once(call->supervisor, "%s: ioctl(0x%x) is not supported here: ENOTTY", call->supervisor->name,
 			 request);

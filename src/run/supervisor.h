@@ -270,7 +270,7 @@ void descriptor_grow_buffer(int fd);
 /* The program has set SO_SNDBUF. */
 void descriptor_limit_buffer(int fd, int size);
 /* fd was accepted from listener. Linux: what was set there holds for it, too. */
-void descriptor_inherit_buffer(int fd, int listener);
+void descriptor_inherit(int fd, int listener);
 bool descriptor_listening(int fd);
 /* Is it an end of an express connection? */
 bool descriptor_express(const struct descriptor *descriptor);

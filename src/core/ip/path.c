@@ -199,6 +199,12 @@ static struct berth_ip source_by_loopback(struct berth_stack *stack, struct bert
 	return address ? address->ip : destination;
 }
 
+/* Linux: of the local table, the address that 127.0.0.0/8 was configured with. Every other is its own source. */
+static struct berth_ip source_to_self(struct berth_ip destination)
+{
+	return ip_is4(destination) && ip_is_loopback(destination) ? ip_from_u32(INADDR_LOOPBACK) : destination;
+}
+
 static void path_by_loopback(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source,
 			     struct ip_path *path)
 {
@@ -208,7 +214,8 @@ static void path_by_loopback(struct berth_stack *stack, struct berth_ip destinat
 	if (!is_unspecified(source))
 		path->source = source;
 	else
-		path->source = ip_is_local(stack, destination) ? destination : source_by_loopback(stack, destination);
+		path->source = ip_is_local(stack, destination) ? source_to_self(destination)
+							       : source_by_loopback(stack, destination);
 }
 
 static int find(struct berth_stack *stack, struct berth_ip destination, struct berth_ip source, struct berth_link *link,

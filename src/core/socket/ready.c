@@ -59,8 +59,11 @@ void socket_notify_run(struct berth_stack *stack)
 void berth_socket_fail(struct berth_socket *socket, int error)
 {
 	socket->error = error;
-	if (!socket_connectionless(socket))
+	if (!socket_connectionless(socket)) {
 		demux_remove(socket->stack, &socket->demux); /* the conversation is over */
+		if (socket->state != SOCKET_CONNECTED && !socket_has_family(socket))
+			socket->demux.local.ip = socket_bound_ip(socket); /* Linux: its port it keeps */
+	}
 	berth_socket_notify(socket);
 }
 

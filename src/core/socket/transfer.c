@@ -115,6 +115,34 @@ static ssize_t send_opening(struct berth_socket *socket, const struct msghdr *fr
 	return rest < 0 && !taken ? rest : (ssize_t)taken + MAX(rest, 0);
 }
 
+/* Where a datagram goes. Linux: udp_sendmsg() takes AF_UNSPEC for AF_INET, and udpv6_sendmsg() for no address. */
+static int destination_from(const struct berth_socket *socket, const struct msghdr *from, struct berth_message *message,
+			    struct berth_endpoint *to)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	bool unspecified = from->msg_namelen >= sizeof(in.sin_family) &&
+			   ((const struct sockaddr *)from->msg_name)->sa_family == AF_UNSPEC &&
+			   socket->protocol == &udp_protocol;
+	int r;
+
+	if (unspecified && socket->family == AF_INET6)
+		return 0;
+	if (unspecified && from->msg_namelen >= sizeof(in)) {
+		memcpy(&in, from->msg_name, sizeof(in));
+		in.sin_family = AF_INET;
+		r = address_from_sockaddr(socket, (struct sockaddr *)&in, sizeof(in), to);
+	} else {
+		r = address_from_sockaddr(socket, from->msg_name, from->msg_namelen, to);
+	}
+	if (r < 0)
+		return r;
+	if (!socket_peer_has_port(socket))
+		to->port = 0;
+	message->to = to;
+	message->to_link = address_scope(from->msg_name, from->msg_namelen);
+	return 0;
+}
+
 static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *from, int flags)
 {
 	struct iovec parts[PARTS_MAX];
@@ -129,13 +157,9 @@ static ssize_t socket_send(struct berth_socket *socket, const struct msghdr *fro
 	if (socket_has_family(socket)) {
 		; /* message.name says it */
 	} else if (from->msg_name && from->msg_namelen && !streams(socket)) {
-		r = address_from_sockaddr(socket, from->msg_name, from->msg_namelen, &to);
+		r = destination_from(socket, from, &message, &to);
 		if (r < 0)
 			return r;
-		if (!socket_peer_has_port(socket))
-			to.port = 0;
-		message.to = &to;
-		message.to_link = address_scope(from->msg_name, from->msg_namelen);
 	} else if (from->msg_name && from->msg_namelen && socket->state != SOCKET_CONNECTED) {
 		return -EPIPE; /* Linux: only Fast Open gives a stream's address a meaning */
 	}

@@ -251,7 +251,8 @@ int main(int count, char **words)
 {
 	static const struct scenario *const files[] = { tcp_scenarios,	     readiness_scenarios, udp_scenarios,
 							process_scenarios,   message_scenarios,	  bind_scenarios,
-							interface_scenarios, pointer_scenarios };
+							interface_scenarios, pointer_scenarios,	  flag_scenarios,
+							local_scenarios };
 
 	if (count > 1 && !strcmp(words[1], "--helper"))
 		helper_run(count - 2, words + 2);

@@ -29,7 +29,8 @@ struct scenario {
 
 /* Each file's, ended by an empty one. */
 extern const struct scenario tcp_scenarios[], readiness_scenarios[], udp_scenarios[], process_scenarios[],
-	message_scenarios[], bind_scenarios[], interface_scenarios[], pointer_scenarios[];
+	message_scenarios[], bind_scenarios[], interface_scenarios[], pointer_scenarios[], flag_scenarios[],
+	local_scenarios[];
 
 /* process.c: what the probe is when it executes itself. Does not return. */
 void helper_run(int count, char **words);

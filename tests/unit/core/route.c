@@ -123,14 +123,15 @@ TEST(route, two_addresses_share_their_prefix)
 
 TEST(path, own_addresses_go_by_loopback)
 {
-	static const char *const own[] = { "10.0.0.1", "fd00::1", "127.0.0.1", "127.9.9.9", "::1" };
+	static const char *const own[] = { "10.0.0.1", "fd00::1", "127.0.0.1", "::1", "127.9.9.9" };
 	struct ip_path path;
 
 	up();
 	for (size_t i = 0; i < COUNT_OF(own); i++) {
 		REQUIRE(find(own[i], &path) == 0);
 		CHECK(path.link->loopback);
-		CHECK(ip_equal(path.source, rig_ip(own[i])));
+		/* Linux: of all 127.0.0.0/8, the address that was configured. */
+		CHECK(ip_equal(path.source, rig_ip(i == 4 ? "127.0.0.1" : own[i])));
 		CHECK(path.mtu >= 65535);
 	}
 	rig_down(&rig);

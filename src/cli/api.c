@@ -41,6 +41,17 @@ int api_failed(const struct command *command, const char *network, int error)
 			": use that version's berth, or end its programs first\n",
 			command->name, network);
 		break;
+	case ENFILE:
+		fprintf(stderr,
+			"berth %s: network '%s': its daemon has no descriptor left (see open files in berth doctor)\n",
+			command->name, network);
+		break;
+	case EUSERS:
+		fprintf(stderr,
+			"berth %s: network '%s' has as many readers as it takes: end a berth events, trace, capture, "
+			"logs -f, wait or top\n",
+			command->name, network);
+		break;
 	case EPROTO:
 		fprintf(stderr,
 			"berth %s: network '%s' gave an answer that makes no sense: is its daemon of another "

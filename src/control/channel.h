@@ -69,8 +69,10 @@ enum channel_type {
 	CHANNEL_HELLO = 1,   /* first on every connection. payload: struct channel_hello;
 			      reply payload: struct channel_welcome */
 	CHANNEL_PUBLISH,     /* payload: struct channel_publish. -EADDRINUSE, -EACCES, … */
-	CHANNEL_SOCKET,	     /* one-way. id domain kind protocol; fd: the daemon's end (datagram kinds).
-			      A stream socket is made by the first call on it, which has CHANNEL_NEW */
+	CHANNEL_SOCKET,	     /* one-way, unless flags have CHANNEL_ASKED. id domain kind protocol; fd: the
+			      daemon's end (datagram kinds). A stream socket is made by the first call on it, which
+			      has CHANNEL_NEW. One that can't be made is unknown from then on; the daemon says so
+			      unasked, with the same type and id, and calls on it are -ENOBUFS */
 	CHANNEL_BIND,	     /* id, address */
 	CHANNEL_LISTEN,	     /* id, value = backlog */
 	CHANNEL_CONNECT,     /* id, address; value = 1 when non-blocking, CONNECT_ROW when it is one of many
@@ -135,6 +137,7 @@ enum {
 	CHANNEL_LENT = 1,      /* CONNECT's reply, with -EAGAIN: others have the far end, where they could read
 			         what is sent natively from now on. RENEW, and ask again */
 	CHANNEL_FASTOPEN = 8,  /* CONNECT: the SYN may wait for data, as with TCP_FASTOPEN_CONNECT */
+	CHANNEL_ASKED = 32,    /* SOCKET: it is answered */
 	CHANNEL_NEW = 16,      /* any call on a stream socket that was never connected: if id is not known, it is
 				  a socket of domain, kind and protocol that has been made since */
 };

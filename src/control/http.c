@@ -130,7 +130,13 @@ static int check_version(const char *head)
 	return 0;
 }
 
-/* Cut the body out of the answer. Returns the status, -EPROTO or -EPROTONOSUPPORT. */
+/* The daemon is there, and can't hear us now. */
+static int check_busy(int status)
+{
+	return status == 503 ? -ENFILE : status == 429 ? -EUSERS : 0;
+}
+
+/* Cut the body out of the answer. Returns the status, -EPROTO, -EPROTONOSUPPORT, -ENFILE or -EUSERS. */
 static int parse_answer(struct answer *answer)
 {
 	char *end = answer->bytes ? strstr(answer->bytes, "\r\n\r\n") : NULL;
@@ -141,6 +147,8 @@ static int parse_answer(struct answer *answer)
 	end[2] = 0;
 	if (check_version(answer->bytes))
 		return -EPROTONOSUPPORT;
+	if (check_busy(status))
+		return check_busy(status);
 	char *body = end + 4;
 	size_t length = answer->length - (size_t)(body - answer->bytes);
 	const char *value = find_field(answer->bytes, "Transfer-Encoding");
@@ -170,8 +178,11 @@ static int ask(const char *path, const char *head, const char *content, struct a
 	r = send_all(fd, head, strlen(head));
 	if (!r && content)
 		r = send_all(fd, content, strlen(content));
-	if (!r)
-		r = receive_all(fd, answer);
+	/* A daemon that can hear nobody says so before it is asked, and closes. */
+	if (!r || r == -EPIPE || r == -ECONNRESET) {
+		int received = receive_all(fd, answer);
+		r = answer->length ? received : r ? r : received;
+	}
 	close(fd);
 	return r ? r : parse_answer(answer);
 }
@@ -257,12 +268,15 @@ int http_stream(const char *network, const char *target, int *ret_fd, char *ahea
 	if (fd < 0)
 		return fd;
 	r = send_all(fd, head, strlen(head));
-	head_length = r ? r : read_head(fd, ahead, room, &length);
-	r = head_length < 0 ? (int)head_length : 0;
+	head_length = r && r != -EPIPE && r != -ECONNRESET ? r : read_head(fd, ahead, room, &length);
+	if (head_length >= 0 || !r)
+		r = head_length < 0 ? (int)head_length : 0;
 	if (!r && sscanf(ahead, "HTTP/1.%*1[01] %3d", &status) != 1)
 		r = -EPROTO;
 	if (!r)
 		r = check_version(ahead);
+	if (!r)
+		r = check_busy(status);
 	if (r) {
 		close(fd);
 		return r;

@@ -17,7 +17,8 @@
  * GET target ("/v1/hosts") from the daemon of network. Returns the HTTP status
  * and the body, with a zero byte behind it, in *ret_body, which is the
  * caller's to free(). Or a negative errno: -ENOENT or -ECONNREFUSED (no daemon),
- * -EPROTO (no HTTP), -ETIMEDOUT (10 seconds), -EFBIG (over 256 MiB).
+ * -EPROTO (no HTTP), -ETIMEDOUT (10 seconds), -EFBIG (over 256 MiB), -ENFILE
+ * (503: the daemon has no descriptor left), -EUSERS (429: too many ask already).
  */
 int http_get(const char *network, const char *target, char **ret_body, size_t *ret_length);
 /*

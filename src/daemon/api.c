@@ -4,6 +4,7 @@
  * without threads: we accept, so that we can ask who is calling, and run it
  * when its epoll descriptor has something.
  */
+#include "control/http.h"
 #include "daemon/answer.h"
 #include "daemon/capture.h"
 #include "daemon/journal.h"
@@ -129,17 +130,17 @@ static enum MHD_Result change(struct daemon *daemon, struct MHD_Connection *conn
 }
 
 /* Who asks runs in a network itself: it is not to say, or to see, how networks are. */
-static bool asked_from_inside(struct MHD_Connection *connection)
+static bool asked_from_inside(struct daemon *daemon, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-	return !info || process_is_run(process_peer_pid(info->connect_fd));
+	return !info || spare_is_run(daemon, process_peer_pid(info->connect_fd));
 }
 
 static enum MHD_Result answer(struct daemon *daemon, struct MHD_Connection *connection, const char *url,
 			      const char *method, const struct upload *upload)
 {
-	if (asked_from_inside(connection))
+	if (asked_from_inside(daemon, connection))
 		return respond_error(connection, MHD_HTTP_FORBIDDEN,
 				     "a program inside berth run can't ask this: ask from outside");
 	if (!strncmp(url, PROGRAMS_PATH, strlen(PROGRAMS_PATH)))
@@ -198,17 +199,28 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
 	*state = NULL;
 }
 
-/* No descriptor is left to hear what is asked with. */
-static void refuse(struct daemon *daemon, int fd)
-{
-	static const char text[] =
-		"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-		"{\"error\":\"the network's daemon has no descriptor left (see open files in berth doctor)\"}";
+#define REFUSAL(status, error) \
+	"HTTP/1.1 " status "\r\nContent-Type: application/json\r\n" HTTP_VERSION_FIELD ": " HTTP_VERSION_VALUE \
+	"\r\nConnection: close\r\n\r\n{\"error\":\"" error "\"}"
 
-	if (send(fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+/* Without having heard what is asked; what of it is there is taken, or the asker would find a reset for an answer. */
+static void refuse(int fd, const char *text)
+{
+	char said[4096];
+
+	while (recv(fd, said, sizeof(said), MSG_DONTWAIT) > 0)
+		;
+	if (send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		/* Who asks has gone. */
 	}
-	spare_refused(daemon, fd);
+}
+
+/* Streams may last for ever, and readers be asleep: who comes when all places are taken is told so. */
+static bool is_full(struct daemon *daemon)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon->api, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info && info->num_connections >= CONNECTIONS_MAX;
 }
 
 static void listener_ready(struct loop_watch *watch, uint32_t events)
@@ -220,10 +232,16 @@ static void listener_ready(struct loop_watch *watch, uint32_t events)
 
 	while ((fd = spare_accept(daemon, watch->fd, NULL, NULL, &short_of)) >= 0) {
 		if (short_of) {
-			refuse(daemon, fd);
+			refuse(fd,
+			       REFUSAL("503 Service Unavailable",
+				       "the network's daemon has no descriptor left (see open files in berth doctor)"));
+			spare_refused(daemon, fd);
 			continue;
 		}
-		if (!process_peer_is_us(fd)) {
+		if (is_full(daemon))
+			refuse(fd, REFUSAL("429 Too Many Requests",
+					   "as many connections as there may be are open: end a reader of a stream"));
+		if (is_full(daemon) || !process_peer_is_us(fd)) {
 			close(fd);
 			continue;
 		}

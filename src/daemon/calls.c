@@ -535,7 +535,29 @@ static const struct {
 
 bool call_is_one_way(const struct channel_message *message)
 {
+	if (message->type == CHANNEL_SOCKET)
+		return !(message->flags & CHANNEL_ASKED);
 	return message->flags & CHANNEL_QUIET || (message->type < COUNT_OF(calls) && calls[message->type].one_way);
+}
+
+/* A call on a datagram socket that CHANNEL_SOCKET did not make: of those that were, their programs' end is heard of. */
+static bool was_not_made(const struct request *request)
+{
+	uint32_t type = request->message->type;
+
+	return !request->plug && request->message->id && request->message->kind &&
+	       request->message->kind != SOCK_STREAM && type != CHANNEL_SOCKET && !calls[type].one_way;
+}
+
+/* Whoever made the socket was not answered; it is better asked from now on. */
+static void tell_not_made(const struct request *request, int32_t result)
+{
+	struct channel_message message = { .type = CHANNEL_SOCKET, .id = request->message->id, .result = result };
+
+	if (result == -ENFILE)
+		spare_tell(request->host, "a socket can't be made");
+	if (!(request->message->flags & CHANNEL_ASKED))
+		channel_send(request->channel, &message, NULL, 0);
 }
 
 int32_t call_run(struct request *request)
@@ -549,8 +571,10 @@ int32_t call_run(struct request *request)
 		r = call_socket_first(request);
 	if (r < 0)
 		return r;
-	if (calls[type].needs_plug && !request->plug)
-		return request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED : -EBADF;
+	if (was_not_made(request) || (calls[type].needs_plug && !request->plug))
+		return request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED
+		       : was_not_made(request)		       ? -ENOBUFS
+							       : -EBADF;
 	if (request->plug && request->plug->role == &role_datagram && calls[type].ordered)
 		datagram_hear(request->plug);
 	host_touch(request->host);
@@ -558,5 +582,7 @@ int32_t call_run(struct request *request)
 		host_touch(request->plug->host);
 	r = calls[type].run(request);
 	journal_call(request, r);
-	return calls[type].one_way || request->message->flags & CHANNEL_QUIET ? CALL_ANSWERED : r;
+	if (type == CHANNEL_SOCKET && r < 0)
+		tell_not_made(request, r);
+	return call_is_one_way(request->message) ? CALL_ANSWERED : r;
 }

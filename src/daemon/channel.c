@@ -208,7 +208,7 @@ static int32_t hello(struct request *request)
 		return CALL_NONSENSE;
 	memcpy(&hello, request->payload, sizeof(hello));
 	hello.name[sizeof(hello.name) - 1] = hello.program[sizeof(hello.program) - 1] = 0;
-	int r = process_is_run(process_peer_pid(channel->watch.fd));
+	int r = spare_is_run(channel->daemon, process_peer_pid(channel->watch.fd));
 	if (r > 0)
 		r = -EACCES; /* a program of a network's, which may not have hosts of its own */
 	if (!r)

@@ -136,6 +136,21 @@ static void read_control(struct msghdr *message, struct channel_tag *tag, uint8_
 	}
 }
 
+/* No descriptor is left for a tag that is kept: the spare one does for the moment that it is sent in. */
+static int send_spared(struct plug *plug, const struct channel_tag *tag, const void *extra, const struct iovec *part)
+{
+	struct daemon *daemon = plug->host->daemon;
+	int fd, r;
+
+	spare_lend(daemon);
+	fd = tag_make(tag, extra);
+	r = fdpass_send(plug->end, part, 1, &fd, fd >= 0, MSG_DONTWAIT);
+	if (fd >= 0)
+		close(fd);
+	spare_open(daemon);
+	return r;
+}
+
 /* Returns 0 or a negative errno: -EAGAIN no room, others: lost. */
 static int send_tagged(struct plug *plug, const struct channel_tag *tag, const void *extra, const void *bytes,
 		       size_t length)
@@ -149,6 +164,8 @@ static int send_tagged(struct plug *plug, const struct channel_tag *tag, const v
 		fd = tag_make(tag, extra);
 	else
 		fd = plug->tags ? tags_get(plug->tags, tag) : -ENOMEM;
+	if (fd == -EMFILE || fd == -ENFILE)
+		return send_spared(plug, tag, extra, &part);
 	int r = fd < 0 ? fd : fdpass_send(plug->end, &part, 1, &fd, 1, MSG_DONTWAIT);
 	/* Too many descriptors under way to programs that do not read: without one
 	 * the datagram is still good for those who do not ask where it came from. */

@@ -123,6 +123,8 @@ static bool deliver(struct plug *listener, struct plug *child)
 		r = loop_add(&daemon->loop, &child->watch, child->end, STREAM_READABLE);
 	child->end_drained = true; /* until the loop says */
 	journal_plug(child, "accept", r);
+	if (r == -EMFILE)
+		spare_tell(child->host, "a connection is reset");
 	if (!r)
 		stream_begin(child);
 	else

@@ -71,9 +71,11 @@ int32_t call_socket(struct request *request)
 	plug->command[sizeof(plug->command) - 1] = 0;
 	if (stream)
 		return 0;
-	if (request->fd < 0 || plug_take_end(plug, request->fd, EPOLLIN | EPOLLRDHUP) < 0) {
+	/* One that was sent and did not come: there was no descriptor to take it with. */
+	int r = request->fd < 0 ? -ENFILE : plug_take_end(plug, request->fd, EPOLLIN | EPOLLRDHUP);
+	if (r < 0) {
 		plug_free(plug);
-		return -EBADF;
+		return r;
 	}
 	request->fd = -1;
 	if (!netlink)

@@ -88,9 +88,9 @@ struct host {
 	char program[64];
 	int32_t pid, carrier; /* carrier: the supervisor that connected to us last */
 	bool express, gateway;
-	unsigned express_turn; /* whose is the next connection, of several listeners */
-	bool leaving;	       /* its program is gone; what it said last is still under way */
-	berth_time started;
+	unsigned express_turn;		/* whose is the next connection, of several listeners */
+	bool leaving;			/* its program is gone; what it said last is still under way */
+	berth_time started, short_told; /* short_told: of descriptors, 0: never */
 	int64_t started_wall;
 	struct list channels, plugs, listeners, published;
 	struct plug **by_fd;
@@ -224,6 +224,12 @@ void hosts_reap(struct daemon *daemon);
 /* spare.c */
 /* Keep one descriptor for when there is no other. */
 void spare_open(struct daemon *daemon);
+/* Give it up for something that does not last; spare_open() takes it back. */
+void spare_lend(struct daemon *daemon);
+/* process_is_run(), with its help. */
+int spare_is_run(struct daemon *daemon, pid_t pid);
+/* Tell host's user what came of it, now and then. */
+void spare_tell(struct host *host, const char *what);
 /* accept4(). With *ret_refuse it took the spare one: refuse the connection, and give the descriptor back at once. */
 int spare_accept(struct daemon *daemon, int listener, struct sockaddr *address, socklen_t *length, bool *ret_refuse);
 /* Takes fd over. */

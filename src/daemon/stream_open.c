@@ -125,7 +125,7 @@ static bool carried_by_supervisor(struct host *host, int end)
 {
 	pid_t pid = process_peer_pid(end);
 
-	if (pid && pid != host->carrier && !process_is_run(pid))
+	if (pid && pid != host->carrier && !spare_is_run(host->daemon, pid))
 		host->carrier = pid;
 	return pid && pid == host->carrier;
 }
@@ -152,10 +152,7 @@ static void refuse(struct daemon *daemon, struct plug *plug, int end)
 {
 	if (plug) {
 		journal_plug(plug, "attach", -EMFILE);
-		host_tell(plug->host,
-			  "a connection of host '%s' is reset: the network's daemon has no descriptor left "
-			  "(see open files in berth doctor)",
-			  berth_host_name(plug->host->host));
+		spare_tell(plug->host, "a connection is reset");
 		plug_abort(plug);
 	}
 	spare_refused(daemon, end);

@@ -183,7 +183,7 @@ int64_t descriptor_get(struct call *call, struct peers *peers)
 					   "can't use Berth's sockets here");
 	/* Ours or not can't be told then. The kernel must not do to our socket what is meant for the one behind it. */
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
-		return -ENOBUFS;
+		return call->number == SYS_accept || call->number == SYS_accept4 ? -ENFILE : -ENOBUFS;
 	if (fd < 0)
 		return CALL_CONTINUE; /* EBADF is the kernel's to say */
 	if (!descriptor_identify(call->supervisor, fd, &call->descriptor))

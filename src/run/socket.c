@@ -164,6 +164,24 @@ void call_command(const struct call *call, char command[16])
 	memcpy(command, last.command, sizeof(last.command));
 }
 
+/*
+ * Give the daemon its end of a datagram socket. It mostly takes it, and is not
+ * waited for; while it can't, socket() is to say so.
+ */
+static int hand_over(struct supervisor *supervisor, struct channel_message *message, int far)
+{
+	struct line *line = line_of(supervisor, message->id);
+	int r;
+
+	if (!__atomic_load_n(&supervisor->not_made, __ATOMIC_RELAXED))
+		return line_tell(supervisor, line, message, NULL, 0, far);
+	message->flags |= CHANNEL_ASKED;
+	r = line_ask_passing(supervisor, line, message, NULL, 0, far);
+	if (!r)
+		__atomic_store_n(&supervisor->not_made, false, __ATOMIC_RELAXED);
+	return r;
+}
+
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id)
 {
 	struct supervisor *supervisor = call->supervisor;
@@ -183,7 +201,7 @@ int socket_make(struct call *call, int domain, int type, int protocol, int flags
 		message.flags = CHANNEL_LENDABLE;
 	if (!r && far >= 0) {
 		call_command(call, message.command);
-		r = line_tell(supervisor, line_of(supervisor, id), &message, NULL, 0, far);
+		r = hand_over(supervisor, &message, far);
 	}
 	if (far >= 0)
 		close(far);

@@ -186,6 +186,7 @@ struct supervisor {
 	int ready;	  /* detached: say here that it has started; -1 */
 	int lingering;	  /* a receiver waits for a call's descriptor; atomic */
 	bool daemon_lost; /* under lock */
+	bool not_made;	  /* a datagram socket could not be: the next one waits for the daemon's word; atomic */
 	int64_t forward_at[65], group_seen[65];
 };
 

@@ -278,6 +278,8 @@ static void take_notes(struct supervisor *supervisor)
 			pause_program(supervisor, note->message.value);
 		else if (note->message.type == CHANNEL_TELL)
 			say("%s", note->payload);
+		else if (note->message.type == CHANNEL_SOCKET)
+			__atomic_store_n(&supervisor->not_made, true, __ATOMIC_RELAXED);
 		free(note);
 	}
 }

@@ -250,7 +250,7 @@ static void report(const struct capture *capture)
 
 	for (size_t i = 0; i < capture->sink.interface_count; i++)
 		missed += capture->sink.interfaces[i].missed;
-	fprintf(stderr, "%lu packets captured, %lu seen", capture->taken, capture->seen);
+	fprintf(stderr, "%lu packets captured, %lu seen", capture->taken - capture->sink.unwritten, capture->seen);
 	if (missed)
 		fprintf(stderr, ", %llu missed, because they were not written soon enough", (unsigned long long)missed);
 	fprintf(stderr, "\n");
@@ -264,6 +264,7 @@ static int capture_all(struct capture *capture)
 		return usage_error(capture->command, "captures are not for terminals: -w FILE, or pipe it: "
 						     "berth capture | tcpdump -n -r -");
 	capture->sink.file = capture->file;
+	capture->sink.stopped = &stopped;
 	r = open_stream(capture, &fd);
 	if (r)
 		return r;

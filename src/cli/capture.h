@@ -6,6 +6,7 @@
 #ifndef CLI_CAPTURE_H
 #define CLI_CAPTURE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +42,9 @@ struct sink {
 	struct heap head, buffer; /* head: what each file begins with; buffer: whole blocks, to be written */
 	struct sink_interface *interfaces;
 	size_t interface_count;
-	bool full; /* -G and -W: that was the last file */
+	bool full;			      /* -G and -W: that was the last file */
+	const volatile sig_atomic_t *stopped; /* a signal has said that it is enough */
+	unsigned long unwritten;	      /* packets that could not be written, at the end */
 };
 
 /* Each returns CLI_OK or, when the user was told why not, CLI_FAILED. */

@@ -109,14 +109,28 @@ static size_t whole_blocks(const struct sink *sink, size_t length)
 	return at;
 }
 
+/* Packets in the buffer from at, where a block begins. */
+static unsigned long packets_from(const struct sink *sink, size_t at)
+{
+	unsigned long count = 0;
+
+	for (; at + BLOCK_MIN <= sink->buffer.length; at += u32_at(sink->buffer.bytes + at + 4))
+		count += u32_at(sink->buffer.bytes + at) == BLOCK_PACKET;
+	return count;
+}
+
 static int write_failed(struct sink *sink, size_t done)
 {
 	int error = errno;
-	off_t whole = (off_t)(sink->written + whole_blocks(sink, done));
-	bool cut = sink->fd != STDOUT_FILENO && !ftruncate(sink->fd, whole);
+	size_t whole = whole_blocks(sink, done);
+	off_t length = (off_t)(sink->written + whole);
+	bool cut = sink->fd != STDOUT_FILENO && !ftruncate(sink->fd, length) && length;
 
+	sink->unwritten = packets_from(sink, whole);
 	sink->buffer.length = 0;
-	if (error != EPIPE) /* who reads has had enough */
+	if (error == EINTR)
+		fprintf(stderr, "berth capture: %s: stopped while nobody read it\n", sink->path);
+	else if (error != EPIPE) /* who reads has had enough */
 		fprintf(stderr, "berth capture: %s: %s%s\n", sink->path, strerror(error),
 			cut ? "; what was written until then can be read" : "");
 	return CLI_FAILED;
@@ -129,7 +143,7 @@ int sink_flush(struct sink *sink)
 	while (done < sink->buffer.length) {
 		ssize_t n = write(sink->fd, sink->buffer.bytes + done, sink->buffer.length - done);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !*sink->stopped)
 			continue;
 		if (n < 0)
 			return write_failed(sink, done);

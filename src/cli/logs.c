@@ -61,6 +61,11 @@ static void lines_print(const struct logs *logs, struct api_stream *stream)
 
 		if (api_stream_read(stream, line, length) != length)
 			break;
+		if (which == 0) { /* of the log, not the program's */
+			fflush(stdout);
+			fprintf(stderr, "berth logs: %.*s", (int)length, line);
+			continue;
+		}
 		if (logs->timestamps)
 			time_print(ns, out);
 		fwrite(line, 1, length, out);

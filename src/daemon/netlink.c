@@ -28,17 +28,11 @@ enum {
 static void reply_flush(struct reply *reply)
 {
 	struct plug *plug = reply->plug;
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct channel_tag tag = { .kind = TAG_DATAGRAM, .source_length = sizeof(kernel) };
 	struct iovec part = { .iov_base = reply->bytes, .iov_len = reply->length };
 
 	if (!reply->length || plug->end < 0)
 		return;
-	memcpy(tag.source, &kernel, sizeof(kernel));
-	if (!plug->tags)
-		plug->tags = tags_new();
-	int fd = plug->tags ? tags_get(plug->tags, &tag) : -1;
-	fdpass_send(plug->end, &part, 1, &fd, fd >= 0, MSG_DONTWAIT);
+	fdpass_send(plug->end, &part, 1, NULL, 0, MSG_DONTWAIT); /* without a tag: it is always the kernel's */
 	reply->length = 0;
 }
 

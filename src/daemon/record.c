@@ -17,6 +17,7 @@
 enum {
 	EXIT_UNKNOWN = 125, /* the supervisor was killed before it could say */
 	READS_A_TURN = 16,
+	STREAM_OURS = 0, /* what Berth says of the log itself; the program's are 1 and 2 */
 };
 
 struct reader {
@@ -256,24 +257,49 @@ void records_free(struct daemon *daemon)
 		record_free(LIST_ITEM(node, struct record, node));
 }
 
-/* Take up the next line, as "TIME STREAM LENGTH\n" and LENGTH bytes. Returns false when there is none. */
+/* Take up "TIME STREAM LENGTH\n" and length bytes. */
+static bool make_frame(struct reader *reader, int64_t time, int stream, const char *bytes, size_t length)
+{
+	int head;
+
+	reader->frame = malloc(64 + length);
+	if (!reader->frame)
+		return false;
+	head = snprintf(reader->frame, 64, "%lld %d %zu\n", (long long)time, stream, length);
+	memcpy(reader->frame + head, bytes, length);
+	reader->length = (size_t)head + length;
+	reader->sent = 0;
+	return true;
+}
+
+/* Lines have given way before they were read. */
+static bool tell_missed(struct reader *reader)
+{
+	struct record *record = reader->record;
+	char text[64];
+	int length = snprintf(text, sizeof(text), "%llu lines are not there any more\n",
+			      (unsigned long long)(record->first_number - reader->next));
+
+	if (!make_frame(reader, clock_wall_ns(), STREAM_OURS, text, (size_t)length))
+		return false;
+	reader->next = record->first_number;
+	return true;
+}
+
+/* Take up the next line. Returns false when there is none, or no memory for it. */
 static bool next_line(struct reader *reader)
 {
 	struct record *record = reader->record;
 	const struct log_line *line;
-	int head;
 
-	reader->next = MAX(reader->next, record->first_number); /* it was too slow for some */
 	if (reader->waits || reader->next >= record->next_number)
 		return false;
-	line = *slot_of(record, reader->next++);
-	reader->frame = malloc(64 + line->length);
-	if (!reader->frame)
+	if (reader->next < record->first_number)
+		return tell_missed(reader);
+	line = *slot_of(record, reader->next);
+	if (!make_frame(reader, line->time, line->stream, line->bytes, line->length))
 		return false;
-	head = snprintf(reader->frame, 64, "%lld %d %zu\n", (long long)line->time, line->stream, line->length);
-	memcpy(reader->frame + head, line->bytes, line->length);
-	reader->length = (size_t)head + line->length;
-	reader->sent = 0;
+	reader->next++;
 	return true;
 }
 
@@ -352,8 +378,9 @@ int record_read(struct record *record, struct MHD_Connection *connection, long t
 	if (!reader)
 		return MHD_NO;
 	reader->follow = follow;
+	reader->next = record->first_number;
 	if (tail >= 0 && (uint64_t)tail < record->next_number)
-		reader->next = record->next_number - (uint64_t)tail;
+		reader->next = MAX(reader->next, record->next_number - (uint64_t)tail);
 	return respond(reader, "application/octet-stream");
 }
 

@@ -12,6 +12,7 @@
 #include "run/kernel.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,10 +89,12 @@ static void take_control(struct received *received, struct msghdr *header)
  */
 static void check_source(struct received *received, const struct descriptor *descriptor)
 {
-	uint16_t length = descriptor->domain == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	uint16_t length = descriptor->domain == AF_INET6     ? sizeof(struct sockaddr_in6)
+			  : descriptor->domain == AF_NETLINK ? sizeof(struct sockaddr_nl) /* the kernel's: port 0 */
+							     : sizeof(struct sockaddr_in);
 	sa_family_t family = (sa_family_t)descriptor->domain;
 
-	if (descriptor->type == SOCK_STREAM || (family != AF_INET && family != AF_INET6))
+	if (descriptor->type == SOCK_STREAM)
 		return;
 	if (received->tagged && received->tag.source_length == length &&
 	    !memcmp(received->tag.source, &family, sizeof(family)))

@@ -145,6 +145,8 @@ static int send_spared(struct plug *plug, const struct channel_tag *tag, const v
 	spare_lend(daemon);
 	fd = tag_make(tag, extra);
 	r = fdpass_send(plug->end, part, 1, &fd, fd >= 0, MSG_DONTWAIT);
+	if (r == -ETOOMANYREFS)
+		r = fdpass_send(plug->end, part, 1, NULL, 0, MSG_DONTWAIT);
 	if (fd >= 0)
 		close(fd);
 	spare_open(daemon);

@@ -104,6 +104,9 @@ print(len(lines) + missed, lines == sorted(set(lines)))')" "60000 True" "… all
 cat <&8 >stuck.pcapng &
 cat=$!
 is "$(on late "$PYTHON" chatter.py 20)" "done" "somebody reads the capture now"
+until_true 20 grep -qs 'host late' stuck.pcapng
+on later "$PYTHON" chatter.py 20 >/dev/null
+until_true 20 grep -qs 'host later' stuck.pcapng # and so all that late did
 kill -INT "$capture"
 until_true 10 gone "$capture"
 like "$(cat capture.err)" "seen, [0-9]+ missed, because they were not written soon enough" "capture: told how many packets were missed"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SMALL 1024u /* what malloc() has at hand, and calloc() of glibc before 2.41 does not take from there */
+
 void *memory_alloc(const struct berth_allocator *allocator, size_t size)
 {
 	return allocator ? allocator->alloc(allocator->context, size) : malloc(size);
@@ -15,9 +17,9 @@ void *memory_new(const struct berth_allocator *allocator, size_t size)
 {
 	void *memory;
 
-	if (!allocator)
+	if (!allocator && size > SMALL)
 		return calloc(1, size);
-	memory = allocator->alloc(allocator->context, size);
+	memory = memory_alloc(allocator, size);
 	return memory ? memset(memory, 0, size) : NULL;
 }
 

@@ -92,20 +92,46 @@ int demux_add(struct berth_stack *stack, struct demux_node *node)
 	*chain = node;
 	node->linked = true;
 	demux->count++;
+	demux->last = node; /* it is likely to be asked for next */
+	return 0;
+}
+
+/* Where node hangs. It does. */
+static struct demux_node **link_of(const struct demux *demux, const struct demux_node *node)
+{
+	struct demux_node **link = &demux->chains[node->hash & (demux->size - 1)];
+
+	while (*link != node)
+		link = &(*link)->next;
+	return link;
+}
+
+int demux_replace(struct berth_stack *stack, struct demux_node *old, struct demux_node *node)
+{
+	struct demux *demux = stack->demux;
+	struct demux_node **link;
+
+	if (!old->linked)
+		return demux_add(stack, node);
+	link = link_of(demux, old);
+	node->hash = old->hash;
+	node->next = old->next;
+	node->linked = true;
+	*link = node;
+	old->next = NULL;
+	old->linked = false;
+	if (demux->last == old)
+		demux->last = node;
 	return 0;
 }
 
 void demux_remove(struct berth_stack *stack, struct demux_node *node)
 {
 	struct demux *demux = stack->demux;
-	struct demux_node **link;
 
 	if (!node->linked)
 		return;
-	link = &demux->chains[node->hash & (demux->size - 1)];
-	while (*link != node)
-		link = &(*link)->next;
-	*link = node->next;
+	*link_of(demux, node) = node->next;
 	if (demux->last == node)
 		demux->last = NULL;
 	node->next = NULL;

@@ -68,6 +68,8 @@ struct demux_node {
 
 /* Connected conversations, by four-tuple. add: 0, -EADDRINUSE (tuple taken) or -ENOMEM. */
 int demux_add(struct berth_stack *stack, struct demux_node *node);
+/* node, of the same four-tuple, takes old's place. As demux_add() if old has none. */
+int demux_replace(struct berth_stack *stack, struct demux_node *old, struct demux_node *node);
 void demux_remove(struct berth_stack *stack, struct demux_node *node);
 struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 			      const struct berth_endpoint *remote);

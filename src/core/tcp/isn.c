@@ -8,11 +8,15 @@
 
 static uint64_t tuple_hash(struct hash_key key, const struct berth_endpoint *local, const struct berth_endpoint *remote)
 {
-	uint64_t words[5];
+	uint64_t words[5] = { (uint64_t)local->port << 16 | remote->port };
 
-	memcpy(words, local->ip.bytes, 16);
-	memcpy(words + 2, remote->ip.bytes, 16);
-	words[4] = (uint64_t)local->port << 16 | remote->port;
+	if (ip_is4(local->ip) && ip_is4(remote->ip)) { /* of another count than IPv6's, which the hash knows */
+		memcpy(words + 1, local->ip.bytes + 12, 4);
+		memcpy((uint8_t *)(words + 1) + 4, remote->ip.bytes + 12, 4);
+		return hash_words(key, words, 2);
+	}
+	memcpy(words + 1, local->ip.bytes, 16);
+	memcpy(words + 3, remote->ip.bytes, 16);
 	return hash_words(key, words, COUNT_OF(words));
 }
 

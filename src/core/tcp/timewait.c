@@ -88,13 +88,13 @@ void tcp_timewait_begin(struct tcp_conn *conn)
 	if (conn->ack_now)
 		tcp_send_ack(conn);
 	timewait = timewait_new(conn);
+	if (timewait) {
+		timewait->tcp->timewait_count++;
+		if (demux_replace(stack, &tcp_socket(conn)->demux, &timewait->demux) < 0 ||
+		    port_claim_share(stack, &timewait->claim) < 0 || timewait_schedule(timewait) < 0)
+			timewait_free(timewait);
+	}
 	tcp_finish(conn, 0);
-	if (!timewait)
-		return;
-	timewait->tcp->timewait_count++;
-	if (port_claim_share(stack, &timewait->claim) < 0 || demux_add(stack, &timewait->demux) < 0 ||
-	    timewait_schedule(timewait) < 0)
-		timewait_free(timewait);
 }
 
 static void timewait_ack(struct tcp_timewait *timewait)

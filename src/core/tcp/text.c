@@ -6,6 +6,9 @@
 #include "core/ip/gather.h"
 #include "core/tcp/tcp.h"
 
+/* ACKs that go at once after a gap: where data is lost, or overtakes, ACKs are too. */
+#define WARY_ACKS 128
+
 bool tcp_may_receive(const struct tcp_conn *conn)
 {
 	return conn->state == TCP_ESTABLISHED || conn->state == TCP_FIN_WAIT_1 || conn->state == TCP_FIN_WAIT_2 ||
@@ -60,6 +63,9 @@ static void plan_ack(struct tcp_conn *conn, uint32_t received)
 	} else if (conn->unacked_bytes >= 2u * conn->receive_mss) {
 		conn->ack_now = true;
 	}
+	/* One ACK for many may be the one that is lost: the probe that asks after it is not kept waiting. */
+	if (received > 2u * conn->receive_mss && !conn->quick_acks)
+		conn->quick_acks = 1;
 	if (!conn->ack_now && !tcp_timer_on(conn, TCP_TIMER_DELAYED_ACK))
 		tcp_timer_set(conn, TCP_TIMER_DELAYED_ACK, tcp_stack_of(conn)->now + TCP_DELAYED_ACK);
 }
@@ -86,13 +92,16 @@ static bool make_room(struct tcp_conn *conn, const struct berth_packet *packet, 
 /*
  * The segments that arrived behind this one and have the same header: their text
  * goes behind its. One that does not fit, or for which there is no memory, goes its own way.
+ * While ACKs are quick two at most are taken as one: a path that loses data loses ACKs too,
+ * and with the only one of a whole window a conversation stands still (RFC 5681 §4.2).
  */
 static void take_gathered(struct tcp_conn *conn, struct gathered *gathered, const struct berth_link *link)
 {
 	uint32_t window_end = seq_max(conn->rcv_adv, conn->rcv_nxt);
+	size_t most = conn->quick_acks > 1 && !conn->interactive ? 1 : SIZE_MAX;
 	struct berth_packet *packet;
 
-	while ((packet = gathered_next(gathered, link))) {
+	while (most-- && (packet = gathered_next(gathered, link))) {
 		uint32_t length = packet->length - (uint32_t)gathered->payload;
 
 		/* Its number is not the next if the window cut the one before it. */
@@ -133,8 +142,10 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	if (received && conn->work->blocks)
 		sack_blocks_advance(conn->work->blocks, conn->rcv_nxt);
 	conn->counters.bytes_received += received;
-	if (gap)
+	if (gap) {
 		conn->ack_now = true; /* a duplicate ACK, or word that the gap is filled */
+		conn->quick_acks = WARY_ACKS;
+	}
 	if (received) {
 		plan_ack(conn, received);
 		conn->wake = true;

@@ -96,17 +96,20 @@ int memory_read_address(const struct call *call, uint64_t address, int64_t lengt
 int memory_write_address(const struct call *call, uint64_t address, uint64_t length_at, const void *from,
 			 socklen_t length)
 {
+	struct iovec local[] = { { (void *)from, 0 }, { &length, sizeof(length) } };
+	struct iovec remote[] = { { (void *)(uintptr_t)address, 0 }, { (void *)(uintptr_t)length_at, sizeof(length) } };
+	ssize_t n;
 	int room;
 
 	if (memory_read(call, length_at, &room, sizeof(room)))
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	struct iovec local[] = { { (void *)from, MIN((socklen_t)room, length) }, { &length, sizeof(length) } };
-	struct iovec remote[] = { { (void *)(uintptr_t)address, local[0].iov_len },
-				  { (void *)(uintptr_t)length_at, sizeof(length) } };
-	ssize_t whole = (ssize_t)(local[0].iov_len + sizeof(length));
-	return process_vm_writev(call->tid, local, 2, remote, 2, 0) == whole ? 0 : -EFAULT;
+	local[0].iov_len = remote[0].iov_len = MIN((socklen_t)room, length);
+	n = process_vm_writev(call->tid, local, 2, remote, 2, 0);
+	if (was_refused(n) && !memory_write(call, address, from, local[0].iov_len))
+		return memory_write(call, length_at, &length, sizeof(length));
+	return n == (ssize_t)(local[0].iov_len + sizeof(length)) ? 0 : -EFAULT;
 }
 
 int64_t memory_read_parts(const struct call *call, uint64_t address, uint64_t count, struct iovec **ret_parts)

@@ -16,11 +16,12 @@
 #include "wire/checksum.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CROWD = 10000, PIECE = 64 * 1024, PORT = 80, SEGMENT = 1448, HOSTS = 300 };
+enum { CROWD = 10000, PIECE = 64 * 1024, PORT = 80, SEGMENT = 1448, HOSTS = 300, DATAGRAM = 100, RUN = 50 };
 
 /* What a path works on; begin() fills in what it needs. */
 struct place {
@@ -91,16 +92,31 @@ static void end_pair(void)
 	pair_fini(&place.pair);
 }
 
-static void begin_udp(void)
+static void begin_udp_on(const struct pair_options *options)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 
-	pair_init(&place.pair, &(struct pair_options){ .mtu = 1500, .checksums = true, .simulated = true });
+	pair_init(&place.pair, options);
 	place.servers[0] = berth_socket(place.pair.stacks[1], AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	must(!berth_bind(place.pair.stacks[1], place.servers[0], (struct sockaddr *)&to, sizeof(to)), "bind");
 	to.sin_addr.s_addr = htonl(0x0a000002);
 	place.clients[0] = berth_socket(place.pair.stacks[0], AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	must(!berth_connect(place.pair.stacks[0], place.clients[0], (struct sockaddr *)&to, sizeof(to)), "connect");
+}
+
+static void begin_udp(void)
+{
+	begin_udp_on(&(struct pair_options){ .mtu = 1500, .checksums = true, .simulated = true });
+}
+
+static void begin_udp_runs(void)
+{
+	int segment = DATAGRAM;
+
+	begin_udp_on(&(struct pair_options){ .mtu = 1500, .superframe = 65280, .simulated = true });
+	must(!berth_setsockopt(place.pair.stacks[0], place.clients[0], IPPROTO_UDP, UDP_SEGMENT, &segment,
+			       sizeof(segment)),
+	     "UDP_SEGMENT");
 }
 
 static void net_run(void)
@@ -283,6 +299,20 @@ static unsigned path_udp(unsigned times)
 	return times;
 }
 
+/* In runs of RUN datagrams; counted by the datagram. */
+static unsigned path_udp_runs(unsigned times)
+{
+	for (unsigned i = 0; i < times; i += RUN) {
+		berth_send(place.pair.stacks[0], place.clients[0], bytes_out, RUN * DATAGRAM, 0);
+		pair_run(&place.pair);
+		for (int k = 0; k < RUN; k++)
+			must(berth_recv(place.pair.stacks[1], place.servers[0], bytes_in, sizeof(bytes_in), 0) ==
+				     DATAGRAM,
+			     "recv");
+	}
+	return times;
+}
+
 static unsigned path_readiness(unsigned times)
 {
 	struct berth_ready ready[8];
@@ -381,6 +411,7 @@ static const struct path {
 	{ "bulk-superframe", begin_super, path_bulk_super, end_pair, 100 },
 	{ "connect", begin_one, path_connect, end_pair, 1000 },
 	{ "udp-datagram", begin_udp, path_udp, end_pair, 1000 },
+	{ "udp-run-datagram", begin_udp_runs, path_udp_runs, end_pair, 1000 },
 	{ "checksum-1460", begin_one, path_checksum, NULL, 1000 },
 	{ "timer", NULL, path_timers, NULL, 10000 },
 	{ "steer-frame", NULL, path_steer, NULL, 10000 },

@@ -94,7 +94,8 @@ void pair_init(struct pair *pair, const struct pair_options *options)
 			.type = BERTH_LINK_IP,
 			.mtu = options->mtu,
 			.superframe = options->superframe,
-			.flags = BERTH_LINK_NO_DAD | (options->checksums ? 0 : BERTH_LINK_NO_CHECKSUMS),
+			.flags = BERTH_LINK_NO_DAD | BERTH_LINK_UDP_RUNS |
+				 (options->checksums ? 0 : BERTH_LINK_NO_CHECKSUMS),
 			.transmit = transmit,
 			.context = &pair->ends[side],
 		};

@@ -114,7 +114,7 @@ BERTH_EXPORT void berth_device_flush(struct berth_device *device);
 BERTH_EXPORT int berth_device_read(struct berth_device *device, int max, berth_time now);
 
 /*
- * Who cuts runs of TCP segments and computes their checksums: with offload, which
+ * Who cuts runs of TCP segments, or of UDP datagrams, and computes their checksums: with offload, which
  * is how a device begins, frames of up to 64 KiB pass between stack and kernel,
  * and whoever must puts in what is missing; without, every frame is whole, as on a
  * wire. direction as for conditions. Returns 0, -EINVAL, or -EOPNOTSUPP: BERTH_IN of

@@ -46,6 +46,13 @@ enum {
 	 * kernel do it: TCP segments are sent without. What arrives is verified as ever.
 	 */
 	BERTH_LINK_TCP_CHECKSUMS = 1 << 4,
+	/*
+	 * superframe is for UDP, too: what a socket sends with UDP_SEGMENT may leave as one
+	 * packet, whose UDP header has the whole length and no checksum. What transmit hands
+	 * it to cuts it, and computes them (UDP segmentation offload), or gives it to a stack
+	 * as it is. Runs that arrive are taken in any case.
+	 */
+	BERTH_LINK_UDP_RUNS = 1 << 5,
 };
 
 struct berth_link_config {
@@ -53,7 +60,7 @@ struct berth_link_config {
 	enum berth_link_type type;
 	uint8_t mac[6];	     /* Ethernet only */
 	unsigned mtu;	     /* bytes of IP packet, 576 (1280 with IPv6) to 65535; 0: 1500 */
-	unsigned superframe; /* largest TCP segment run carried as one packet, 0: none (MTU holds) */
+	unsigned superframe; /* largest run of TCP segments carried as one packet, 0: none (MTU holds) */
 	unsigned flags;
 	/*
 	 * Carry packet away. Takes ownership, even on failure. Must not call back
@@ -96,6 +103,8 @@ BERTH_EXPORT int berth_link_dns_servers(const struct berth_link *link, struct be
 BERTH_EXPORT void berth_link_set_intercept(struct berth_link *link, bool on);
 /* Set or clear BERTH_LINK_TCP_CHECKSUMS while running. */
 BERTH_EXPORT void berth_link_set_tcp_checksums(struct berth_link *link, bool on);
+/* Set or clear BERTH_LINK_UDP_RUNS while running. */
+BERTH_EXPORT void berth_link_set_udp_runs(struct berth_link *link, bool on);
 /* Change superframe, as in the config, while running. */
 BERTH_EXPORT void berth_link_set_superframe(struct berth_link *link, unsigned bytes);
 

@@ -12,8 +12,9 @@
  * and is not kept past the call.
  *
  * UDP: UDP_SEGMENT (option and control message) cuts a send into datagrams of
- * that many bytes, UDP_GRO lets a read give several of one sender, as many as
- * the buffer holds, with a control message that says their length. udp(7).
+ * that many bytes, which pass as one packet where the link takes it
+ * (BERTH_LINK_UDP_RUNS); UDP_GRO lets a read give several of one sender, as many
+ * as the buffer holds, with a control message that says their length. udp(7).
  *
  * Link-local IPv6 addresses belong to a link: sin6_scope_id, its berth_link_index(),
  * is heeded in all calls and told by them (RFC 4007). SO_TIMESTAMP and

@@ -34,7 +34,7 @@ struct berth_packet {
 	uint32_t length;
 	uint32_t room; /* bytes of buffer[] */
 	uint32_t refs;
-	uint16_t segment_size; /* superframe: payload bytes of each TCP segment in it; else 0 */
+	uint16_t segment_size; /* superframe: payload bytes of each TCP segment, or datagram, in it; else 0 */
 	uint8_t checksum;      /* enum packet_checksum */
 	uint8_t size_class;
 	/* For the network layer's use while it has the packet. */

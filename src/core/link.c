@@ -202,6 +202,11 @@ void berth_link_set_tcp_checksums(struct berth_link *link, bool on)
 	link->flags = on ? link->flags | BERTH_LINK_TCP_CHECKSUMS : link->flags & ~(unsigned)BERTH_LINK_TCP_CHECKSUMS;
 }
 
+void berth_link_set_udp_runs(struct berth_link *link, bool on)
+{
+	link->flags = on ? link->flags | BERTH_LINK_UDP_RUNS : link->flags & ~(unsigned)BERTH_LINK_UDP_RUNS;
+}
+
 void berth_link_set_superframe(struct berth_link *link, unsigned bytes)
 {
 	link->superframe = bytes;

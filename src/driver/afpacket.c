@@ -11,6 +11,7 @@
  */
 #include "driver/tee.h"
 #include "driver/vnet.h"
+#include "link/frame.h"
 
 #include <arpa/inet.h>
 #include <berth/driver.h>
@@ -33,6 +34,7 @@ struct berth_afpacket {
 	struct berth_link *link;
 	int fd;
 	unsigned mtu;
+	bool no_udp_runs; /* the kernel refused one: it is from before Linux 6.2 */
 	struct driver_tee tee;
 	uint8_t rest[VNET_RUN_MAX]; /* where a frame goes on that is longer than the MTU */
 };
@@ -51,7 +53,13 @@ void afpacket_set_tee(struct berth_afpacket *device, const struct driver_tee *te
 	device->tee = *tee;
 }
 
-void afpacket_write(struct berth_afpacket *device, struct berth_packet *packet)
+bool afpacket_knows_udp_runs(const struct berth_afpacket *device)
+{
+	return !device->no_udp_runs;
+}
+
+/* 0 or a negative errno. */
+static int write_one(struct berth_afpacket *device, struct berth_packet *packet, bool *ret_udp_run)
 {
 	struct virtio_net_hdr header;
 	struct iovec parts[] = {
@@ -61,10 +69,30 @@ void afpacket_write(struct berth_afpacket *device, struct berth_packet *packet)
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
 	vnet_give(packet, &header);
+	*ret_udp_run = header.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4;
+	while (sendmsg(device->fd, &message, MSG_DONTWAIT) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+void afpacket_write(struct berth_afpacket *device, struct berth_packet *packet)
+{
+	struct packet_queue pieces = { 0 };
+	bool udp_run;
+
 	/* A full queue loses the frame: nobody waits for a driver. */
-	while (sendmsg(device->fd, &message, MSG_DONTWAIT) < 0 && errno == EINTR)
-		;
-	berth_packet_unref(packet);
+	if (write_one(device, packet, &udp_run) != -EINVAL || !udp_run) {
+		berth_packet_unref(packet);
+		return;
+	}
+	device->no_udp_runs = true;
+	berth_link_set_udp_runs(device->link, false);
+	frame_cut(packet, &pieces);
+	while ((packet = packet_queue_pop(&pieces))) {
+		(void)write_one(device, packet, &udp_run);
+		berth_packet_unref(packet);
+	}
 }
 
 static void device_transmit(void *context, struct berth_packet *packet)
@@ -152,7 +180,7 @@ int berth_afpacket_open(struct berth_stack *stack, const char *name, const uint8
 		free(device);
 		return r;
 	}
-	vnet_offload(device->link, true);
+	vnet_offload(device->link, true, true);
 	*ret_device = device;
 	return 0;
 }

@@ -284,7 +284,8 @@ int berth_device_set_offload(struct berth_device *device, int direction, bool on
 	if (r >= 0 && direction & BERTH_OUT)
 		r = device->tap && !tap_has_header(device->tap) ? -EOPNOTSUPP : 0;
 	if (r >= 0 && direction & BERTH_OUT)
-		vnet_offload(berth_device_link(device), on);
+		vnet_offload(berth_device_link(device), on,
+			     device->tap ? tap_knows_udp_runs(device->tap) : afpacket_knows_udp_runs(device->packet));
 	return r;
 }
 

@@ -27,7 +27,8 @@ struct berth_tap {
 	struct berth_link *link;
 	int fd;
 	unsigned mtu;
-	bool header; /* IFF_VNET_HDR */
+	bool header;   /* IFF_VNET_HDR */
+	bool udp_runs; /* it knows VIRTIO_NET_HDR_GSO_UDP_L4: Linux 6.2 */
 	struct driver_tee tee;
 	uint8_t rest[VNET_RUN_MAX]; /* where a frame goes on that is longer than the MTU */
 };
@@ -78,12 +79,28 @@ static void bring_up(const char *name, unsigned mtu)
 	close(fd);
 }
 
+/* What headers of before Linux 6.2 do not know. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 int tap_set_offload(struct berth_tap *tap, bool on)
 {
+	unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
 	if (!tap->header)
 		return -EOPNOTSUPP;
-	return ioctl(tap->fd, TUNSETOFFLOAD, on ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0) < 0 ? -errno
-														: 0;
+	if (on && !ioctl(tap->fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6)) {
+		tap->udp_runs = true;
+		return 0;
+	}
+	return ioctl(tap->fd, TUNSETOFFLOAD, on ? tcp : 0) < 0 ? -errno : 0;
+}
+
+bool tap_knows_udp_runs(const struct berth_tap *tap)
+{
+	return tap->udp_runs;
 }
 
 bool tap_has_header(const struct berth_tap *tap)
@@ -157,10 +174,10 @@ int berth_tap_open(struct berth_stack *stack, const char *name, const uint8_t ma
 		free(tap);
 		return r;
 	}
-	if (tap->header)
-		vnet_offload(tap->link, true);
 	/* Refused: then the kernel leaves nothing to us. */
 	(void)tap_set_offload(tap, true);
+	if (tap->header)
+		vnet_offload(tap->link, true, tap->udp_runs);
 	*ret_tap = tap;
 	return 0;
 }

@@ -21,6 +21,10 @@ void afxdp_set_tee(struct berth_afxdp *device, const struct driver_tee *tee);
 int tap_set_offload(struct berth_tap *tap, bool on);
 /* Do frames come and go with a header that can say what is left to do? */
 bool tap_has_header(const struct berth_tap *tap);
+/* Runs of UDP datagrams among them? */
+bool tap_knows_udp_runs(const struct berth_tap *tap);
+/* The same of the kernel beneath, as far as was seen. */
+bool afpacket_knows_udp_runs(const struct berth_afpacket *device);
 /* Hand packet to the kernel. Takes ownership; what the device does not take is lost, as on a wire. */
 void tap_write(struct berth_tap *tap, struct berth_packet *packet);
 void afpacket_write(struct berth_afpacket *device, struct berth_packet *packet);

@@ -8,17 +8,19 @@
 #include <errno.h>
 #include <string.h>
 
-void vnet_offload(struct berth_link *link, bool on)
+void vnet_offload(struct berth_link *link, bool on, bool udp)
 {
 	berth_link_set_superframe(link, on ? VNET_SUPERFRAME : 0);
 	berth_link_set_tcp_checksums(link, on);
+	berth_link_set_udp_runs(link, on && udp);
 }
 
 bool vnet_take(const struct virtio_net_hdr *header, struct berth_packet *packet)
 {
 	uint8_t type = header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 
-	if (type != VIRTIO_NET_HDR_GSO_NONE && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6)
+	if (type != VIRTIO_NET_HDR_GSO_NONE && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6 &&
+	    type != VIRTIO_NET_HDR_GSO_UDP_L4)
 		return false;
 	if (type != VIRTIO_NET_HDR_GSO_NONE)
 		packet->segment_size = header->gso_size;
@@ -30,23 +32,25 @@ bool vnet_take(const struct virtio_net_hdr *header, struct berth_packet *packet)
 
 void vnet_give(struct berth_packet *packet, struct virtio_net_hdr *ret_header)
 {
-	struct frame_tcp tcp;
+	struct frame_offload at;
 
 	*ret_header = (struct virtio_net_hdr){ .gso_type = VIRTIO_NET_HDR_GSO_NONE };
 	if (!packet->segment_size && packet->checksum != PACKET_CHECKSUM_TRUSTED)
 		return;
-	if (!frame_tcp(packet, &tcp))
+	if (!frame_offload(packet, &at))
 		return;
 	ret_header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	ret_header->csum_start = (uint16_t)tcp.transport;
-	ret_header->csum_offset = (uint16_t)tcp.checksum;
-	if (!packet->segment_size || packet->length <= tcp.payload + packet->segment_size)
+	ret_header->csum_start = (uint16_t)at.transport;
+	ret_header->csum_offset = (uint16_t)at.checksum;
+	if (!packet->segment_size || packet->length <= at.payload + packet->segment_size)
 		return;
-	ret_header->gso_type = tcp.ip6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-	if (tcp.cwr)
+	ret_header->gso_type = at.udp	? VIRTIO_NET_HDR_GSO_UDP_L4
+			       : at.ip6 ? VIRTIO_NET_HDR_GSO_TCPV6
+					: VIRTIO_NET_HDR_GSO_TCPV4;
+	if (at.cwr)
 		ret_header->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	ret_header->gso_size = packet->segment_size;
-	ret_header->hdr_len = (uint16_t)tcp.payload;
+	ret_header->hdr_len = (uint16_t)at.payload;
 }
 
 struct berth_packet *vnet_join(struct berth_packet *packet, const uint8_t *rest, size_t size, size_t length)

@@ -18,8 +18,13 @@ enum {
 	VNET_SUPERFRAME = 65280,
 };
 
-/* The driver's link, on which runs are sent whole and TCP's checksums are left to the kernel; or not. */
-void vnet_offload(struct berth_link *link, bool on);
+/* What headers of before Linux 6.2 do not know. */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+/* The driver's link, on which runs (UDP's, too, if udp) are sent whole and checksums of TCP are left to the kernel; or not. */
+void vnet_offload(struct berth_link *link, bool on, bool udp);
 /* What the header says of packet, which arrived with it. False: a run of a kind that is nothing for us. */
 bool vnet_take(const struct virtio_net_hdr *header, struct berth_packet *packet);
 /* The header for packet, which is to be sent; writes the pseudo header's sum where the kernel wants it. */

@@ -2,7 +2,7 @@
 /*
  * The program at an interface's door that hands every frame to the AF_XDP
  * socket of the queue it came in by, and to the kernel where there is none.
- * Five instructions of our own, put in by bpf(2): nothing is compiled, read
+ * A few instructions of our own, put in by bpf(2): nothing is compiled, read
  * from a file, or linked.
  */
 #ifndef DRIVER_XDP_PROGRAM_H

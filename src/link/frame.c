@@ -119,23 +119,30 @@ void frame_checksum(struct berth_packet *packet)
 	packet->checksum = PACKET_CHECKSUM_SUSPECT;
 }
 
-bool frame_tcp(struct berth_packet *packet, struct frame_tcp *ret_tcp)
+bool frame_offload(struct berth_packet *packet, struct frame_offload *ret_offload)
 {
 	struct frame frame;
-	uint8_t *tcp;
+	uint8_t *transport;
+	size_t place;
 
-	if (frame_parse(packet, &frame) < 0 || frame.fragment || frame.protocol != PROTOCOL_TCP ||
-	    frame.end < frame.transport + WIRE_TCP_HEADER)
+	if (frame_parse(packet, &frame) < 0 || frame.fragment)
 		return false;
-	tcp = packet->data + frame.transport;
-	*ret_tcp = (struct frame_tcp){
+	place = checksum_place(&frame);
+	if (!place)
+		return false;
+	transport = packet->data + frame.transport;
+	*ret_offload = (struct frame_offload){
 		.transport = frame.transport,
-		.checksum = WIRE_TCP_CHECKSUM_OFFSET,
-		.payload = frame.transport + (size_t)(tcp[12] >> 4) * 4,
+		.checksum = place - frame.transport,
+		.payload = frame.transport + WIRE_UDP_LENGTH,
+		.udp = frame.protocol == PROTOCOL_UDP,
 		.ip6 = frame.ip6,
-		.cwr = tcp[13] & WIRE_TCP_CWR,
 	};
-	put_be16(tcp + WIRE_TCP_CHECKSUM_OFFSET, (uint16_t)~checksum_finish(pseudo_sum(&frame)));
+	if (!ret_offload->udp) {
+		ret_offload->payload = frame.transport + (size_t)(transport[12] >> 4) * 4;
+		ret_offload->cwr = transport[13] & WIRE_TCP_CWR;
+	}
+	put_be16(packet->data + place, (uint16_t)~checksum_finish(pseudo_sum(&frame)));
 	return true;
 }
 
@@ -192,6 +199,10 @@ static void patch_transport(struct berth_packet *part, const struct cut *cut, si
 	uint8_t *transport = part->data + cut->frame.transport;
 	bool last = offset + length == cut->payload;
 
+	if (cut->frame.protocol == PROTOCOL_UDP) {
+		put_be16(transport + 4, (uint16_t)(WIRE_UDP_LENGTH + length));
+		return;
+	}
 	put_be32(transport + 4, get_be32(transport + 4) + (uint32_t)offset);
 	if (!last)
 		transport[13] &= (uint8_t) ~(WIRE_TCP_FIN | WIRE_TCP_PSH);
@@ -222,14 +233,20 @@ static struct berth_packet *cut_one(const struct cut *cut, size_t offset)
 
 static bool cut_begin(struct berth_packet *packet, struct cut *cut)
 {
+	size_t length;
 	struct wire_tcp tcp;
 
 	*cut = (struct cut){ .whole = packet, .segment = packet->segment_size };
-	if (!cut->segment || frame_parse(packet, &cut->frame) < 0 || cut->frame.protocol != PROTOCOL_TCP)
+	if (!cut->segment || frame_parse(packet, &cut->frame) < 0 || cut->frame.fragment)
 		return false;
-	if (wire_tcp_parse(packet->data + cut->frame.transport, cut->frame.end - cut->frame.transport, &tcp) < 0)
+	length = cut->frame.end - cut->frame.transport;
+	if (cut->frame.protocol == PROTOCOL_UDP && length >= WIRE_UDP_LENGTH)
+		cut->headers = cut->frame.transport + WIRE_UDP_LENGTH;
+	else if (cut->frame.protocol == PROTOCOL_TCP &&
+		 wire_tcp_parse(packet->data + cut->frame.transport, length, &tcp) >= 0)
+		cut->headers = cut->frame.transport + tcp.header_length;
+	else
 		return false;
-	cut->headers = cut->frame.transport + tcp.header_length;
 	cut->payload = cut->frame.end - cut->headers;
 	return cut->payload > cut->segment;
 }

@@ -10,24 +10,24 @@
 #include "base/packet.h"
 
 /*
- * Cut packet, a superframe of Ethernet with TCP, into frames of one segment
- * each, appended to *queue in order. Takes packet; what is no superframe goes
+ * Cut packet, a superframe of Ethernet with TCP or UDP, into frames of one segment
+ * or datagram each, appended to *queue in order. Takes packet; what is no superframe goes
  * in whole. Returns 0, or -ENOMEM when some segments are missing.
  */
 int frame_cut(struct berth_packet *packet, struct packet_queue *queue);
 /* Compute the transport checksum that a trusting sender left out; the receiver will verify it. */
 void frame_checksum(struct berth_packet *packet);
 
-/* Where TCP's header, its checksum (from there) and its payload are in a frame. */
-struct frame_tcp {
+/* Where TCP's or UDP's header, its checksum (from there) and its payload are in a frame. */
+struct frame_offload {
 	size_t transport, checksum, payload;
-	bool ip6, cwr;
+	bool udp, ip6, cwr;
 };
 /*
- * Prepare packet for a device that computes TCP's checksum: the pseudo header's
- * sum is put in its place. False, and nothing is done: this is no TCP.
+ * Prepare packet for a device that computes the transport's checksum: the pseudo
+ * header's sum is put in its place. False, and nothing is done: this is neither.
  */
-bool frame_tcp(struct berth_packet *packet, struct frame_tcp *ret_tcp);
+bool frame_offload(struct berth_packet *packet, struct frame_offload *ret_offload);
 
 /*
  * Mark packet as having met congestion, when it is IP and its ends can be told

@@ -170,7 +170,7 @@ static int open_link(struct berth_host *host)
 		.mtu = net->mtu,
 		.superframe = net->superframe,
 		/* Nothing in memory damages a frame, and addresses are given out by us alone. */
-		.flags = BERTH_LINK_NO_CHECKSUMS | BERTH_LINK_NO_DAD,
+		.flags = BERTH_LINK_NO_CHECKSUMS | BERTH_LINK_NO_DAD | BERTH_LINK_UDP_RUNS,
 		.transmit = host_transmit,
 		.context = host,
 	};

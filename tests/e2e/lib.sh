@@ -121,6 +121,19 @@ skip_all() { # REASON
 note() { sed 's/^/# /' <<<"$*"; }
 show() { note "$1:"; head -c 2000 <<<"$2" | head -n 30 | sed 's/^/#   /'; }
 
+# The kernel leaves checksums and segmentation to hardware that a veth does not
+# have. This is ethtool -K DEVICE tx off tso off gso off gro off.
+no_offload() { # DEVICE…
+	"$PYTHON" - "$@" <<-'END'
+		import ctypes, fcntl, socket, struct, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		for device in sys.argv[1:]:
+		    for command in (0x17, 0x1f, 0x24, 0x2c):
+		        value = ctypes.create_string_buffer(struct.pack("II", command, 0))
+		        fcntl.ioctl(s, 0x8946, struct.pack("16sP16x", device.encode(), ctypes.addressof(value)))
+	END
+}
+
 # This very test once more, in a namespace that ends with its last process.
 again_in() { # PROGRAM…: what makes the namespace
 	lib_ended=1

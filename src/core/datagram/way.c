@@ -2,6 +2,8 @@
 /* Sending datagrams: whereto, by which way, with which header. Linux: udp_sendmsg(). */
 #include "core/datagram/datagram.h"
 
+#include "wire/udp.h"
+
 #include <errno.h>
 
 static int destination(struct berth_socket *socket, const struct berth_message *message,
@@ -140,11 +142,13 @@ struct ip_send datagram_ip_send(const struct berth_socket *socket, const struct 
 
 int datagram_transmit(struct berth_socket *socket, struct berth_packet *packet, const struct datagram_way *way)
 {
-	struct ip_send send = datagram_ip_send(socket, way, packet->length);
+	/* Of a run each datagram is what has to pass. */
+	size_t length = packet->segment_size ? (size_t)packet->segment_size + WIRE_UDP_LENGTH : packet->length;
+	struct ip_send send = datagram_ip_send(socket, way, length);
 	size_t header = ip_is4(way->remote.ip) ? 20 : 40;
 	int r = -EMSGSIZE;
 
-	if (socket->options->mtu_discover == IP_PMTUDISC_INTERFACE && packet->length + header > way->path.mtu)
+	if (socket->options->mtu_discover == IP_PMTUDISC_INTERFACE && length + header > way->path.mtu)
 		stack_drop(socket->stack, packet, BERTH_EVENT_IP_DROP_TOO_BIG);
 	else
 		r = ip_send(socket->stack, packet, &way->path, &send);

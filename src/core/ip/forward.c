@@ -79,24 +79,28 @@ static void fix_length4(uint8_t *header, size_t header_length, size_t total)
 	put_be16(header + 10, checksum_finish(checksum_add(0, header, header_length)));
 }
 
-/* One segment of a run: offset and length are of payload, behind headers bytes of IP and TCP. */
+/* One segment of a run: offset and length are of payload, behind headers bytes of IP and TCP or UDP. */
 static struct berth_packet *segment(struct berth_stack *stack, const struct ip_arrival *arrival, size_t headers,
 				    size_t offset, size_t length)
 {
 	const struct berth_packet *whole = arrival->packet;
 	struct berth_packet *part = berth_packet_new(stack->packets, PACKET_HEADROOM, headers + length);
-	uint8_t *tcp;
+	uint8_t *header;
 
 	if (!part)
 		return NULL;
 	memcpy(berth_packet_put(part, headers), whole->data, headers);
 	memcpy(berth_packet_put(part, length), whole->data + headers + offset, length);
-	tcp = part->data + arrival->header_length;
-	put_be32(tcp + 4, get_be32(tcp + 4) + (uint32_t)offset);
-	if (headers + offset + length < whole->length)
-		tcp[13] &= (uint8_t) ~(WIRE_TCP_FIN | WIRE_TCP_PSH);
-	if (offset)
-		tcp[13] &= (uint8_t)~WIRE_TCP_CWR;
+	header = part->data + arrival->header_length;
+	if (arrival->protocol == PROTOCOL_UDP) {
+		put_be16(header + 4, (uint16_t)(WIRE_UDP_LENGTH + length));
+	} else {
+		put_be32(header + 4, get_be32(header + 4) + (uint32_t)offset);
+		if (headers + offset + length < whole->length)
+			header[13] &= (uint8_t) ~(WIRE_TCP_FIN | WIRE_TCP_PSH);
+		if (offset)
+			header[13] &= (uint8_t)~WIRE_TCP_CWR;
+	}
 	if (ip_is4(arrival->source)) {
 		put_be16(part->data + 4, (uint16_t)(get_be16(part->data + 4) + offset / whole->segment_size));
 		fix_length4(part->data, arrival->header_length, part->length);
@@ -107,19 +111,30 @@ static struct berth_packet *segment(struct berth_stack *stack, const struct ip_a
 	return part;
 }
 
-/* A run of TCP segments meets a link that takes them only one by one. */
+/* Bytes of IP's and the transport's headers; 0: of neither that is known. */
+static size_t run_headers(const struct ip_arrival *arrival)
+{
+	const uint8_t *transport = arrival->packet->data + arrival->header_length;
+	size_t length = arrival->packet->length - arrival->header_length;
+	struct wire_tcp tcp;
+
+	if (arrival->protocol == PROTOCOL_UDP && length >= WIRE_UDP_LENGTH)
+		return arrival->header_length + WIRE_UDP_LENGTH;
+	if (arrival->protocol == PROTOCOL_TCP && wire_tcp_parse(transport, length, &tcp) >= 0)
+		return arrival->header_length + tcp.header_length;
+	return 0;
+}
+
+/* A run of segments, or datagrams, meets a link that takes them only one by one. */
 static void forward_segments(struct berth_stack *stack, const struct ip_arrival *arrival, const struct ip_path *path)
 {
 	struct berth_packet *whole = arrival->packet;
-	struct wire_tcp tcp;
-	size_t headers;
+	size_t headers = run_headers(arrival);
 
-	if (arrival->protocol != PROTOCOL_TCP ||
-	    wire_tcp_parse(whole->data + arrival->header_length, whole->length - arrival->header_length, &tcp) < 0) {
+	if (!headers) {
 		drop(stack, arrival, BERTH_EVENT_IP_DROP_TOO_BIG);
 		return;
 	}
-	headers = arrival->header_length + tcp.header_length;
 	if (headers + whole->segment_size > path->mtu) {
 		bool v4 = ip_is4(arrival->source);
 
@@ -200,11 +215,28 @@ static void one_hop_less(const struct ip_arrival *arrival)
 	}
 }
 
+/* Is it more than one frame? Of UDP a run stays one even where it is small enough: its datagrams must not become one. */
+static bool is_run(const struct ip_arrival *arrival, const struct ip_path *path)
+{
+	const struct berth_packet *packet = arrival->packet;
+
+	if (!packet->segment_size)
+		return false;
+	if (arrival->protocol == PROTOCOL_UDP && is_whole(arrival))
+		return packet->length > arrival->header_length + WIRE_UDP_LENGTH + packet->segment_size;
+	return packet->length > path->mtu;
+}
+
+static bool takes_run(const struct ip_arrival *arrival, const struct berth_link *link)
+{
+	return link->superframe && (arrival->protocol != PROTOCOL_UDP || link->flags & BERTH_LINK_UDP_RUNS);
+}
+
 /* The rest of the way, by the size that the next link takes. */
 static void send_on(struct berth_stack *stack, const struct ip_arrival *arrival, const struct ip_path *path)
 {
 	struct berth_packet *packet = arrival->packet;
-	bool v4 = ip_is4(arrival->source), run = packet->segment_size && packet->length > path->mtu;
+	bool v4 = ip_is4(arrival->source), run = is_run(arrival, path);
 	bool may_cut = v4 && !(get_be16(packet->data + 6) & 0x4000);
 
 	if (packet->length > path->mtu && !run && !may_cut) {
@@ -214,7 +246,7 @@ static void send_on(struct berth_stack *stack, const struct ip_arrival *arrival,
 	}
 	stack_event(stack, BERTH_EVENT_IP_FORWARDED);
 	one_hop_less(arrival);
-	if (run && !path->link->superframe) {
+	if (run && !takes_run(arrival, path->link)) {
 		forward_segments(stack, arrival, path);
 		return;
 	}

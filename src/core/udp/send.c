@@ -28,9 +28,12 @@ static void put_lite_checksum(struct berth_socket *socket, uint8_t *bytes, size_
 	wire_udp_build(bytes, &header);
 }
 
-/* A datagram of size bytes of message from offset on. */
+/*
+ * A datagram of size bytes of message from offset on; with segment, a run of
+ * several of that many each, which the link carries as one (BERTH_LINK_UDP_RUNS).
+ */
 static struct berth_packet *build(struct berth_socket *socket, const struct berth_message *message, size_t offset,
-				  size_t size, const struct datagram_way *way)
+				  size_t size, size_t segment, const struct datagram_way *way)
 {
 	struct berth_packet *packet = berth_packet_new(socket->stack->packets, PACKET_HEADROOM, size + WIRE_UDP_LENGTH);
 	struct wire_udp header = {
@@ -45,6 +48,11 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 	bytes = berth_packet_put(packet, size + WIRE_UDP_LENGTH);
 	wire_udp_build(bytes, &header);
 	message_gather(message, offset, bytes + WIRE_UDP_LENGTH, size);
+	if (segment) {
+		packet->segment_size = (uint16_t)segment;
+		packet->checksum = PACKET_CHECKSUM_TRUSTED;
+		return packet;
+	}
 	if (udp_is_lite(socket)) {
 		put_lite_checksum(socket, bytes, packet->length, way);
 		return packet;
@@ -65,9 +73,9 @@ static struct berth_packet *build(struct berth_socket *socket, const struct bert
 }
 
 static int send_one(struct berth_socket *socket, const struct berth_message *message, size_t offset, size_t size,
-		    const struct datagram_way *way)
+		    size_t segment, const struct datagram_way *way)
 {
-	struct berth_packet *packet = build(socket, message, offset, size, way);
+	struct berth_packet *packet = build(socket, message, offset, size, size > segment ? segment : 0, way);
 
 	return packet ? datagram_transmit(socket, packet, way) : -ENOBUFS;
 }
@@ -80,9 +88,22 @@ static int check_segments(const struct datagram_way *way, size_t size, size_t se
 	return segment + header > way->path.mtu || size > segment * SEGMENTS_MAX ? -EINVAL : 0;
 }
 
+/* How many bytes, cut into datagrams of segment, may leave as one packet; segment: none do. */
+static size_t run_length(const struct berth_socket *socket, const struct datagram_way *way, size_t segment)
+{
+	const struct berth_link *link = way->path.link;
+	size_t headers = (ip_is4(way->remote.ip) ? 20 : 40) + WIRE_UDP_LENGTH;
+
+	if (!(link->flags & BERTH_LINK_UDP_RUNS) || link->superframe < headers + 2 * segment || way->path.group ||
+	    udp_is_lite(socket) || socket->options->no_checksum || way->control.has_options ||
+	    datagram_of((struct berth_socket *)socket)->options)
+		return segment;
+	return (link->superframe - headers) / segment * segment;
+}
+
 ssize_t udp_send(struct berth_socket *socket, struct berth_message *message)
 {
-	size_t size = message_size(message), segment, done = 0;
+	size_t size = message_size(message), segment, step, done = 0;
 	struct datagram_way way;
 	int r = datagram_find_way(socket, message, &way);
 
@@ -92,13 +113,15 @@ ssize_t udp_send(struct berth_socket *socket, struct berth_message *message)
 		return -EMSGSIZE;
 	segment = way.control.segment ? way.control.segment : udp_of(socket)->segment;
 	if (!segment || size <= segment)
-		segment = size;
+		segment = step = size;
 	else if ((r = check_segments(&way, size, segment)) < 0)
 		return r;
+	else
+		step = run_length(socket, &way, segment);
 	do { /* an empty datagram is one, too */
-		size_t piece = MIN(segment, size - done);
+		size_t piece = MIN(step, size - done);
 
-		r = send_one(socket, message, done, piece, &way);
+		r = send_one(socket, message, done, piece, segment, &way);
 		if (r < 0)
 			return done ? (ssize_t)size : r; /* what is missing is lost, as datagrams are */
 		done += piece;

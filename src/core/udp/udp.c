@@ -10,6 +10,7 @@
 #include "core/group/group.h"
 #include "wire/dhcp.h"
 #include "wire/checksum.h"
+#include "wire/ip6.h"
 #include "wire/udp.h"
 
 #include <errno.h>
@@ -89,28 +90,25 @@ static int udp_check(struct berth_packet *packet, const struct berth_ip_info *in
 	return berth_checksum_ok(packet, info) ? 0 : BERTH_EVENT_UDP_DROP_CHECKSUM;
 }
 
-static void udp_input(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info)
+/* packet is good: to whom it is for. Takes it. */
+static void deliver(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info,
+		    const struct wire_udp *header)
 {
 	struct berth_endpoint local, remote;
 	struct berth_socket *socket;
-	struct wire_udp header;
 	bool lite = info->protocol == IPPROTO_UDPLITE;
-	int drop = lite ? udplite_check(packet, info, &header) : udp_check(packet, info, &header);
 
-	if (drop) {
-		stack_drop(stack, packet, (enum berth_event)drop);
-		return;
-	}
-	if (header.destination_port == DHCP_CLIENT_PORT && header.source_port == DHCP_SERVER_PORT && info->link->dhcp) {
+	if (header->destination_port == DHCP_CLIENT_PORT && header->source_port == DHCP_SERVER_PORT &&
+	    info->link->dhcp) {
 		berth_packet_pull(packet, WIRE_UDP_LENGTH);
 		dhcp_input(info->link, packet);
 		return;
 	}
-	local = (struct berth_endpoint){ info->destination, header.destination_port };
-	remote = (struct berth_endpoint){ info->source, header.source_port };
-	datagram_stamp(packet, info, header.source_port);
+	local = (struct berth_endpoint){ info->destination, header->destination_port };
+	remote = (struct berth_endpoint){ info->source, header->source_port };
+	datagram_stamp(packet, info, header->source_port);
 	if (info->multicast) {
-		struct delivery delivery = { .packet = packet, .covered = header.length };
+		struct delivery delivery = { .packet = packet, .covered = header->length };
 
 		berth_packet_pull(packet, WIRE_UDP_LENGTH);
 		packet->mark += WIRE_UDP_LENGTH;
@@ -129,7 +127,7 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 		berth_packet_unref(packet);
 		return;
 	}
-	if (lite && !covers_enough(socket, packet->length, header.length)) {
+	if (lite && !covers_enough(socket, packet->length, header->length)) {
 		stack_drop(stack, packet, BERTH_EVENT_UDP_DROP_COVERAGE);
 		return;
 	}
@@ -137,6 +135,61 @@ static void udp_input(struct berth_stack *stack, struct berth_packet *packet, co
 	packet->mark += WIRE_UDP_LENGTH; /* still the way to the IP header */
 	datagram_deliver(socket, packet, BERTH_EVENT_UDP_DROP_BUFFER_FULL);
 	socket_notify_run(stack);
+}
+
+/* The datagram of whole, a run, at offset of its payload: as if it had come alone. NULL: no memory. */
+static struct berth_packet *piece_of(struct berth_packet *whole, size_t offset, size_t length)
+{
+	size_t headers = whole->mark + WIRE_UDP_LENGTH;
+	struct berth_packet *piece = berth_packet_new(whole->pool, 0, headers + length);
+	uint8_t *network;
+
+	if (!piece)
+		return NULL;
+	network = berth_packet_put(piece, headers + length);
+	memcpy(network, whole->data - whole->mark, headers);
+	memcpy(network + headers, whole->data + WIRE_UDP_LENGTH + offset, length);
+	put_be16(network + whole->mark + 4, (uint16_t)(WIRE_UDP_LENGTH + length));
+	if (network[0] >> 4 == 4)
+		put_be16(network + 2, (uint16_t)piece->length); /* in what an ICMP error quotes */
+	else
+		put_be16(network + 4, (uint16_t)(piece->length - WIRE_IP6_LENGTH));
+	piece->mark = whole->mark;
+	berth_packet_pull(piece, whole->mark);
+	return piece;
+}
+
+/* A run, which the sender or the kernel left uncut (UDP_SEGMENT). Takes whole, whose checksum is good. */
+static void deliver_run(struct berth_stack *stack, struct berth_packet *whole, const struct berth_ip_info *info,
+			struct wire_udp header)
+{
+	size_t payload = whole->length - WIRE_UDP_LENGTH, segment = whole->segment_size;
+
+	for (size_t offset = 0; offset < payload; offset += segment) {
+		size_t length = MIN(segment, payload - offset);
+		struct berth_packet *piece = piece_of(whole, offset, length);
+
+		header.length = (uint16_t)(WIRE_UDP_LENGTH + length);
+		if (piece)
+			deliver(stack, piece, info, &header);
+		else
+			stack_event(stack, BERTH_EVENT_LINK_DROP_NO_MEMORY);
+	}
+	berth_packet_unref(whole);
+}
+
+static void udp_input(struct berth_stack *stack, struct berth_packet *packet, const struct berth_ip_info *info)
+{
+	struct wire_udp header;
+	bool lite = info->protocol == IPPROTO_UDPLITE;
+	int drop = lite ? udplite_check(packet, info, &header) : udp_check(packet, info, &header);
+
+	if (drop)
+		stack_drop(stack, packet, (enum berth_event)drop);
+	else if (packet->segment_size && !lite && packet->length > WIRE_UDP_LENGTH + (size_t)packet->segment_size)
+		deliver_run(stack, packet, info, header);
+	else
+		deliver(stack, packet, info, &header);
 }
 
 /* Linux: __udp4_lib_err(). */

@@ -226,6 +226,45 @@ TEST(forward, runs_pass_whole_where_they_may)
 	down();
 }
 
+/* Three datagrams as one packet of 40 bytes each, far less than the MTU. */
+static void arrive_udp_run(void)
+{
+	struct wire_ip4 ip4 = { .ttl = 64, .protocol = PROTOCOL_UDP, .total_length = 28 + 100, .dont_fragment = true };
+	uint8_t bytes[28 + 100] = { [21] = 9, [23] = 53, [25] = 108 };
+	struct berth_packet *packet;
+
+	ip4.source = rig_ip("10.0.0.2");
+	ip4.destination = rig_ip("10.1.0.9");
+	wire_ip4_build(bytes, &ip4);
+	packet = berth_packet_copy(rig.a.stack->packets, bytes, sizeof(bytes));
+	packet->segment_size = 40;
+	berth_stack_input(rig.a.stack, rig.a.link, packet, rig.now);
+}
+
+TEST(forward, runs_of_datagrams_stay_datagrams)
+{
+	up(1500, BERTH_LINK_NO_CHECKSUMS, 0);
+	berth_link_set_superframe(second, 65535); /* TCP's only */
+	arrive_udp_run();
+	CHECK_EQ(out.count, 3);
+	for (unsigned i = 0; out.head && i < 3; i++) {
+		const struct berth_packet *part = out.head;
+
+		CHECK_EQ(part->length, i < 2 ? 68 : 48);
+		CHECK_EQ(get_be16(part->data + 24), part->length - 20);
+		CHECK_EQ(checksum_finish(checksum_add(
+				 ip_pseudo_sum(rig_ip("10.0.0.2"), rig_ip("10.1.0.9"), PROTOCOL_UDP, part->length - 20),
+				 part->data + 20, part->length - 20)),
+			 0);
+		take(&out);
+	}
+	berth_link_set_udp_runs(second, true);
+	arrive_udp_run();
+	REQUIRE(out.count == 1);
+	CHECK_EQ(out.head->segment_size, 40);
+	down();
+}
+
 TEST(forward, a_neighbour_that_is_not_there_is_told_to_the_sender)
 {
 	struct berth_link_config config = { .name = "eth2",

@@ -90,11 +90,17 @@ void rig_down(struct rig *rig)
 
 static bool move(struct rig *rig, struct end *from, struct end *to)
 {
-	struct berth_packet *packet = packet_queue_pop(&from->sent);
+	struct berth_packet *packet = packet_queue_pop(&from->sent), *copy; /* each stack has its own pool */
 
 	if (!packet)
 		return false;
-	rig_inject(rig, to, packet->data, packet->length); /* a copy: each stack has its own pool */
+	copy = berth_packet_copy(to->stack->packets, packet->data, packet->length);
+	if (copy && packet->segment_size) { /* a run: the cable passes it by reference */
+		copy->segment_size = packet->segment_size;
+		copy->checksum = packet->checksum;
+	}
+	if (copy)
+		berth_stack_input(to->stack, to->link, copy, rig->now);
 	berth_packet_unref(packet);
 	return true;
 }

@@ -22,6 +22,9 @@
 #define SHIM_LEVEL 0x62657274
 #define SHIM_FAR 1
 
+/* getsockopt(socket, SHIM_LEVEL, SHIM_CONNECTS, int): has a connect() on it got as far as the supervisor? */
+#define SHIM_CONNECTS 2
+
 struct shim_far {
 	uint8_t address[CHANNEL_ADDRESS_MAX];
 	uint32_t address_length; /* 0: the socket's peer */

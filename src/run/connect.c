@@ -190,6 +190,18 @@ static void connecting_free(struct supervisor *supervisor, struct connecting *en
 	free(entry);
 }
 
+bool connect_has_begun(const struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	bool begun = call->descriptor.carried;
+
+	pthread_mutex_lock(&supervisor->lock);
+	LIST_EACH(&supervisor->connecting, node)
+		begun = begun || LIST_ITEM(node, struct connecting, node)->id == call->descriptor.id;
+	pthread_mutex_unlock(&supervisor->lock);
+	return begun;
+}
+
 /* connect_id is set: only CONNECTED, a signal or a timeout ends this. */
 static int64_t attempt_nothing(struct call *call)
 {

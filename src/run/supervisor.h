@@ -344,6 +344,8 @@ socklen_t accepted_address(const struct name *name, struct sockaddr_storage *ret
 void connect_arrived(struct supervisor *supervisor, const struct channel_message *message, const void *payload);
 /* A blocking connect() is interrupted: go on in the background. */
 void connect_interrupted(struct call *call);
+/* Has a connect() on the call's socket begun, and not failed? */
+bool connect_has_begun(const struct call *call);
 /* MSG_FASTOPEN: connect to the address at at, and then the rest of the call. */
 int64_t connect_and_send(struct call *call, uint64_t at, int length, int64_t (*then)(struct call *call));
 /* Nobody waits any longer. */

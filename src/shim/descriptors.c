@@ -82,9 +82,23 @@ int is_udp(int fd, uint64_t cookie)
 	return (value & 3) == UDP4 ? AF_INET : (value & 3) == UDP6 ? AF_INET6 : 0;
 }
 
+/*
+ * A signal that comes between the call and the supervisor's taking it up ends a call that has not begun, with EINTR if
+ * its handler is without SA_RESTART. These never say so on Linux: the signal has come a little earlier, then.
+ */
+static long unbroken(long number, long a, long b, long c, long d, long e)
+{
+	long result;
+
+	do {
+		result = raw(number, a, b, c, d, e, 0);
+	} while (result == -EINTR);
+	return result;
+}
+
 SHIM_EXPORT int socket(int domain, int type, int protocol)
 {
-	long fd = raw(SYS_socket, domain, type, protocol, 0, 0, 0);
+	long fd = unbroken(SYS_socket, domain, type, protocol, 0, 0);
 
 	mark((int)fd, (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_DGRAM);
 	return (int)finish(fd);
@@ -98,19 +112,58 @@ static long change(int fd, long result)
 	return finish(result);
 }
 
+/* Has what ended with EINTR begun? Other people's sockets' has. */
+static bool has_begun(int fd)
+{
+	int begun = 1;
+	socklen_t length = sizeof(begun);
+
+	return unbroken(SYS_getsockopt, fd, SHIM_LEVEL, SHIM_CONNECTS, (long)&begun, (long)&length) < 0 || begun;
+}
+
 SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	return (int)change(fd, waiting(SYS_connect, fd, (long)address, (long)length, 0, 0, 0));
+	long r;
+
+	do {
+		r = waiting(SYS_connect, fd, (long)address, (long)length, 0, 0, 0);
+	} while (r == -EINTR && !has_begun(fd));
+	return (int)change(fd, r);
+}
+
+SHIM_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	return (int)finish(unbroken(SYS_bind, fd, (long)address, (long)length, 0, 0));
+}
+
+SHIM_EXPORT int listen(int fd, int backlog)
+{
+	return (int)finish(unbroken(SYS_listen, fd, backlog, 0, 0, 0));
+}
+
+SHIM_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return (int)finish(unbroken(SYS_getsockname, fd, (long)address, (long)length, 0, 0));
+}
+
+SHIM_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return (int)finish(unbroken(SYS_getpeername, fd, (long)address, (long)length, 0, 0));
+}
+
+SHIM_EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
+{
+	return (int)finish(unbroken(SYS_getsockopt, fd, level, option, (long)value, (long)length));
 }
 
 SHIM_EXPORT int shutdown(int fd, int how)
 {
-	return (int)change(fd, raw(SYS_shutdown, fd, how, 0, 0, 0, 0));
+	return (int)change(fd, unbroken(SYS_shutdown, fd, how, 0, 0, 0));
 }
 
 SHIM_EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
 {
-	return (int)change(fd, raw(SYS_setsockopt, fd, level, option, (long)value, (long)length, 0));
+	return (int)change(fd, unbroken(SYS_setsockopt, fd, level, option, (long)value, (long)length));
 }
 
 SHIM_EXPORT int close(int fd)

@@ -45,6 +45,9 @@ is "$(express --no-shim -- "$probe" echo 7 2>&1)" "$wanted" "--no-shim: the same
 ok $? "… over the cable"
 is "$("$BERTH" run --net "$NET" --name wired --shim -- "$probe" echo 7 2>&1)" "$wanted" \
 	"--shim by wire: the same"
+storm="signals without SA_RESTART at any moment: what never waits is not interrupted, what has begun goes on"
+like "$(express -- "$probe" echo 7 storm 2>&1)" "storm: none lost" "$storm"
+like "$("$BERTH" run --net "$NET" --name wired --shim -- "$probe" echo 7 storm 2>&1)" "storm: none lost" "… --shim by wire"
 is "$(express -- "$probe" plain 7 2>&1)" "$wanted" "a program that inherited the socket without the shim gets what comes, and answers"
 
 # berth exec: on express where its host is, and with the shim then.

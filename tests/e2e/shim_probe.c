@@ -3,10 +3,12 @@
  * What a preloaded shim must not change, run by shim.t: signals, cancellation,
  * closing of what one has not opened, descriptors that change hands.
  *
- *	shim_probe HOST PORT     a UDP echo is there; says a line for each
+ *	shim_probe HOST PORT [storm]	a UDP echo is there; says a line for each
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -90,6 +92,45 @@ static const char *interrupt(int flags)
 	return error == EINTR ? "EINTR" : error == EAGAIN ? "EAGAIN" : strerror(error);
 }
 
+/* What connect() says that it was interrupted in goes on, and what never waits never says so. */
+static const char *storm(void)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct itimerval often = { { .tv_usec = 1000 }, { .tv_usec = 1000 } }, never = { 0 };
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(here);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), lost = 0, broken = 0;
+
+	bind(listener, (struct sockaddr *)&here, sizeof(here));
+	listen(listener, 5);
+	getsockname(listener, (struct sockaddr *)&here, &length);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 6000; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+		struct pollfd ready = { .fd = fd, .events = POLLOUT };
+
+		broken += fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0;
+		if (connect(fd, (struct sockaddr *)&here, sizeof(here)) < 0 && errno == EINTR)
+			while (poll(&ready, 1, 10000) < 0 && errno == EINTR)
+				;
+		if (getpeername(fd, (struct sockaddr *)&here, &length) < 0) {
+			lost++;
+			break;
+		}
+		close(fd);
+		do {
+			fd = accept(listener, NULL, NULL);
+		} while (fd < 0 && errno == EINTR);
+		close(fd);
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	close(listener);
+	return broken ? "a call that never waits was interrupted"
+	       : lost ? "a connection that was begun is none"
+		      : "none lost";
+}
+
 /* As daemons do; and everything that is closed is closed, and free to be had again. */
 static const char *close_all(int fd)
 {
@@ -139,7 +180,7 @@ int main(int count, char **arguments)
 	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_DGRAM }, *found;
 	int fd;
 
-	if (count != 3 || getaddrinfo(arguments[1], arguments[2], &hints, &found))
+	if (count < 3 || getaddrinfo(arguments[1], arguments[2], &hints, &found))
 		return 2;
 	memcpy(&echo, found->ai_addr, found->ai_addrlen);
 	echo_length = found->ai_addrlen;
@@ -155,6 +196,8 @@ int main(int count, char **arguments)
 	       sendto(1, "x", 1, 0, (struct sockaddr *)&echo, echo_length) < 0 ? strerrorname_np(errno) : "taken");
 	printf("cancel: %s\n", cancel());
 	printf("signal: %s\n", interrupt(0));
+	if (count > 3)
+		printf("storm: %s\n", storm());
 	printf("fork: %s\n", inherit(fd));
 	printf("reuse: %s\n", reuse(fd));
 	printf("close: %s\n", close_all(fd));

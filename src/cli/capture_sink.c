@@ -9,11 +9,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BUFFER = 64 * 1024, OPTION_DROP_COUNT = 4, INTERFACES_MAX = 65536, STATISTICS_LENGTH = 64, WIDTH_MAX = 9 };
+enum {
+	BUFFER = 64 * 1024,
+	LAST_MS = 500,
+	OPTION_DROP_COUNT = 4,
+	INTERFACES_MAX = 65536,
+	STATISTICS_LENGTH = 64,
+	WIDTH_MAX = 9
+};
 
 void heap_add(struct heap *heap, const void *bytes, size_t length)
 {
@@ -136,12 +145,27 @@ static int write_failed(struct sink *sink, size_t done)
 	return CLI_FAILED;
 }
 
+/* When a signal has told us to end, a pipe is waited for no longer than a moment. It takes PIPE_BUF when poll() says so. */
+static bool is_read(const struct sink *sink)
+{
+	struct pollfd ready = { .fd = sink->fd, .events = POLLOUT };
+
+	return poll(&ready, 1, LAST_MS) == 1;
+}
+
 int sink_flush(struct sink *sink)
 {
 	size_t done = 0;
 
 	while (done < sink->buffer.length) {
-		ssize_t n = write(sink->fd, sink->buffer.bytes + done, sink->buffer.length - done);
+		size_t length = sink->buffer.length - done;
+		ssize_t n;
+
+		if (*sink->stopped && !is_read(sink))
+			return errno = EINTR, write_failed(sink, done);
+		if (*sink->stopped && length > PIPE_BUF)
+			length = PIPE_BUF;
+		n = write(sink->fd, sink->buffer.bytes + done, length);
 
 		if (n < 0 && errno == EINTR && !*sink->stopped)
 			continue;

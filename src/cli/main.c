@@ -128,6 +128,8 @@ int main(int argc, char **argv)
 		usage_print(NULL, stderr);
 		return CLI_USAGE;
 	}
+	if (strcmp(name, "daemon"))
+		json_set_alloc_funcs(cli_alloc, free); /* its parser asserts that there is memory */
 	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
 		name = "help";
 	if (!strcmp(name, "--version") || !strcmp(name, "-V"))

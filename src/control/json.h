@@ -12,6 +12,8 @@ const char *json_get_text(const json_t *object, const char *key, const char *oth
 long long json_get_number(const json_t *object, const char *key, long long otherwise);
 int json_get_flag(const json_t *object, const char *key, int otherwise);
 
+/* json_loadb(), for who must not end when there is no memory: NULL then, too. For one thread. */
+json_t *json_parse(const char *text, size_t length);
 /*
  * GET target from network's daemon. Returns 0 and a value for the caller to
  * json_decref(); a negative errno as http_get() does; -EACCES when it

@@ -5,6 +5,7 @@
  * when its epoll descriptor has something.
  */
 #include "control/http.h"
+#include "control/json.h"
 #include "daemon/answer.h"
 #include "daemon/capture.h"
 #include "daemon/journal.h"
@@ -86,7 +87,7 @@ static json_t *body_of(struct MHD_Connection *connection, const struct upload *u
 		*ret_result = respond_error(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
 		return NULL;
 	}
-	body = json_loadb(upload->bytes, upload->length, 0, NULL);
+	body = json_parse(upload->bytes, upload->length);
 	if (json_is_object(body))
 		return body;
 	json_decref(body);

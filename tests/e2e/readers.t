@@ -80,12 +80,12 @@ until_true 10 has_line events.log packet && until_true 10 has_line trace.log joi
 kill -STOP "$events" "$trace" "$logs"
 before=$(memory)
 touch talk
-is "$(on chatter "$PYTHON" chatter.py $((6000 / slow)))" "done" "… and commands are stopped or write to where nobody reads, and hosts talk on"
+is "$(on chatter "$PYTHON" chatter.py 6000)" "done" "… and commands are stopped or write to where nobody reads, and hosts talk on"
 until_true 30 test -e said
 ok $? "… and a program whose log nobody reads is not held up"
 after=$(memory)
 # Twice a capture's 16 MiB and as much for the library that grows it, 4 MiB of a log, 8,192 entries.
-[ $((after - before)) -lt 81920 ]
+[ -n "${BERTH_SANITIZED:-}" ] || [ $((after - before)) -lt 81920 ]
 ok $? "the daemon's memory has a limit: from $before to $after KiB"
 is "$(timeout 20 "$BERTH" ps --net "$NET" | grep -c echo)" 1 "… and it answers others"
 
@@ -129,7 +129,9 @@ until_true 10 has_line crowd.log asleep
 import socket, sys, time
 kept = []
 for i in range(20):
-    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"GET /v1/events?follow=1 HTTP/1.1\r\nHost: berth\r\n\r\n"); kept.append(s)
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); kept.append(s)
+    try: s.sendall(b"GET /v1/events?follow=1 HTTP/1.1\r\nHost: berth\r\n\r\n")
+    except BrokenPipeError: break  # there is no place any more
 open("full", "w").close()
 time.sleep(1000)
 END

@@ -28,7 +28,7 @@ _berth() {
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
 			--) i=$((i + 1)); _command_offset "$i" 2>/dev/null; return ;;
-			--net | --name | --ip | --ip6 | -p | --publish | -e | --env | --env-file | -w | --workdir | -u | --user | --allow | --deny | --dns | --add-host) i=$((i + 1)) ;;
+			--net | --name | --ip | --ip6 | -p | --publish | -e | --env | --env-file | -w | --workdir | -u | --user | --allow | --deny | --dns | --alias | --add-host) i=$((i + 1)) ;;
 			-*) ;;
 			*) _command_offset "$i" 2>/dev/null; return ;;
 			esac

@@ -80,9 +80,10 @@ static int change(const struct ending *ending, const char *name, const char *ver
 	return program_put(ending->command, ending->network, name, verb, body);
 }
 
-static int send_signal(const struct ending *ending, const char *name, int number)
+/* lenient: one that has ended meanwhile needs none. */
+static int send_signal(const struct ending *ending, const char *name, int number, bool lenient)
 {
-	return change(ending, name, "signal", json_pack("{s:i}", "signal", number));
+	return change(ending, name, "signal", json_pack("{s:i, s:b}", "signal", number, "if_running", lenient));
 }
 
 static int wait_open(const struct ending *ending, const char *name, struct api_stream *stream)
@@ -125,7 +126,7 @@ static long long wait_code(const struct ending *ending, const char *name, struct
 
 static int kill_one(const struct ending *ending, const char *name)
 {
-	int r = send_signal(ending, name, ending->signal);
+	int r = send_signal(ending, name, ending->signal, false);
 
 	if (!r)
 		printf("%s\n", name);
@@ -176,9 +177,9 @@ static int stop_one(const struct ending *ending, const char *name)
 	if (r)
 		return r;
 	if (running && (r = wait_open(ending, name, &stream)) == CLI_OK) {
-		r = send_signal(ending, name, SIGTERM);
+		r = send_signal(ending, name, SIGTERM, true);
 		if (!r && !wait_ended(&stream, ending->seconds))
-			r = send_signal(ending, name, SIGKILL);
+			r = send_signal(ending, name, SIGKILL, true);
 		if (!r)
 			r = wait_code(ending, name, &stream) < 0 ? CLI_FAILED : CLI_OK;
 		api_stream_close(&stream);

@@ -278,6 +278,14 @@ static bool take_one(struct channel *channel, bool *ret_end)
 	size_t count = FDPASS_MAX;
 	ssize_t n = fdpass_receive(channel->watch.fd, parts, 2, fds, &count, MSG_DONTWAIT);
 
+	/*
+	 * Linux: who closes with something unread resets, and that is told first, once. What was said before is there
+	 * all the same: EXIT, from a supervisor that ended with a signal on its way to it.
+	 */
+	if (n == -ECONNRESET) {
+		count = FDPASS_MAX;
+		n = fdpass_receive(channel->watch.fd, parts, 2, fds, &count, MSG_DONTWAIT);
+	}
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0)

@@ -371,6 +371,9 @@ static void datagram_end_ready(struct plug *plug, uint32_t events)
 		ssize_t n = recv(plug->end, daemon->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
+		/* Linux: the program has closed it with something unread. That is told first; what it sent is still there. */
+		if (n < 0 && errno == ECONNRESET && !plug->raises)
+			continue;
 		/* An empty datagram looks like the end; only at the end the other side is gone as well. */
 		if (n < 0 || (n == 0 && events & (EPOLLRDHUP | EPOLLHUP))) {
 			plug_free(plug);

@@ -110,13 +110,16 @@ bool program_stream(struct daemon *daemon, struct MHD_Connection *connection, co
 	return true;
 }
 
-static json_t *send_signal(struct record *record, int number, unsigned *ret_status)
+/* lenient: that it has ended is as good. */
+static json_t *send_signal(struct record *record, int number, bool lenient, unsigned *ret_status)
 {
 	struct channel_message message = { .type = CHANNEL_SIGNAL, .value = number };
 	struct channel *channel = record->host ? channel_of(record->host, record->host->session) : NULL;
 
 	if (number < 1 || number >= NSIG)
 		return refuse(ret_status, MHD_HTTP_BAD_REQUEST, "signal: a number from 1 to %d is needed", NSIG - 1);
+	if (!channel && lenient)
+		return describe(record);
 	if (!channel)
 		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' has ended", record->name);
 	channel_send(channel, &message, NULL, 0);
@@ -145,7 +148,7 @@ static json_t *remove_record(struct record *record, bool force, unsigned *ret_st
 		return refuse(ret_status, MHD_HTTP_CONFLICT, "'%s' runs: berth stop it first, or rm -f", record->name);
 	record->keep = false;
 	if (record->host)
-		return send_signal(record, SIGKILL, ret_status);
+		return send_signal(record, SIGKILL, false, ret_status);
 	answer = describe(record);
 	record_remove(record);
 	return answer;
@@ -202,7 +205,8 @@ json_t *program_change(struct daemon *daemon, const char *rest, const json_t *bo
 	if (!record)
 		return refuse_unknown(rest, ret_status);
 	if (!strcmp(verb, "signal"))
-		return send_signal(record, (int)json_get_number(body, "signal", 0), ret_status);
+		return send_signal(record, (int)json_get_number(body, "signal", 0),
+				   json_is_true(json_object_get(body, "if_running")), ret_status);
 	if (!strcmp(verb, "pause"))
 		return pause_program(record, json_get_flag(body, "paused", 1), ret_status);
 	if (!strcmp(verb, "remove"))

@@ -41,6 +41,25 @@ def attempt(f):
 def wait(s):
     p = select.poll(); p.register(s, select.POLLIN); return bool(p.poll(20000))
 $1" 2>err; }
+
+# Linux sends what send() has taken, whatever the socket is closed with.
+start counter "$PYTHON" -uc '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 9)); last = 0
+while True:
+    data, who = s.recvfrom(9); last += data == b"last"; s.sendto(b"%d" % last, who)'
+await_port counter 9 UNCONN
+is "$(python '
+for i in range(20):
+    u = S.socket(S.AF_INET, S.SOCK_DGRAM); u.connect(("counter", 9)); u.send(b"first"); wait(u); u.send(b"last"); u.close()
+u = S.socket(S.AF_INET, S.SOCK_DGRAM); u.connect(("counter", 9))
+def count(): u.send(b"first"); wait(u); return int(u.recv(9))
+end = time.monotonic() + 20
+while count() < 20 and time.monotonic() < end: time.sleep(.05)
+print(count())')" 20 "what was sent last arrives, though the socket was closed with an answer unread"
+stop "${started[-1]}"
+unset "started[-1]"
+
 start other sleep 1000
 until_true 10 sh -c '"$BERTH" ps --net "$NET" 2>/dev/null | grep -q "^other "'
 

@@ -93,6 +93,14 @@ berth run -d --name kind -- sh -c 'trap "exit 5" TERM; echo ready; while :; do s
 until_true 10 says kind ready
 is "$(berth stop kind; berth wait kind)" "kind
 5" "stop of one that listens"
+for i in $(seq 20); do
+	berth run -d --name quick -- sh -c 'echo hi; sleep 1000' >/dev/null
+	sleep 0.0$((i % 9))
+	berth stop -t 0 quick >/dev/null || echo "stop: $?"
+	berth wait quick
+	berth rm quick >/dev/null
+done >codes 2>&1
+is "$(grep -vE '^(137|143)$' codes)/$(wc -l <codes)" /20 "stop -t 0: the code is known, also where the second signal comes too late"
 is "$(berth kill web; berth wait web)" "web
 137" "kill is SIGKILL: 137"
 is "$(berth rm web deaf kind | tr '\n' ' ')" "web deaf kind " "rm of several"

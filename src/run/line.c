@@ -17,6 +17,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { NOTE_TRIES = 100, NOTE_TRY_MS = 5 };
+
 int line_open(const char *network, struct line *line, unsigned index)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -61,12 +63,31 @@ void wake_worker(struct supervisor *supervisor)
 		return; /* the counter is full: it wakes anyway */
 }
 
+/* Messages are few; for one that is lost somebody would wait for ever. NULL: there is no memory for long enough to tell. */
+static struct note *note_new(void)
+{
+	struct note *note = NULL;
+
+	for (int tries = 0; !(note = malloc(sizeof(*note))) && tries < NOTE_TRIES; tries++)
+		poll(NULL, 0, NOTE_TRY_MS);
+	return note;
+}
+
+static void daemon_lost(struct supervisor *supervisor)
+{
+	__atomic_store_n(&supervisor->daemon_lost, true, __ATOMIC_RELEASE);
+	wake_worker(supervisor);
+}
+
 void note_add(struct supervisor *supervisor, const struct channel_message *message, const void *payload)
 {
-	struct note *note = malloc(sizeof(*note));
+	struct note *note = note_new();
 
-	if (!note)
+	if (!note) {
+		say("no memory for what the network's daemon tells");
+		daemon_lost(supervisor);
 		return;
+	}
 	note->message = *message;
 	note->message.payload_length = (uint32_t)MIN(message->payload_length, sizeof(note->payload) - 1);
 	memcpy(note->payload, payload, note->message.payload_length);
@@ -74,12 +95,6 @@ void note_add(struct supervisor *supervisor, const struct channel_message *messa
 	pthread_mutex_lock(&supervisor->notes_lock);
 	list_append(&supervisor->notes, &note->node);
 	pthread_mutex_unlock(&supervisor->notes_lock);
-	wake_worker(supervisor);
-}
-
-static void daemon_lost(struct supervisor *supervisor)
-{
-	__atomic_store_n(&supervisor->daemon_lost, true, __ATOMIC_RELEASE);
 	wake_worker(supervisor);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The kernel's loopback used as measure_berth.c uses libberth: both ends in one
  * thread, sockets that don't block. And, between two processes (pair-*,
- * exchange), what the same bytes cost over AF_UNIX: a limit for programs.
+ * exchange, visits), what the same bytes cost over AF_UNIX: a limit for programs.
  */
 #include "measure.h"
 
@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -280,16 +281,65 @@ static double exchange(void)
 	return (double)count / stint.seconds;
 }
 
+/* ---- connections between two processes ---- */
+
+enum { VISITS = 20 };
+
+static void serve_visits(int listener)
+{
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0)
+			_exit(0);
+		if (recv(fd, in, sizeof(in), 0) > 0)
+			send(fd, out, 256, 0);
+		close(fd);
+	}
+}
+
+/* As many connections at once as VISITS, one request and one answer in each, by AF_UNIX: what programs can't be faster than. */
+static double visits(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	socklen_t length = sizeof(sa_family_t);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), fds[VISITS];
+	uint64_t count = 0;
+	struct stint stint;
+	pid_t pid;
+
+	if (bind(listener, (struct sockaddr *)&name, length) < 0 ||
+	    listen(listener, VISITS) < 0) /* a name of its own */
+		fail("bind");
+	length = sizeof(name);
+	if (getsockname(listener, (struct sockaddr *)&name, &length) < 0 || (pid = fork()) < 0)
+		fail("fork");
+	if (pid == 0)
+		serve_visits(listener);
+	for (stint = stint_begin(); stint_goes_on(&stint); count += VISITS) {
+		for (int i = 0; i < VISITS; i++) {
+			fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+			if (connect(fds[i], (struct sockaddr *)&name, length) < 0 || send(fds[i], out, 40, 0) != 40)
+				fail("visit");
+		}
+		for (int i = 0; i < VISITS; i++) {
+			while (recv(fds[i], in, sizeof(in), 0) > 0)
+				;
+			close(fds[i]);
+		}
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return (double)count / stint.seconds;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct measure measures[] = {
-		{ "bulk", "Gbit/s", bulk },
-		{ "message", "us", message },
-		{ "connects", "1/s", connects },
-		{ "echo", "us", echo },
-		{ "pair-bulk", "Gbit/s", pair_bulk },
-		{ "exchange", "1/s", exchange },
-		{ 0 },
+		{ "bulk", "Gbit/s", bulk },	      { "message", "us", message },
+		{ "connects", "1/s", connects },      { "echo", "us", echo },
+		{ "pair-bulk", "Gbit/s", pair_bulk }, { "exchange", "1/s", exchange },
+		{ "visits", "1/s", visits },	      { 0 },
 	};
 
 	signal(SIGPIPE, SIG_IGN);

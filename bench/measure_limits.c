@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* GB/s of memcpy() in pieces of size bytes, walking through span bytes of it. */
@@ -167,6 +168,32 @@ static double miss(void)
 	return stint.seconds / (double)steps * 1e9;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const double *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+/* How late the kernel wakes who sleeps for a millisecond, at p99. */
+static double lateness(void)
+{
+	enum { MOST = 2000 };
+	static double late[MOST];
+	size_t count = 0;
+	struct stint stint;
+
+	for (stint = stint_begin(); stint_goes_on(&stint) && count < MOST; count++) {
+		struct timespec millisecond = { 0, 1000000 };
+		double begun = clock_seconds();
+
+		nanosleep(&millisecond, NULL);
+		late[count] = (clock_seconds() - begun) * 1e3 - 1;
+	}
+	qsort(late, count, sizeof(*late), compare);
+	return late[count * 99 / 100];
+}
+
 /* A process that starts and ends: what `berth run -- true` can't be faster than. */
 static double start(void)
 {
@@ -188,8 +215,9 @@ static double start(void)
 int main(int argc, char **argv)
 {
 	static const struct measure measures[] = {
-		{ "copy", "GB/s", copy }, { "sum", "GB/s", sum }, { "call", "ns", system_call }, { "wake", "us", wake },
-		{ "spin", "us", spin },	  { "miss", "ns", miss }, { "start", "ms", start },	 { 0 },
+		{ "copy", "GB/s", copy }, { "sum", "GB/s", sum },     { "call", "ns", system_call },
+		{ "wake", "us", wake },	  { "spin", "us", spin },     { "miss", "ns", miss },
+		{ "start", "ms", start }, { "late", "ms", lateness }, { 0 },
 	};
 
 	return measure_main(argc, argv, measures);

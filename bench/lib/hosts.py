@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a host costs: to start, in memory, and when nothing happens."""
+import contextlib
 import os
 import signal
 import statistics
@@ -9,7 +10,7 @@ import time
 
 import machine
 import table
-from figures import in_rounds
+from figures import LONGEST, at_most, in_rounds
 
 SLEEP = ["sleep", "100000"]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -43,13 +44,13 @@ class Network:
                 reached, took, hundred = reached + 100, time.monotonic() - hundred, time.monotonic()
                 if took > A_HUNDRED:
                     for process in under_way:
-                        process.wait()
+                        process.wait(60)
                     raise RuntimeError("the last hundred of %d took %.1f s; given up" % (reached, took))
             while left and len(under_way) < AT_ONCE:
                 name = "h%d" % left.pop(0)
                 under_way.append(subprocess.Popen(self.command("-d", "--rm", "--name", name, "--", *SLEEP), env=self.environment,
                                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
-            if under_way.pop(0).wait():
+            if under_way.pop(0).wait(60):
                 raise RuntimeError("a host did not start")
         return time.monotonic() - begun
 
@@ -82,7 +83,9 @@ class Network:
             if not any(found.values()):
                 break
             time.sleep(0.1)
-        subprocess.run([self.berth, "net", "ls"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.SubprocessError):
+            subprocess.run([self.berth, "net", "ls"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           timeout=LONGEST)
         self.place.cleanup()
 
 
@@ -108,7 +111,7 @@ def wakes_of(pid):
 
 def milliseconds(command, environment):
     begun = time.monotonic()
-    subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=LONGEST)
     return 1e3 * (time.monotonic() - begun)
 
 
@@ -122,7 +125,7 @@ def starts(bench, wanted):
         ways = {"start": lambda: milliseconds(network.command("--name", "t", "--", *true), network.environment) - plain(),
                 "start-first": lambda: milliseconds(other.command("--", *true), other.environment) - plain()}
         ways = {id: ways[id] for id in ways if id in wanted}
-        for id, rounds in in_rounds(bench, "start-up", ways, 15).items():
+        for id, rounds in in_rounds(bench, "start-up", ways, 15, list(ways)).items():
             table.add(bench, "hosts", wanted[id], {"berth": rounds})
     finally:
         network.close()
@@ -183,6 +186,7 @@ def run(bench, lines):
                             (("hosts-1000", "host-memory-1000"), "1,000 hosts", thousand)):
         if set(ids) & set(wanted):
             try:
-                part(bench, wanted)
+                with at_most(3 * LONGEST, what):
+                    part(bench, wanted)
             except (RuntimeError, OSError, subprocess.SubprocessError) as why:
-                bench.skip(what + ", berth", why)
+                bench.skip(what + ", berth", why, set(ids) & set(wanted))

@@ -127,10 +127,10 @@ def taps(bench, wanted):
                 try:
                     ways[rival] = make(world, mtu)
                 except (Missing, RuntimeError) as why:
-                    bench.skip("MTU %d, %s" % (mtu, rival), why)
+                    bench.skip("MTU %d, %s" % (mtu, rival), why, [line.id for line in lines] if rival == "berth" else ())
             for line in lines:
                 one = {rival: (lambda way=way: way(line.id.split("-")[1], line.id.endswith("plain"))) for rival, way in ways.items()}
-                table.add(bench, "outside", line, in_rounds(bench, line.what, one, 3))
+                table.add(bench, "outside", line, in_rounds(bench, line.what, one, 3, [line.id]))
     finally:
         world.close()
 
@@ -167,14 +167,14 @@ def veths(bench, wanted):
                     "veth": lambda: world.kernel("other", direction, "10.99.0.1")}
             if kind == "xdp":
                 ways["AF_PACKET"] = lambda: by("packet")
-            table.add(bench, "outside", line, in_rounds(bench, line.what, ways, 3))
+            table.add(bench, "outside", line, in_rounds(bench, line.what, ways, 3, [line.id]))
     finally:
         world.close()
 
 
 def run(bench, lines):
     if os.geteuid() != 0:
-        bench.skip("TAP and veth", "making devices and namespaces is for root: run make bench as root")
+        bench.skip("TAP and veth", "making devices and namespaces is for root: run make bench as root", [line.id for line in lines])
         return
     for kind, part in (("tap", taps), ("veth", veths)):
         wanted = [line for line in lines if line.id.startswith(kind)]
@@ -182,4 +182,4 @@ def run(bench, lines):
             try:
                 part(bench, wanted)
             except (Missing, RuntimeError, OSError) as why:
-                bench.skip(kind + ", berth", why)
+                bench.skip(kind + ", berth", why, [line.id for line in wanted])

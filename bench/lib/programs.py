@@ -100,7 +100,7 @@ class Server:
         for _ in range(100):
             if self.process.poll() is not None:
                 break
-            if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LONGEST).returncode == 0:
                 return
             time.sleep(0.1)
         self.end()
@@ -137,7 +137,8 @@ def run_program(bench, part, lines):
         try:
             for way in WAYS:
                 servers.append(Server(bench, part, way, top))
-            taken = in_rounds(bench, part, {server.way: server.measure for server in servers}, 3)
+            taken = in_rounds(bench, part, {server.way: server.measure for server in servers}, 3,
+                              [line.id for line in lines])
         finally:
             for server in servers:
                 server.end()
@@ -153,9 +154,9 @@ def run(bench, lines):
     for part, chosen in wanted.items():
         lacks = missing(part)
         if lacks:
-            bench.skip(part, lacks)
+            bench.skip(part, lacks, [line.id for line in chosen])
             continue
         try:
             run_program(bench, part, chosen)
         except (RuntimeError, Missing, subprocess.TimeoutExpired) as why:
-            bench.skip(part + ", berth", why)
+            bench.skip(part + ", berth", why, [line.id for line in chosen])

@@ -163,6 +163,49 @@ TEST(gather, a_run_is_taken_and_acknowledged_as_one)
 	}
 }
 
+/* What b sent, off the cable: so many packets. */
+static unsigned lose_answers(void)
+{
+	unsigned count = 0;
+
+	for (; rig.b.sent.head; count++)
+		berth_packet_unref(packet_queue_pop(&rig.b.sent));
+	return count;
+}
+
+TEST(gather, one_lost_ack_of_many_does_not_stop_a_conversation)
+{
+	struct berth_packet *frames[FRAMES_MAX];
+	size_t count;
+
+	given(BERTH_LINK_ETHERNET, 0, false);
+	count = send_all(frames);
+	arrive(frames, count);
+	CHECK_EQ(lose_answers(), 1);
+	CHECK_EQ(berth_send(rig.a.stack, client, data, 1448, 0), 1448); /* as a tail probe does: alone */
+	frames[0] = packet_queue_pop(&rig.a.sent);
+	CHECK(frames[0] && !rig.a.sent.head);
+	arrive(frames, 1);
+	CHECK_EQ(lose_answers(), 1); /* at once, not in 40 ms */
+	given_all();
+}
+
+TEST(gather, after_a_gap_two_segments_at_most_share_an_ack)
+{
+	struct berth_packet *frames[FRAMES_MAX], *first;
+	size_t count;
+
+	given(BERTH_LINK_ETHERNET, 0, false);
+	count = send_all(frames);
+	first = frames[0];
+	arrive(frames + 1, 1);
+	arrive(&first, 1);
+	lose_answers();
+	arrive(frames + 2, count - 2);
+	CHECK(lose_answers() >= (count - 2) / 2);
+	given_all();
+}
+
 TEST(gather, a_damaged_segment_ends_the_run_and_is_dropped_by_its_name)
 {
 	enum { DAMAGED = 5 };

@@ -119,6 +119,7 @@ void budget_measure(struct berth_stack *stack)
 
 	if (pool_limit)
 		limit = MIN(limit, pool_limit);
+	stack->budget.shared = stack->budget.shared && pool_limit; /* who shares what has no end need not be asked */
 	stack->budget.largest = (uint32_t)packet_payload_within(limit / 8);
 }
 

@@ -163,7 +163,8 @@ bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment)
 	duplicate = is_duplicate(conn, segment);
 	tcp_update_window(conn, segment);
 	conn->probes = 0; /* the peer lives: probing goes on for as long as it answers */
-	tcp_ecn_ack(conn, segment);
+	if (conn->ecn)
+		tcp_ecn_ack(conn, segment);
 	if (conn->sack)
 		tcp_sack_take(conn, segment);
 	else if (seq_gt(segment->ack, conn->snd_una))

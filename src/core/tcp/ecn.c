@@ -39,8 +39,6 @@ void tcp_ecn_begin(struct tcp_conn *conn, const struct tcp_segment *segment)
 /* A segment arrived: remember its mark until the peer says CWR. §6.1.3 */
 void tcp_ecn_receive(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	if (!conn->ecn)
-		return;
 	if (segment->flags & WIRE_TCP_CWR)
 		conn->ecn_echo = false;
 	if (segment->length && (segment->info->traffic_class & ECN_BITS) == CE) {
@@ -69,7 +67,7 @@ uint8_t tcp_ecn_mark(struct tcp_conn *conn, struct wire_tcp *header, bool fresh,
 /* The peer saw a mark: as a loss, but nothing is lost. Once a window. §6.1.2 */
 void tcp_ecn_ack(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
-	if (!conn->ecn || !(segment->flags & WIRE_TCP_ECE) || (segment->flags & WIRE_TCP_SYN) || !tcp_flight(conn))
+	if (!(segment->flags & WIRE_TCP_ECE) || (segment->flags & WIRE_TCP_SYN) || !tcp_flight(conn))
 		return;
 	if (conn->in_recovery || conn->in_loss || seq_lt(conn->snd_una, conn->ecn_until))
 		return;

@@ -43,11 +43,13 @@ static void trim(struct tcp_conn *conn, struct tcp_segment *segment)
 static void learn_segment_size(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	uint32_t size = segment->packet->segment_size ? segment->packet->segment_size : segment->length;
-	uint16_t most = tcp_mss_of_mtu(tcp_stack_of(conn), tcp_socket(conn)->path->mtu, ip_is6(segment->remote.ip));
+	uint16_t most;
 
+	if (size <= conn->receive_mss)
+		return;
 	/* A payload above our MSS is a run of segments that a driver has put together. */
-	if (size > conn->receive_mss)
-		conn->receive_mss = (uint16_t)MAX(MIN(size, most), conn->receive_mss);
+	most = tcp_mss_of_mtu(tcp_stack_of(conn), tcp_socket(conn)->path->mtu, ip_is6(segment->remote.ip));
+	conn->receive_mss = (uint16_t)MAX(MIN(size, most), conn->receive_mss);
 }
 
 /* In order: when must the ACK go? Every two full segments at the latest, or by the timer. */
@@ -157,7 +159,8 @@ bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	struct berth_stack *stack = tcp_stack_of(conn);
 	uint32_t length = tcp_segment_length(segment);
 
-	tcp_ecn_receive(conn, segment);
+	if (conn->ecn)
+		tcp_ecn_receive(conn, segment);
 	if (length && seq_le(segment->seq + length, conn->rcv_nxt)) {
 		conn->ack_now = true; /* all old: our ACK was lost, perhaps */
 		if (conn->sack && segment->length)

@@ -372,3 +372,29 @@ TEST(udp, datagrams_of_one_sender_are_read_as_one)
 	memset(text, 0, sizeof(text));
 	berth_stack_free(stack);
 }
+
+static struct sockaddr_in name_of(struct berth_stack *stack, int fd)
+{
+	struct sockaddr_in name;
+	socklen_t length = sizeof(name);
+
+	CHECK_EQ(berth_getsockname(stack, fd, (struct sockaddr *)&name, &length), 0);
+	return name;
+}
+
+/* A group is no address to send from: while it is connected the socket has another, and afterwards its own again. */
+TEST(udp, a_socket_bound_to_a_group_has_it_back_when_it_is_disconnected)
+{
+	struct berth_stack *stack = berth_stack_new(NULL);
+	int fd = open_at(stack, 0xe0000105, 1000), other = open_at(stack, 0xe0000106, 1001);
+	struct sockaddr_in peer = at(INADDR_LOOPBACK, 2000);
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	CHECK_EQ(berth_connect(stack, fd, (struct sockaddr *)&peer, sizeof(peer)), 0);
+	CHECK_EQ(ntohl(name_of(stack, fd).sin_addr.s_addr), INADDR_LOOPBACK);
+	CHECK_EQ(berth_connect(stack, fd, &none, sizeof(none)), 0);
+	CHECK_EQ(ntohl(name_of(stack, fd).sin_addr.s_addr), 0xe0000105);
+	CHECK_EQ(ntohs(name_of(stack, fd).sin_port), 1000);
+	CHECK_EQ(ntohl(name_of(stack, other).sin_addr.s_addr), 0xe0000106);
+	berth_stack_free(stack);
+}

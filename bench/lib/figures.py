@@ -130,6 +130,10 @@ def ratio(ours, theirs):
     return statistics.median(a / b for a, b in zip(ours, theirs) if b)
 
 
+def percent(share):
+    return "%d%%" % round(100 * share) if share >= 0.01 else "%.1g%%" % (100 * share)
+
+
 def short(value):
     if value is None:
         return "-"

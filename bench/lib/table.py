@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A line's result: made of rounds, kept for JSON, shown on the terminal."""
 import limits
-from figures import ratio, short, summary
+from figures import percent, ratio, short, summary
 
 RIVALS = {"kernel": "kernel", "lwip": "lwIP", "slirp4netns": "slirp4netns", "pasta": "pasta", "veth": "veth"}
 
@@ -50,7 +50,7 @@ def show_head(title):
 def show(result):
     figure = result["figures"]["berth"]
     limit = result.get("limit")
-    share = "%d%%" % round(100 * limit["share"]) if limit and limit["share"] else ""
+    share = percent(limit["share"]) if limit and limit["share"] else ""
     print("  %-46s %-7s %10s %21s  %-44s %-32s %-7s %s" %
           (result["what"][:46], result["unit"], short(figure["median"]),
            "%s - %s" % (short(figure["least"]), short(figure["most"])), rivals_of(result)[:60],

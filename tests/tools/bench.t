@@ -59,6 +59,18 @@ echo 'nosuch: a note.' >"$scratch/notes"
 ! /usr/bin/python3 tools/performance-page --page "$scratch/page.md" --notes "$scratch/notes" "$scratch/json" >"$scratch/out" 2>&1 &&
 	grep -q 'there is no line nosuch' "$scratch/out"
 ok $? "a note on a line that is not there is refused"
+/usr/bin/python3 bench/bench --build "$build" --quick --seconds 0 --json "$scratch/json" echo-1 >"$scratch/out" 2>&1
+json 'not found["lines"] and any("echo-1" in one["lines"] for one in found["skipped"])' &&
+	/usr/bin/python3 tools/performance-page --page "$scratch/page.md" "$scratch/json" >>"$scratch/out" 2>&1 &&
+	grep -q '1-byte echo, 1 connection | not measured: the 0 s for all of it were over' "$scratch/page.md"
+ok $? "when time is over nothing is begun, and the page says so in the line"
+/usr/bin/python3 -c 'import sys; sys.path.insert(0, "bench/lib"); import figures, time
+try:
+	with figures.at_most(60, "outer"), figures.at_most(0.2, "inner"): time.sleep(30)
+except RuntimeError as why:
+	sys.exit(str(why) != "inner: no end within 0 s")
+sys.exit(1)' >"$scratch/out" 2>&1
+ok $? "what hangs is ended"
 /usr/bin/python3 tools/performance-page --check >"$scratch/out" 2>&1
 ok $? "docs/performance.md names every line of the table"
 echo "1..$number"

@@ -220,8 +220,8 @@ static int set_own(struct tcp_conn *conn, int name, const void *value, socklen_t
 
 	if (name == TCP_CONGESTION)
 		return set_congestion(conn, value, length);
-	if (name != TCP_FASTOPEN_KEY && length < sizeof(number))
-		return -EINVAL; /* also of an option that there is not. Linux: do_tcp_setsockopt() */
+	if (name != TCP_FASTOPEN_KEY && name != TCP_ULP && length < sizeof(number))
+		return -EINVAL; /* also of an option that there is not, but TCP_ULP, a name. Linux: do_tcp_setsockopt() */
 	if (!option)
 		return tcp_opening_set(conn, name, value, length);
 	memcpy(&number, value, sizeof(number));

@@ -25,6 +25,18 @@
 /* getsockopt(socket, SHIM_LEVEL, SHIM_CONNECTS, int): has a connect() on it got as far as the supervisor? */
 #define SHIM_CONNECTS 2
 
+/* getsockopt(socket, SHIM_LEVEL, SHIM_NAMES, struct shim_names): numbers for stream sockets that the program makes. */
+#define SHIM_NAMES 3
+
+#define SHIM_KEY_LENGTH 32
+
+struct shim_names {
+	uint64_t first; /* id, with count - 1 after it that differ in the low half */
+	uint32_t count; /* at most 255 */
+	uint32_t reserved;
+	char key[SHIM_KEY_LENGTH]; /* the network's */
+};
+
 struct shim_far {
 	uint8_t address[CHANNEL_ADDRESS_MAX];
 	uint32_t address_length; /* 0: the socket's peer */

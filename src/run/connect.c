@@ -458,6 +458,13 @@ static int64_t connect_to(struct call *call, uint64_t at, int length, uint32_t f
 
 int64_t handle_connect(struct call *call)
 {
+	const struct descriptor *descriptor = &call->descriptor;
+
+	if (call->supervisor->shim && descriptor->type == SOCK_STREAM &&
+	    !hint_get(call->supervisor, descriptor->id).pid)
+		hint_set(call->supervisor, descriptor->id, call->tid, (int)call->args[0],
+			 descriptor_inode(descriptor->fd));
+
 	return connect_to(call, call->args[1], (int)call->args[2], 0);
 }
 

@@ -70,12 +70,12 @@ static void block_end(struct builder *builder, uint32_t verdict)
 
 /* Always notified: what they do depends on whose descriptor it is. io_uring_setup() is to be refused with a word. */
 static const uint32_t notified[] = {
-	SYS_bind,	 SYS_listen,   SYS_connect,  SYS_accept,   SYS_accept4,
-	SYS_getpeername, SYS_shutdown, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
+	SYS_listen,   SYS_connect,  SYS_accept,	  SYS_accept4,	      SYS_getpeername,
+	SYS_shutdown, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
 };
 
-/* The same, but for those that the shim makes. All three can do to an AF_UNIX socket only what AF_UNIX lets them. */
-static const uint32_t shimmed[] = { SYS_getsockname, SYS_sendmsg, SYS_recvmsg };
+/* The same, but for those that the shim makes. All of them can do to an AF_UNIX socket only what AF_UNIX lets them. */
+static const uint32_t shimmed[] = { SYS_bind, SYS_getsockname, SYS_sendmsg, SYS_recvmsg };
 
 /* A ring would do socket calls behind the filter's back. */
 static const uint32_t refused[] = { SYS_io_uring_enter, SYS_io_uring_register };

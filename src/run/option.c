@@ -290,6 +290,8 @@ int64_t handle_getsockopt(struct call *call)
 		return handle_far(call);
 	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_CONNECTS && call->supervisor->shim)
 		return give_int(call, connect_has_begun(call));
+	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_NAMES)
+		return handle_names(call);
 	if (memory_read(call, call->args[4], &room, sizeof(room)))
 		return -EFAULT;
 	if (room < 0)

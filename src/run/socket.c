@@ -185,7 +185,7 @@ static int hand_over(struct supervisor *supervisor, struct channel_message *mess
 int socket_make(struct call *call, int domain, int type, int protocol, int flags, uint64_t *ret_id)
 {
 	struct supervisor *supervisor = call->supervisor;
-	uint64_t id = id_new(supervisor);
+	uint64_t id = id_new(supervisor, 1);
 	struct channel_message message = { .type = CHANNEL_SOCKET,
 					   .id = id,
 					   .domain = (uint16_t)domain,

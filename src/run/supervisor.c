@@ -76,11 +76,9 @@ void say_once(struct supervisor *supervisor, const char *format, ...)
 		say_line(text);
 }
 
-uint64_t id_new(struct supervisor *supervisor)
+uint64_t id_new(struct supervisor *supervisor, uint32_t count)
 {
-	uint64_t count = __atomic_add_fetch(&supervisor->id_count, 1, __ATOMIC_RELAXED);
-
-	return supervisor->id_base + count;
+	return supervisor->id_base + __atomic_fetch_add(&supervisor->id_count, count, __ATOMIC_RELAXED) + 1;
 }
 
 /* supervisor->lock is held. */

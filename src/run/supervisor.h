@@ -199,7 +199,8 @@ void say_once(struct supervisor *supervisor, const char *format, ...) __attribut
 void supervisor_prepare(struct supervisor *supervisor);
 /* Serve the program until it ends. Returns the exit code. */
 int supervise(struct supervisor *supervisor);
-uint64_t id_new(struct supervisor *supervisor);
+/* The first of count ids in a row. */
+uint64_t id_new(struct supervisor *supervisor, uint32_t count);
 void hint_set(struct supervisor *supervisor, uint64_t id, pid_t pid, int fd, uint64_t inode);
 void hint_want(struct supervisor *supervisor, uint64_t id, uint32_t want, bool on);
 struct hint hint_get(struct supervisor *supervisor, uint64_t id);
@@ -376,7 +377,7 @@ int error_told(struct call *call, int error);
 void error_raise(struct call *call);
 
 /* far.c: the preloaded shim's questions, and what it needs */
-handler handle_far;
+handler handle_far, handle_names;
 /* Shutting or squeezing a descriptor that is not one of ours: done here, unless it is a far end that was lent. */
 handler handle_foreign_change;
 /* Is it one that the program must not touch so? Asked before its call goes on to the kernel. */

@@ -98,8 +98,15 @@ static long unbroken(long number, long a, long b, long c, long d, long e)
 
 SHIM_EXPORT int socket(int domain, int type, int protocol)
 {
-	long fd = unbroken(SYS_socket, domain, type, protocol, 0, 0);
+	bool stream = (domain == AF_INET || domain == AF_INET6) &&
+		      (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM && (!protocol || protocol == IPPROTO_TCP);
+	long fd = stream ? names_socket(domain, type & (SOCK_NONBLOCK | SOCK_CLOEXEC)) : -1;
 
+	if (fd < 0) {
+		fd = unbroken(SYS_socket, domain, type, protocol, 0, 0);
+		if (stream && fd >= 0)
+			names_made((int)fd);
+	}
 	mark((int)fd, (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_DGRAM);
 	return (int)finish(fd);
 }

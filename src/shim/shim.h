@@ -68,6 +68,11 @@ int is_udp(int fd, uint64_t cookie);
 /* Was fd, when socket() gave it, one for UDP? Only worth a look then. */
 bool may_be_udp(int fd);
 
+/* names.c: stream sockets made here. Returns one, or -1: it is the supervisor's to make, and its errors to tell. */
+int names_socket(int domain, int flags);
+/* The supervisor has made fd, a stream socket. */
+void names_made(int fd);
+
 /* flow.c: where what is sent from a socket to an address goes straight. */
 enum { FLOW_NUMBERS_BEGIN = 32, FLOW_NUMBERS_END = 16384 }; /* the shim's own descriptors are between */
 

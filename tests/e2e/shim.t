@@ -150,6 +150,58 @@ else
 	skip "programs of musl's talk" "musl-gcc is not installed"
 fi
 
+# Stream sockets that the program makes itself: numbers for 64 at a time, and of its own for each process.
+cat >streams.py <<'END'
+import ctypes, os, select, socket
+libc = ctypes.CDLL(None)
+server = socket.create_server(("127.0.0.1", 0), backlog=64)
+there = server.getsockname()
+def number(s): # in the name that the kernel knows the socket by
+    name, length = ctypes.create_string_buffer(110), ctypes.c_uint(110)
+    libc.syscall(51, ctypes.c_long(0x62657274 << 32 | s.fileno()), name, ctypes.byref(length))
+    return int(name.raw[43:59], 16) if length.value > 59 else 0
+def talk(count):
+    good = 0
+    for i in range(count):
+        s = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK if i % 2 else socket.SOCK_STREAM)
+        s.connect_ex(there)
+        select.select([], [s], [], 20)
+        a, peer = server.accept()
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        good += peer == s.getsockname() and s.getpeername() == there and s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        s.sendall(b"x"); good += a.recv(1) == b"x"
+    return good
+print(talk(100))
+made = [socket.socket() for i in range(100)]
+print({(s.family, s.type, s.proto) for s in made}, made[0].connect_ex(there), server.accept()[1] == made[0].getsockname())
+gaps = [number(b) - number(a) for a, b in zip(made, made[1:])]
+print(all(gap > 0 for gap in gaps), len([gap for gap in gaps if gap > 1]) <= 3)
+later = socket.socket(type=socket.SOCK_DGRAM) # the supervisor's to make: its number is after those it gave out
+print("ahead" if number(later) - number(made[99]) > 1 else "next")
+made[7].close(); print(socket.socket().detach() == 0 or "lowest number")
+read, write = os.pipe()
+if not os.fork():
+    mine = [socket.socket() for i in range(10)]
+    os.write(write, b" ".join(b"%d" % number(s) for s in mine)); os._exit(0)
+os.wait()
+ours = [number(socket.socket()) for i in range(80)]
+print(set(ours) & set(map(int, os.read(read, 4096).split())))
+if libc.unshare(0x50000000): # CLONE_NEWUSER | CLONE_NEWNET
+    raise SystemExit
+server.settimeout(10)
+for i in range(20):
+    s = socket.create_connection(there, timeout=10)
+    if server.accept()[1] != s.getsockname(): print("in another namespace nothing works")
+END
+sockets="200
+{(<AddressFamily.AF_INET: 2>, <SocketKind.SOCK_STREAM: 1>, 0)} 0 True
+True True
+ahead
+lowest number
+set()"
+is "$(express -- "$PYTHON" streams.py 2>&1)" "$sockets" "by express: stream sockets made in the program are as others, and after fork() its own"
+is "$(timeout -k 5 $((60 * slow)) "$BERTH" run --net "$NET" --name streams --shim -- "$PYTHON" streams.py 2>&1)" "$sockets" "--shim by wire: the same"
+
 like "$(LD_PRELOAD=/nowhere/other.so express -- sh -c 'echo $LD_PRELOAD' 2>/dev/null)" "^/nowhere/other.so:/.*berth-shim.so$" \
 	"who else is preloaded stays, before the shim"
 is "$(express --no-shim -- sh -c 'echo $LD_PRELOAD')" "" "--no-shim preloads nothing"

@@ -2,12 +2,13 @@
 """How cost grows: with a message's size, connections, hosts, loss and delay. Curves, no bars."""
 import os
 import resource
+import subprocess
 import time
 
 import hosts
 import machine
 import outside
-from figures import Missing, in_rounds, short, summary
+from figures import LONGEST, Missing, at_most, in_rounds, short, summary
 
 # An endpoint with what malloc adds; two a connection. Told by what is free whether so many are tried.
 A_CONNECTION = 1500
@@ -64,11 +65,11 @@ def connections(bench):
     ways = {"Berth": way(bench, "berth echo connections=%(point)d", 0.2, most),
             "kernel, loopback": way(bench, "kernel echo connections=%(point)d", 0.2, descriptors() // 2 - 100),
             "lwIP": way(bench, "lwip echo connections=%(point)d", 0.2, 10000)}
-    curve(bench, "connections", "1-byte echo, one of many at random", "connections", "microseconds, round trip", ways,
-          [each for each in CROWDS if each <= most], rounds=1)
     curve(bench, "connections-turn", "A loop's turn, nothing due", "idle connections", "nanoseconds",
           {"Berth": way(bench, "berth tick connections=%(point)d", 0.1, most)}, [each for each in CROWDS if each <= min(most, 10**6)],
           rounds=1, log_y=False)
+    curve(bench, "connections", "1-byte echo, one of many at random", "connections", "microseconds, round trip", ways,
+          [each for each in CROWDS if each <= most], rounds=1)
 
 
 def descriptors():
@@ -82,9 +83,13 @@ def many_hosts(bench):
           {"Berth": way(bench, "net memory hosts=%(point)d", None)}, HOSTS, rounds=1, log_y=False)
     started, held = [], []
     for count in STARTED[:2] if bench.quick else STARTED:
+        if bench.over():
+            bench.skip("%d hosts started" % count, "the %d s for all of it were over" % bench.seconds)
+            break
         try:
-            seconds, each, _ = hosts.measure_many(bench, count, quiet=False)
-        except (RuntimeError, OSError) as why:
+            with at_most(LONGEST, "%d hosts" % count):
+                seconds, each, _ = hosts.measure_many(bench, count, quiet=False)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as why:
             bench.skip("%d hosts started, berth" % count, why)
             break
         print("  %-34s %-12d  %.3f s, %.2f MB each" % ("hosts started", count, seconds, each / 1e6), flush=True)
@@ -135,7 +140,7 @@ def conditions(bench):
 
 
 def run(bench, lines):
-    parts = (sizes, connections, many_hosts, conditions)
+    parts = (sizes, conditions, many_hosts, connections)  # ten million last: if time ends, it ends there
     end = bench.share
     for number, part in enumerate(parts):  # each its part of what is left
         now = time.monotonic() - bench.begun

@@ -217,7 +217,7 @@ TEST(sack, an_overtaken_ack_is_heard)
 	arrives(". 1:1(0) ack 1 <ts 521, sack 3001:4001>");
 	arrives(". 1:1(0) ack 1 <ts 520, sack 2001:3001>");
 	CHECK_EQ(events(BERTH_EVENT_TCP_DROP_PAWS), 0);
-	sends_after(5, ". 1:1001(1000) ack 1"); /* a quarter of the round trip, for there is reordering */
+	sends_after(5, ". 1:1001(1000) ack 1");		   /* a quarter of the round trip, for there is reordering */
 	arrives(". 1:1(0) ack 1 <ts 10, sack 2001:3001>"); /* that is no reordering */
 	CHECK_EQ(events(BERTH_EVENT_TCP_DROP_PAWS), 1);
 	dialogue_end();

@@ -17,8 +17,7 @@ static struct membership *membership_find(const struct berth_socket *socket, str
 {
 	struct membership *membership = socket->memberships;
 
-	while (membership &&
-	       !(ip_equal(membership->ip, ip) && (!link_index || membership->link_index == link_index)))
+	while (membership && !(ip_equal(membership->ip, ip) && (!link_index || membership->link_index == link_index)))
 		membership = membership->next;
 	return membership;
 }

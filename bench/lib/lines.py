@@ -148,9 +148,9 @@ TITLES = {
     "links": "Emulated links",
     "growth": "How it grows",
 }
-# On request, `bench hosts-1000`: when a thousand hosts end, the kernel takes down a thousand network namespaces, which
-# has stalled a machine of two cores for minutes. It is not the daemon (17 system calls for each host that ends, in two
-# turns for 40 of them): 60 namespaces of `unshare -Urn sleep` were still there 8 s after their processes had gone.
+# On request, `bench hosts-1000`: a thousand hosts that end together have stalled a machine of two cores for minutes.
+# Not the daemon: 17 system calls a host, of 12 and of 40 alike. Perhaps the kernel, taking down network namespaces: on a
+# busy machine those of `unshare -Urn sleep` outlived their processes by 18 s (20 of them) and 8 s (60). Not tried with more.
 BY_NAME_ONLY = {"hosts-1000", "host-memory-1000"}
 ALL = [(part, each) for part, lines in PARTS.items() for each in lines]
 

@@ -20,7 +20,9 @@ void *memory_new(const struct berth_allocator *allocator, size_t size)
 	if (!allocator && size > SMALL)
 		return calloc(1, size);
 	memory = memory_alloc(allocator, size);
-	return memory ? memset(memory, 0, size) : NULL;
+	if (memory)
+		memset(memory, 0, size);
+	return memory;
 }
 
 void memory_free(const struct berth_allocator *allocator, void *memory, size_t size)

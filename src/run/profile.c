@@ -48,7 +48,7 @@ bool profile_refuses(const struct profile_call *call)
 	if (child == 0) {
 		long r = syscall(call->number, bad, bad, bad, bad, bad, bad);
 
-		_exit(r < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS));
+		_exit(r < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS) ? 1 : 0);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;

@@ -20,6 +20,7 @@
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,6 +33,8 @@ enum {
 	FRAME_SMALL = 2048,
 	FRAME_LARGE = 4096,
 	QUEUES_MAX = 64,
+	BUSY_TRIES = 100,
+	BUSY_MS = 20,
 };
 
 struct berth_afxdp {
@@ -92,12 +95,24 @@ static int hear_all(int fd, unsigned index)
 	return r < 0 ? -errno : 0;
 }
 
+/* A socket that was closed is there for some milliseconds more: the kernel gives its queue and memory back by itself. */
+static int open_queue(struct xdp_queue *queue, unsigned index, unsigned number, unsigned frame_size)
+{
+	int r = xdp_queue_open(queue, index, number, frame_size);
+
+	for (int tries = 0; r == -EBUSY && tries < BUSY_TRIES; tries++) {
+		poll(NULL, 0, BUSY_MS);
+		r = xdp_queue_open(queue, index, number, frame_size);
+	}
+	return r;
+}
+
 static int open_queues(struct berth_afxdp *device, unsigned index, unsigned frame_size)
 {
 	for (unsigned i = 0; i < device->count; i++)
 		device->queues[i].fd = -1;
 	for (unsigned i = 0; i < device->count; i++) {
-		int r = xdp_queue_open(&device->queues[i], index, i, frame_size);
+		int r = open_queue(&device->queues[i], index, i, frame_size);
 
 		if (r >= 0)
 			r = xdp_program_set(&device->program, i, device->queues[i].fd);

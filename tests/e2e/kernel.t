@@ -104,6 +104,7 @@ xdp() {
 	local out holder
 	dialogue xdp berthv1 10.67.0.1 10.67.0.2 24 "AF_XDP, IPv4"
 	dialogue xdp berthv1 fd67::1 fd67::2 64 "AF_XDP, IPv6"
+	rm -f ours.log
 	timeout 100 "$peer" xdp:berthv1 10.67.0.2 24 listen 7 >ours.log 2>&1 &
 	holder=$!
 	started+=("$holder")

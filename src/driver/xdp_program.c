@@ -39,6 +39,7 @@ static int load(int map)
 		  .dst_reg = BPF_REG_2,
 		  .src_reg = BPF_REG_1,
 		  .off = offsetof(struct xdp_md, rx_queue_index) },
+		/* NOLINTNEXTLINE(misc-redundant-expression): two of them are 0, and say what it is */
 		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map },
 		{ .code = 0 }, /* the address's upper half */
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = XDP_PASS },

@@ -64,11 +64,12 @@ void names_made(int fd)
 	uint64_t *page;
 	long r;
 
+	names.count = 0;
 	if (refused || __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED) < FIRST_ASK)
 		return;
 	page = page_get();
 	r = page ? raw(SYS_getsockopt, fd, SHIM_LEVEL, SHIM_NAMES, (long)&names, (long)&length, 0) : -ENOPROTOOPT;
-	if (r < 0 || names.count >= 1 << LEFT_BITS) {
+	if (r < 0 || !names.count || names.count >= 1 << LEFT_BITS) {
 		refused = r == -ENOPROTOOPT;
 		return;
 	}

@@ -40,36 +40,28 @@ static size_t copy(const struct berth_message *message, size_t offset, uint8_t *
 	return done;
 }
 
-/* Where the bytes at offset lie if they lie in one piece, as in most calls; else NULL. */
-static uint8_t *in_one_piece(const struct berth_message *message, size_t offset, size_t length)
+/* Do the bytes at offset lie in the first piece, as in most calls? */
+static bool in_one_piece(const struct berth_message *message, size_t offset, size_t length)
 {
 	const struct iovec *part = message->parts;
 
-	return message->part_count == 1 && offset <= part->iov_len && length <= part->iov_len - offset
-		       ? (uint8_t *)part->iov_base + offset
-		       : NULL;
+	return length && message->part_count == 1 && offset <= part->iov_len && length <= part->iov_len - offset;
 }
 
 size_t message_scatter(const struct berth_message *message, size_t offset, const void *bytes, size_t length)
 {
-	uint8_t *to = in_one_piece(message, offset, length);
-
-	if (to) {
-		memcpy(to, bytes, length);
-		return length;
-	}
-	return copy(message, offset, (uint8_t *)(uintptr_t)bytes, length, true);
+	if (!in_one_piece(message, offset, length))
+		return copy(message, offset, (uint8_t *)(uintptr_t)bytes, length, true);
+	memcpy((uint8_t *)message->parts->iov_base + offset, bytes, length);
+	return length;
 }
 
 size_t message_gather(const struct berth_message *message, size_t offset, void *bytes, size_t length)
 {
-	const uint8_t *from = in_one_piece(message, offset, length);
-
-	if (from) {
-		memcpy(bytes, from, length);
-		return length;
-	}
-	return copy(message, offset, bytes, length, false);
+	if (!in_one_piece(message, offset, length))
+		return copy(message, offset, bytes, length, false);
+	memcpy(bytes, (const uint8_t *)message->parts->iov_base + offset, length);
+	return length;
 }
 
 /* Linux: put_cmsg(). */

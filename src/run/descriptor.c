@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -256,6 +257,29 @@ uint64_t descriptor_inode(int fd)
 	struct stat status;
 
 	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
+}
+
+void descriptor_target(uint64_t inode, char ret_target[DESCRIPTOR_TARGET])
+{
+	snprintf(ret_target, DESCRIPTOR_TARGET, "socket:[%llu]", (unsigned long long)inode);
+}
+
+void descriptors_each(pid_t pid, void (*each)(void *context, int number, const char *target), void *context)
+{
+	char path[32], target[DESCRIPTOR_TARGET];
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	directory = opendir(path);
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[MAX(length, 0)] = '\0';
+		if (length > 0)
+			each(context, atoi(entry->d_name), target);
+	}
+	if (directory)
+		closedir(directory);
 }
 
 /*

@@ -16,7 +16,6 @@
 
 #include "run/kernel.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -121,27 +120,27 @@ int error_told(struct call *call, int error)
 	return errno = told;
 }
 
+struct knowers {
+	char socket[DESCRIPTOR_TARGET];
+	unsigned count, epolls;
+};
+
+static void count_knower(void *context, int number, const char *target)
+{
+	struct knowers *knowers = context;
+
+	knowers->count += !strcmp(target, knowers->socket);
+	knowers->epolls += !strcmp(target, "anon_inode:[eventpoll]");
+}
+
 /* Does anything else know the socket that the call's process has: another descriptor, an epoll, a signal? */
 static bool is_known(const struct call *call)
 {
-	uint64_t inode = descriptor_inode(call->descriptor.fd);
-	char path[64], target[64], wanted[64];
-	unsigned count = 0, epolls = 0;
-	DIR *directory;
+	struct knowers knowers = { .count = 0 };
 
-	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
-	snprintf(path, sizeof(path), "/proc/%d/fd", call->tid);
-	directory = opendir(path);
-	for (struct dirent *entry; directory && (entry = readdir(directory));) {
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
-
-		target[MAX(length, 0)] = '\0';
-		count += !strcmp(target, wanted);
-		epolls += !strcmp(target, "anon_inode:[eventpoll]");
-	}
-	if (directory)
-		closedir(directory);
-	return count != 1 || epolls || fcntl(call->descriptor.fd, F_GETFL) & O_ASYNC;
+	descriptor_target(descriptor_inode(call->descriptor.fd), knowers.socket);
+	descriptors_each(call->tid, count_knower, &knowers);
+	return knowers.count != 1 || knowers.epolls || fcntl(call->descriptor.fd, F_GETFL) & O_ASYNC;
 }
 
 /* What the kernel was told of the old one. */

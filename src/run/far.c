@@ -10,7 +10,6 @@
 
 #include "control/shim.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -178,24 +177,27 @@ static void move_queue(int from, int to)
 	}
 }
 
+struct replacement {
+	struct call *call;
+	char old[DESCRIPTOR_TARGET];
+	int fd;
+};
+
+static void replace_copy(void *context, int number, const char *target)
+{
+	struct replacement *replacement = context;
+
+	if (!strcmp(target, replacement->old))
+		call_replace_fd(replacement->call, number, replacement->fd);
+}
+
 /* Put fd in the place of every descriptor of the call's process that is the socket with this inode. */
 static void replace_copies(struct call *call, uint64_t inode, int fd)
 {
-	char path[64], target[64], wanted[64];
-	DIR *directory;
+	struct replacement replacement = { .call = call, .fd = fd };
 
-	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
-	snprintf(path, sizeof(path), "/proc/%d/fd", call->tid);
-	directory = opendir(path);
-	for (struct dirent *entry; directory && (entry = readdir(directory));) {
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
-
-		target[MAX(length, 0)] = '\0';
-		if (!strcmp(target, wanted))
-			call_replace_fd(call, atoi(entry->d_name), fd);
-	}
-	if (directory)
-		closedir(directory);
+	descriptor_target(inode, replacement.old);
+	descriptors_each(call->tid, replace_copy, &replacement);
 }
 
 /* Ids that are others now, for processes that have a copy of the old pair. The oldest are forgotten. */

@@ -4,7 +4,6 @@
 #include "base/bytes.h"
 #include "run/supervisor.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdint.h>
@@ -108,23 +107,17 @@ bool yama_refuses(void)
 	return scope > 2 || (scope == 2 && !may_trace());
 }
 
+static void look_for_listener(void *found, int number, const char *target)
+{
+	*(bool *)found |= strstr(target, "seccomp notify") != NULL;
+}
+
 /* Does the process hold a listener? */
 static bool listens(pid_t pid)
 {
-	char path[32], target[64];
-	DIR *directory;
 	bool found = false;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	directory = opendir(path);
-	for (struct dirent *entry; !found && directory && (entry = readdir(directory));) {
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
-
-		target[length > 0 ? length : 0] = '\0';
-		found = strstr(target, "seccomp notify") != NULL;
-	}
-	if (directory)
-		closedir(directory);
+	descriptors_each(pid, look_for_listener, &found);
 	return found;
 }
 

@@ -267,6 +267,11 @@ bool descriptor_nonblocking(const struct descriptor *descriptor);
 int descriptor_find(struct supervisor *supervisor, uint64_t id);
 /* A socket's inode, or 0. */
 uint64_t descriptor_inode(int fd);
+enum { DESCRIPTOR_TARGET = 64 };
+/* What /proc/PID/fd says of a socket with this inode. */
+void descriptor_target(uint64_t inode, char ret_target[DESCRIPTOR_TARGET]);
+/* Call each with every descriptor that the process has, and what /proc/PID/fd says of it. */
+void descriptors_each(pid_t pid, void (*each)(void *context, int number, const char *target), void *context);
 /* As much to send as there can be, or as the program has set. */
 void descriptor_grow_buffer(int fd);
 /* The program has set SO_SNDBUF. */

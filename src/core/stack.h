@@ -112,6 +112,16 @@ struct berth_stack {
 	uint64_t events[BERTH_EVENT_COUNT];
 };
 
+/* What a socket's queues hold was before bytes, and is now. */
+static inline void budget_change(struct berth_stack *stack, size_t before, size_t now)
+{
+	struct budget *budget = &stack->budget;
+
+	budget->used += now - before;
+	if (budget->pressure || budget->used >= budget->fair / 2) /* as long as it is less there is none */
+		budget_look(stack);
+}
+
 /* event.c: tell the embedder, who may do anything. The ends: of the conversation, or NULL. */
 void stack_tell(struct berth_stack *stack, enum berth_event event, uint8_t protocol, const struct berth_endpoint *local,
 		const struct berth_endpoint *remote);

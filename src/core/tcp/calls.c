@@ -335,6 +335,16 @@ bool tcp_buffer_writeable(const struct tcp_conn *conn)
 	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
 }
 
+/* All that tcp_writeable() asks, where nothing is scarce. */
+static bool surely_writeable(const struct tcp_conn *conn)
+{
+	const struct berth_socket *socket = tcp_socket((struct tcp_conn *)conn);
+	uint64_t used = conn->work->sendq.bytes;
+
+	return used < socket->send_buffer && used + used / 2 <= socket->send_buffer && 2 * used < low_water(conn) &&
+	       budget_sure(&socket->stack->budget, tcp_memory(conn), 1);
+}
+
 bool tcp_writeable(struct tcp_conn *conn)
 {
 	if (!conn->work->sendq.bytes && budget_easy(&tcp_stack_of(conn)->budget) && tcp_socket(conn)->send_buffer)
@@ -363,8 +373,11 @@ unsigned tcp_readiness(struct berth_socket *socket)
 	unsigned events = 0;
 
 	if (conn->state == TCP_ESTABLISHED && !conn->write_shutdown && !conn->read_shutdown && !socket->error &&
-	    conn->urgent_in == TCP_URGENT_NONE) /* as nearly always */
-		return (tcp_readable(conn) ? BERTH_POLLIN : 0) | (tcp_writeable(conn) ? BERTH_POLLOUT : 0);
+	    conn->urgent_in == TCP_URGENT_NONE) { /* as nearly always */
+		if (conn->work->receiveq.bytes)
+			events = tcp_readable(conn) ? BERTH_POLLIN : 0;
+		return surely_writeable(conn) || tcp_writeable(conn) ? events | BERTH_POLLOUT : events;
+	}
 	if (conn->state == TCP_LISTEN)
 		return list_empty(&conn->rare->listener->accepted) ? 0 : BERTH_POLLIN;
 	if (conn->state == TCP_CLOSED || (conn->write_shutdown && at_end(conn)))

@@ -103,8 +103,6 @@ void tcp_recovery_timeout(struct tcp_conn *conn);
 
 /* work.c: before anything is written to conn->work. False: no memory. */
 bool tcp_work_need(struct tcp_conn *conn);
-/* The entry point is over: is there nothing to keep it for? */
-void tcp_work_settle(struct tcp_conn *conn);
 /* As new; and gone. */
 void tcp_work_reset(struct tcp_conn *conn);
 void tcp_work_fini(struct tcp_conn *conn);
@@ -112,6 +110,13 @@ void tcp_work_stock_fini(struct tcp_stack *tcp);
 static inline bool tcp_working(const struct tcp_conn *conn)
 {
 	return conn->work != &tcp_work_none;
+}
+/* The entry point is over: is there nothing to keep it for? No timer and no byte, to begin with. */
+void tcp_work_give_back(struct tcp_conn *conn);
+static inline void tcp_work_settle(struct tcp_conn *conn)
+{
+	if (tcp_working(conn) && !conn->work->timers && !conn->work->sendq.head && !conn->work->receiveq.ready)
+		tcp_work_give_back(conn);
 }
 
 /* rare.c: before anything is written to conn->rare, but for NULL where something was. False: no memory. */

@@ -43,13 +43,34 @@ void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, co
 
 /* ack.c, text.c: the steps with their own files. Return false when the segment ends there. */
 bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment);
-void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment);
+static inline uint32_t tcp_window_of(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	bool syn = segment->flags & WIRE_TCP_SYN; /* never scaled, RFC 7323 §2.2 */
+
+	return (uint32_t)segment->header.window << (syn ? 0 : conn->send_scale);
+}
+/* RFC 9293 §3.10.7.4: SND.WND, if this is not older than what said it. */
+static inline void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	if (!seq_lt(conn->snd_wl1, segment->seq) &&
+	    !(conn->snd_wl1 == segment->seq && seq_le(conn->snd_wl2, segment->ack)))
+		return;
+	conn->snd_wnd = tcp_window_of(conn, segment);
+	conn->snd_wl1 = segment->seq;
+	conn->snd_wl2 = segment->ack;
+	conn->max_window = MAX(conn->max_window, conn->snd_wnd);
+	if (conn->snd_wnd && conn->probes)
+		conn->rtt.backoff = 0; /* the window is open: probing is over */
+}
 /* SND.UNA moves to the segment's ACK. Returns true when our FIN is acknowledged: tcp_fin_acknowledged() is last. */
 bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment);
 void tcp_fin_acknowledged(struct tcp_conn *conn);
 void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment);
 bool tcp_may_receive(const struct tcp_conn *conn);
 bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment);
+/* Text at RCV.NXT, within the window: has it a place with nothing behind gaps, and is there memory? And then take it. */
+bool tcp_next_text_fits(const struct tcp_conn *conn, const struct berth_packet *packet);
+void tcp_take_next_text(struct tcp_conn *conn, struct tcp_segment *segment);
 bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment);
 
 /* urgent.c */
@@ -192,7 +213,12 @@ void tcp_reply_reset(struct berth_stack *stack, const struct tcp_segment *segmen
 void tcp_emit_bare(struct berth_stack *stack, const struct demux_node *node, const struct wire_tcp *header);
 
 /* tune.c: buffer sizes. An ACK was taken; the application took bytes. */
-void tcp_tune_send(struct tcp_conn *conn);
+void tcp_tune_send_more(struct tcp_conn *conn);
+static inline void tcp_tune_send(struct tcp_conn *conn)
+{
+	if (2 * (uint64_t)MIN(conn->cwnd, conn->snd_wnd) > tcp_socket(conn)->send_buffer)
+		tcp_tune_send_more(conn);
+}
 void tcp_tune_receive(struct tcp_conn *conn, size_t taken);
 
 /* window.c: what we offer, and MSS */

@@ -138,8 +138,11 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
 	size_t total = message_size(message), taken;
-	ssize_t room = room_to_send(conn);
+	ssize_t room;
 
+	if (tcp_send_single(conn, message, total))
+		return (ssize_t)total;
+	room = room_to_send(conn);
 	if (room < 0 && (room != -EAGAIN || total || !tcp_may_send(conn)))
 		return room;
 	if (!total)

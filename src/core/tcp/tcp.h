@@ -204,6 +204,9 @@ void tcp_retransmit(struct tcp_conn *conn);
 /* Send at least what a persist timeout allows. */
 void tcp_force_output(struct tcp_conn *conn);
 
+/* single.c: send all of message, of size bytes, at once and in one segment. False: it is not that simple. */
+bool tcp_send_single(struct tcp_conn *conn, const struct berth_message *message, size_t size);
+
 /* emit.c, beside what run.h has */
 int tcp_path_find(struct berth_stack *stack, const struct berth_endpoint *local, const struct berth_endpoint *remote,
 		  struct ip_path *ret_path);

@@ -59,6 +59,7 @@ struct berth_link {
 	struct dhcp *dhcp;	   /* dhcp/'s; NULL: off */
 	/* ip/input.c's: of the last packet whose addresses were good, while route_generation is this. */
 	struct berth_ip known_source, known_destination;
+	uint8_t known4[8]; /* the same as IPv4's header has them; only while they are IPv4's */
 	uint32_t known_generation;
 };
 

@@ -35,8 +35,8 @@ struct berth_socket;
 
 struct budget {
 	size_t used;
-	size_t fair;	       /* what all may use together by the rule, of a stack alone; 0: of one that shares its pool */
-	uint32_t largest;      /* bytes of data that a packet can carry at any time */
+	size_t fair;	  /* what all may use together by the rule, of a stack alone; 0: of one that shares its pool */
+	uint32_t largest; /* bytes of data that a packet can carry at any time */
 	bool pressure, shared; /* shared: the pool has other stacks */
 	struct list starved;   /* sockets that wait for memory to send, by later_node */
 	struct berth_timer timer;

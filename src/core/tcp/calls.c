@@ -213,7 +213,11 @@ ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 		return nothing_to_read(conn, wanted);
 	if (conn->urgent_in != TCP_URGENT_NONE && wanted)
 		taken = tcp_urgent_readable(conn, wanted, &skip);
-	if (!(flags & MSG_TRUNC)) /* Linux: tcp(7), MSG_TRUNC throws the bytes away */
+	if (flags & MSG_TRUNC)
+		; /* Linux: tcp(7), it throws the bytes away */
+	else if (!skip && taken <= conn->work->receiveq.ready->length)
+		message_scatter(message, 0, conn->work->receiveq.ready->data, taken);
+	else
 		receiveq_copy(&conn->work->receiveq, skip, message, 0, taken);
 	if (!(flags & MSG_PEEK))
 		take_bytes(conn, skip + taken);

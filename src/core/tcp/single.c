@@ -7,6 +7,8 @@
  */
 #include "core/tcp/tcp.h"
 
+#include "wire/checksum.h"
+
 /* Are the conversation and the path as they nearly always are? */
 static bool is_plain(const struct tcp_conn *conn, const struct berth_socket *socket)
 {
@@ -36,10 +38,11 @@ static struct berth_packet *prepare(struct tcp_conn *conn, const struct berth_me
 
 	if (!tcp_sent_need(conn))
 		return NULL;
-	packet = tcp_run_new(stack->packets, &length, length);
+	packet = berth_packet_new(stack->packets, PACKET_HEADROOM + WIRE_TCP_HEADER_MAX, size);
 	if (!packet)
 		return NULL;
-	if (sendq_append(queue, stack->packets, message, 0, size) < size ||
+	packet->length = length;
+	if (!sendq_begin(queue, stack->packets, message, size) ||
 	    !scoreboard_add(&conn->sent->board, conn->snd_max, conn->snd_max + length, conn->mss, stack->now)) {
 		sendq_clear(queue);
 		berth_packet_unref(packet);
@@ -107,7 +110,10 @@ static void emit(struct tcp_conn *conn, struct berth_packet *packet)
 		.summed = !tcp_unchecked(socket->path->link),
 	};
 
-	tcp_run_fill(&conn->work->sendq, packet, 0, emit.summed);
+	if (emit.summed)
+		packet->mark = checksum_copy(0, packet->data, conn->work->sendq.head->data, packet->length);
+	else
+		memcpy(packet->data, conn->work->sendq.head->data, packet->length);
 	note_sending(conn, packet->length, socket->stack->now);
 	header.window = tcp_window_to_offer(conn);
 	(void)tcp_emit(socket->stack, &emit, &header, packet); /* a failure is a loss: the timers see to it */
@@ -118,9 +124,8 @@ static void finish(struct tcp_conn *conn)
 {
 	if (!tcp_may_send(conn))
 		return;
-	if (tcp_flight(conn) && !tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
-		tcp_timer_retransmit(conn); /* RFC 6298 §5.1 */
-	tcp_probe_arm(conn);
+	if (tcp_flight(conn))
+		tcp_timer_single(conn);
 	conn->wake |= conn->settings->notsent_low_water != 0;
 	if (conn->fin_queued || tcp_unsent(conn))
 		tcp_output(conn);
@@ -138,7 +143,8 @@ bool tcp_send_single(struct tcp_conn *conn, const struct berth_message *message,
 	if (!packet)
 		return false;
 	conn->busy = 1;
-	tcp_congestion_idle(conn);
+	if (tcp_stack_of(conn)->now - conn->last_sent > TCP_RTO_MIN) /* no timeout is shorter */
+		tcp_congestion_idle(conn);
 	conn->sending = true;
 	emit(conn, packet);
 	conn->sending = false;

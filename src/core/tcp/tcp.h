@@ -182,7 +182,7 @@ bool tcp_mtu_probe_lost(struct tcp_conn *conn);
 const struct tcp_congestion *tcp_control(const struct tcp_conn *conn);
 void tcp_congestion_begin(struct tcp_conn *conn);
 void tcp_congestion_init(struct tcp_conn *conn);
-void tcp_congestion_idle(struct tcp_conn *conn);
+void tcp_congestion_idle(struct tcp_conn *conn); /* data goes out, and nothing is under way */
 const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length);
 /* conn->own, made now if there is none. False: no memory. */
 bool tcp_own_need(struct tcp_conn *conn);
@@ -252,6 +252,8 @@ void tcp_timer_settle(struct tcp_conn *conn);
 void tcp_timer_run(struct berth_timer *timer); /* of a struct tcp_work */
 void tcp_timer_keepalive(struct tcp_conn *conn);
 void tcp_timer_retransmit(struct tcp_conn *conn);
+/* What tcp_timer_retransmit() and tcp_probe_arm() come to when a segment is the only one under way. */
+void tcp_timer_single(struct tcp_conn *conn);
 
 /* listen.c, request.c */
 int tcp_listen(struct berth_socket *socket, int backlog);

@@ -5,9 +5,18 @@
 #include "os/clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+enum {
+	LINGER_NS = 50 * BERTH_USEC,   /* about what it costs to wake who sleeps on another core */
+	LINGER_LONG_NS = BERTH_MSEC,   /* somebody computes, and gives nothing back */
+	LINGER_BEFORE_NS = BERTH_MSEC, /* is how far a deadline has to be */
+	VAIN_FREE = 4,		       /* looks in vain, in a row, that mean nothing yet */
+	VAIN_MAX = 14,		       /* then it is tried with every 1,024th wait */
+};
 
 int loop_init(struct loop *loop)
 {
@@ -103,9 +112,28 @@ static berth_time wait_time(struct loop *loop, berth_time timeout)
 	return MIN(timeout, MAX(left, 0));
 }
 
-static int wait_events(struct loop *loop, berth_time timeout)
+/* Look for events before sleeping, if that has paid: loop.h. Returns how many there are. */
+static int linger(struct loop *loop)
 {
-	berth_time wait = wait_time(loop, timeout);
+	berth_time begun = clock_now(), taken;
+	int count;
+
+	if (loop->passes) {
+		loop->passes--;
+		return 0;
+	}
+	do {
+		sched_yield();
+		count = epoll_wait(loop->epoll, loop->batch, LOOP_EVENTS, 0);
+		taken = clock_now() - begun;
+	} while (!count && taken < LINGER_NS);
+	loop->vain = count > 0 && taken < LINGER_LONG_NS ? 0 : MIN(loop->vain + 1, VAIN_MAX);
+	loop->passes = loop->vain > VAIN_FREE ? (1u << (loop->vain - VAIN_FREE)) - 1 : 0;
+	return count;
+}
+
+static int sleep_until_events(struct loop *loop, berth_time wait)
+{
 	struct timespec time = { .tv_sec = wait / BERTH_SEC, .tv_nsec = wait % BERTH_SEC };
 	int count = epoll_pwait2(loop->epoll, loop->batch, LOOP_EVENTS, wait == BERTH_NEVER ? NULL : &time, NULL);
 
@@ -113,9 +141,20 @@ static int wait_events(struct loop *loop, berth_time timeout)
 	if (count < 0 && (errno == ENOSYS || errno == EPERM))
 		count = epoll_wait(loop->epoll, loop->batch, LOOP_EVENTS,
 				   wait == BERTH_NEVER ? -1 : (int)MIN((wait + BERTH_MSEC - 1) / BERTH_MSEC, 1 << 30));
+	return count;
+}
+
+static int wait_events(struct loop *loop, berth_time timeout)
+{
+	berth_time wait = wait_time(loop, timeout);
+	int count = loop->busy && wait >= LINGER_BEFORE_NS ? linger(loop) : 0;
+
+	if (!count)
+		count = sleep_until_events(loop, wait_time(loop, timeout));
 	if (count < 0 && errno != EINTR)
 		return -errno;
 	loop->batch_count = MAX(count, 0);
+	loop->busy = count > 0;
 	loop->now = clock_now();
 	return 0;
 }

@@ -6,6 +6,11 @@
  *
  * One turn: wait until the first deadline; run the callbacks of watches that
  * have events and of timers that are due; then run the tick. One thread.
+ *
+ * After a turn that had events the loop lets others have the processor and
+ * looks again for some microseconds before it sleeps, for as long as that finds
+ * something: what has come meanwhile comes together, and wakes nobody. Where it
+ * finds nothing it is done ever more rarely, and one that sleeps does not wake.
  */
 #ifndef OS_LOOP_H
 #define OS_LOOP_H
@@ -30,9 +35,11 @@ struct loop {
 	int epoll;
 	berth_time now; /* as of the last wait */
 	bool stopping;
+	bool busy; /* the last wait had events */
 	struct timers timers;
 	struct epoll_event batch[LOOP_EVENTS];
 	int batch_next, batch_count;
+	unsigned vain, passes; /* linger(): looks in vain in a row, waits to go without one */
 	/* Once a turn, last. Either may be NULL. */
 	void (*tick)(void *context);
 	berth_time (*deadline)(void *context);

@@ -116,21 +116,23 @@ static void build_socket_calls(struct builder *builder)
 	give_if(builder, AF_INET6, FAIL(EOPNOTSUPP));
 	give_if(builder, AF_NETLINK, FAIL(EOPNOTSUPP));
 	block_end(builder, FAIL(EAFNOSUPPORT));
+}
 
-	/* The address pointer is 64 bits: both halves. */
-	for (int i = 0; i < 2; i++) {
-		block_begin(builder, i ? SYS_recvfrom : SYS_sendto);
-		if (i) { /* AF_UNIX streams ignore these flags: there is no error queue, and nothing is thrown away */
-			load(builder, ARGUMENT_LOW(3));
-			emit(builder, BPF_JMP | BPF_JSET | BPF_K, MSG_ERRQUEUE | MSG_TRUNC, 0, 1);
-			give(builder, SECCOMP_RET_USER_NOTIF);
-		}
-		load(builder, ARGUMENT_LOW(4));
-		emit(builder, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
-		load(builder, ARGUMENT_HIGH(4));
-		give_if(builder, 0, SECCOMP_RET_ALLOW);
-		block_end(builder, SECCOMP_RET_USER_NOTIF);
+/* The address pointer is 64 bits: both halves. */
+static void build_data_call(struct builder *builder, uint32_t number)
+{
+	block_begin(builder, number);
+	/* AF_UNIX streams ignore these flags: there is no error queue, and nothing is thrown away */
+	if (number == SYS_recvfrom) {
+		load(builder, ARGUMENT_LOW(3));
+		emit(builder, BPF_JMP | BPF_JSET | BPF_K, MSG_ERRQUEUE | MSG_TRUNC, 0, 1);
+		give(builder, SECCOMP_RET_USER_NOTIF);
 	}
+	load(builder, ARGUMENT_LOW(4));
+	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
+	load(builder, ARGUMENT_HIGH(4));
+	give_if(builder, 0, SECCOMP_RET_ALLOW);
+	block_end(builder, SECCOMP_RET_USER_NOTIF);
 }
 
 /* Files opened to be read, and nothing more: of /proc/net, perhaps (open.c). */
@@ -175,6 +177,10 @@ size_t filter_build(struct sock_filter code[FILTER_MAX], bool shim)
 	load(&builder, offsetof(struct seccomp_data, nr));
 	emit(&builder, BPF_JMP | BPF_JGE | BPF_K, FILTER_FOREIGN_BIT, 0, 1);
 	give(&builder, FAIL(ENOSYS));
+	/* What is always let through the kernel knows without asking. What depends on its arguments is asked each time. */
+	build_data_call(&builder, SYS_sendto);
+	build_data_call(&builder, SYS_recvfrom);
+	build_open(&builder, SYS_openat, 2);
 	for (size_t i = 0; i < COUNT_OF(notified); i++)
 		give_if(&builder, notified[i], SECCOMP_RET_USER_NOTIF);
 	for (size_t i = 0; i < COUNT_OF(shimmed) && !shim; i++)
@@ -189,7 +195,6 @@ size_t filter_build(struct sock_filter code[FILTER_MAX], bool shim)
 	build_options(&builder, SYS_setsockopt);
 	build_options(&builder, SYS_getsockopt);
 	build_open(&builder, SYS_open, 1);
-	build_open(&builder, SYS_openat, 2);
 	/* Interfaces: reached through any socket, AF_UNIX ones too. */
 	block_begin(&builder, SYS_ioctl);
 	load(&builder, ARGUMENT_LOW(1));

@@ -147,20 +147,18 @@ void tcp_leave(struct tcp_conn *conn)
 	struct berth_socket *socket = tcp_socket(conn);
 	int error;
 
-	if (conn->busy > 1) {
-		conn->busy--;
-		return;
-	}
-	while (conn->told_state != conn->state)
+	while (conn->busy == 1 && conn->told_state != conn->state)
 		tell_state(conn);
 	error = conn->error;
-	if (conn->released && conn->state == TCP_LISTEN) {
+	if (conn->busy == 1 && conn->released && conn->state == TCP_LISTEN) {
 		tcp_listener_close(conn, false);
 		tcp_finish(conn, 0);
 	}
-	conn->busy = 0;
+	if (--conn->busy)
+		return;
 	charge(conn);
-	tcp_work_settle(conn);
+	if (tcp_working(conn))
+		tcp_work_settle(conn);
 	if (conn->state == TCP_CLOSED && conn->released) {
 		tcp_conn_fini(conn);
 		berth_socket_done(socket);

@@ -9,6 +9,7 @@
  * The stack's hooks are ours and pass on to the embedder's all that is not
  * about the name service's own sockets.
  */
+#include "core/neigh/neigh.h"
 #include "net/network.h"
 
 #include <errno.h>
@@ -235,6 +236,22 @@ int berth_net_add_host(struct berth_net *net, const char *name, struct berth_ip 
 	return 0;
 }
 
+/*
+ * A cable that is pulled tells nobody, and who talked to a host would send to its old MAC until a probe fails, half a
+ * minute after the last word (RFC 4861 §7.3). Here it is known: a connect() fails after the three questions, in seconds.
+ */
+static void tell_others(const struct berth_host *host)
+{
+	LIST_EACH(&host->net->hosts, node) {
+		struct berth_host *other = LIST_ITEM(node, struct berth_host, node);
+
+		if (other == host)
+			continue;
+		neigh_forget(other->link, host->ip4);
+		neigh_forget(other->link, host->ip6);
+	}
+}
+
 void berth_net_remove_host(struct berth_host *host)
 {
 	if (!host)
@@ -248,6 +265,7 @@ void berth_net_remove_host(struct berth_host *host)
 	net_alarm_cancel(host);
 	wires_fini(host); /* the stack may have had last words */
 	list_remove(&host->node);
+	tell_others(host);
 	LIST_EACH_SAFE(&host->names, node)
 		memory_free(net->allocator, LIST_ITEM(node, struct host_name, node), sizeof(struct host_name));
 	if (number_of(net, host->ip4, &number) >= 0)

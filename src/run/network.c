@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define PATIENCE_NS INT64_C(5000000000)
+#define JOIN_TRIES 5
 
 /* In the child that becomes the daemon. ready is the pipe's writing end. */
 static void daemon_exec(const char *network, int ready)
@@ -314,7 +315,13 @@ static int send_rules(struct supervisor *supervisor)
 	return 0;
 }
 
-/* The other lines of the same host. */
+/* Whether an error says that the daemon has ended meanwhile; perhaps there is another, which has never heard of us. */
+static bool is_another(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -ESRCH;
+}
+
+/* The other lines of the same host. -EPIPE: the daemon has ended meanwhile. */
 static int join_lines(struct supervisor *supervisor, struct channel_hello *greeting, uint64_t join_id)
 {
 	greeting->flags = (greeting->flags | HELLO_JOIN) & ~(uint32_t)HELLO_EXEC;
@@ -326,7 +333,7 @@ static int join_lines(struct supervisor *supervisor, struct channel_hello *greet
 		if (!r)
 			r = hello(supervisor, &supervisor->lines[i], greeting, &welcome);
 		if (r)
-			return r;
+			return is_another(r) ? -EPIPE : r;
 	}
 	return 0;
 }
@@ -335,6 +342,23 @@ static int join_lines(struct supervisor *supervisor, struct channel_hello *greet
 static const char *choose_shim(int wanted, bool express)
 {
 	return wanted == RUN_SHIM_ON || (wanted == RUN_SHIM_BY_EXPRESS && express) ? shim_find() : NULL;
+}
+
+/* All lines. A daemon that is killed between the first and the last is another's turn, as one is that ends before. */
+static int join_all(struct supervisor *supervisor, struct channel_hello *greeting, struct channel_welcome *welcome)
+{
+	const struct channel_hello first = *greeting;
+	int r = -EPIPE;
+
+	for (int try = 0; r == -EPIPE && try < JOIN_TRIES; try++) {
+		for (int i = 0; i < LINE_COUNT; i++)
+			line_close(&supervisor->lines[i]);
+		*greeting = first;
+		r = first_hello(supervisor, greeting, welcome);
+		if (!r)
+			r = join_lines(supervisor, greeting, welcome->join_id);
+	}
+	return r;
 }
 
 int network_join(struct supervisor *supervisor)
@@ -359,10 +383,8 @@ int network_join(struct supervisor *supervisor)
 	snprintf(greeting.program, sizeof(greeting.program), "%s",
 		 program ? program + 1 : supervisor->options->argv[0]);
 	greeting.pid = getpid();
-	r = first_hello(supervisor, &greeting, &welcome);
+	r = join_all(supervisor, &greeting, &welcome);
 	supervisor->shim = choose_shim(supervisor->options->shim, !r && welcome.flags & HELLO_EXPRESS);
-	if (!r)
-		r = join_lines(supervisor, &greeting, welcome.join_id);
 	if (r) {
 		say_why(supervisor, &welcome, r);
 		return EXIT_BERTH;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -104,6 +105,17 @@ static void check_source(struct received *received, const struct descriptor *des
 	memcpy(received->tag.source, &family, sizeof(family));
 }
 
+/*
+ * Whether the daemon's end of a datagram socket is gone, which is when the daemon is: the program ends soon, and is not
+ * to take the end of file for an empty datagram meanwhile. A shutdown() of the program's ends only one way (calls.c).
+ */
+static bool is_parted(int fd)
+{
+	struct pollfd end = { .fd = fd };
+
+	return poll(&end, 1, 0) == 1 && end.revents & POLLHUP;
+}
+
 /* Take one from the queue into scratch; room is what the program has. Returns 0 or -errno. */
 static int take(struct call *call, struct received *received, size_t room, int flags)
 {
@@ -125,6 +137,8 @@ static int take(struct call *call, struct received *received, size_t room, int f
 	received->whole = (size_t)length;
 	received->length = MIN((size_t)length, part.iov_len);
 	take_control(received, &header);
+	if (!length && !received->tagged && call->descriptor.type != SOCK_STREAM && is_parted(call->descriptor.fd))
+		return -ENETDOWN;
 	if (received->tagged && received->tag.kind == TAG_ERROR) {
 		if (!(flags & MSG_PEEK))
 			error_forget(call);

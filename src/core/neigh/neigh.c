@@ -209,6 +209,14 @@ static void send_waiting(struct neigh *neigh)
 		send_ip(link, neigh->ip, packet, neigh->mac);
 }
 
+void neigh_forget(struct berth_link *link, struct berth_ip ip)
+{
+	struct neigh *neigh = link->neigh && link->neigh->count ? neigh_find(link->neigh, ip) : NULL;
+
+	if (neigh && neigh->state != NEIGH_INCOMPLETE) /* that is being asked for, and nothing waits for the others */
+		neigh_drop(neigh, BERTH_EVENT_NEIGH_DROP_UNRESOLVED);
+}
+
 void neigh_learn(struct neigh *neigh, const uint8_t mac[6], enum neigh_news news)
 {
 	bool first = neigh->state == NEIGH_INCOMPLETE;

@@ -28,6 +28,9 @@ void ndp_input(struct berth_link *link, struct berth_packet *packet, const struc
 /* A transport's word that next_hop passes packets on: RFC 4861 §7.3.1. Costs little. */
 void neigh_confirm(struct berth_link *link, struct berth_ip next_hop);
 
+/* Whoever has ip has left the link for sure: who sends there has to ask again. Fine if ip is not known. */
+void neigh_forget(struct berth_link *link, struct berth_ip ip);
+
 /* Does anybody have ip? It is not ours yet. RFC 5227 §2.1.1 */
 void arp_probe(struct berth_link *link, struct berth_ip ip);
 /* Tell everybody that ip is ours. RFC 5227 §2.3 */

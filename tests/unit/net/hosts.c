@@ -234,3 +234,34 @@ TEST(hosts, beyond_the_subnet_is_unreachable_at_once)
 	CHECK_EQ(errno, ENETUNREACH);
 	berth_net_free(net);
 }
+
+TEST(hosts, who_calls_a_host_that_has_left_hears_it_in_seconds)
+{
+	for (int family = 0; family < 2; family++) {
+		struct berth_net *net = given_net();
+		struct sockaddr_in address4 = at("10.77.0.3", 9);
+		struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(9) };
+		struct sockaddr *address = family ? (struct sockaddr *)&address6 : (struct sockaddr *)&address4;
+		socklen_t length = family ? sizeof(address6) : sizeof(address4), size = sizeof(int);
+		int error = 0;
+
+		REQUIRE(net);
+		inet_pton(AF_INET6, "fd77::3", &address6.sin6_addr);
+		struct berth_stack *a = berth_host_stack(given_host(net, "a"));
+		struct berth_host *b = given_host(net, "b");
+		int fd = berth_socket(a, address->sa_family, SOCK_STREAM, 0);
+		CHECK_EQ(berth_connect(a, fd, address, length), -1);
+		berth_net_advance(net, 1); /* refused: they have heard of each other */
+		CHECK_EQ(berth_getsockopt(a, fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+		CHECK_EQ(error, ECONNREFUSED);
+		berth_net_remove_host(b);
+		fd = berth_socket(a, address->sa_family, SOCK_STREAM, 0);
+		CHECK_EQ(berth_connect(a, fd, address, length), -1);
+		CHECK_EQ(errno, EINPROGRESS);
+		for (berth_time now = 2; now < 5 * BERTH_SEC; now += BERTH_SEC / 10)
+			berth_net_advance(net, now);
+		CHECK_EQ(berth_getsockopt(a, fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+		CHECK_EQ(error, EHOSTUNREACH);
+		berth_net_free(net);
+	}
+}

@@ -84,10 +84,8 @@ bool budget_starve(struct berth_socket *socket)
 
 	if (!budget->timer.index_ && berth_timer_set(stack, &budget->timer, stack->now + LOOK_AGAIN) < 0)
 		return false;
-	if (list_empty(&socket->later_node)) { /* else it is notified soon, and is here again if need be */
-		stack_event(stack, BERTH_EVENT_MEMORY_SEND_REFUSED);
+	if (list_empty(&socket->later_node)) /* else it is notified soon, and is here again if need be */
 		list_append(&budget->starved, &socket->later_node);
-	}
 	return true;
 }
 
@@ -95,6 +93,7 @@ static void look_again(struct berth_timer *timer)
 {
 	struct berth_stack *stack = CONTAINER_OF(timer, struct berth_stack, budget.timer);
 	struct list *starved = &stack->budget.starved;
+	unsigned waiting = 0;
 
 	look_at_pressure(stack);
 	while (!list_empty(starved)) {
@@ -102,7 +101,11 @@ static void look_again(struct berth_timer *timer)
 
 		list_remove(node);
 		list_append(&stack->sockets.later, node);
+		waiting++;
 	}
+	/* Told here and not by who asks whether it is writeable: a hook may close what it is told of, or call on it. */
+	while (waiting--)
+		stack_event(stack, BERTH_EVENT_MEMORY_SEND_REFUSED);
 	socket_notify_run(stack);
 }
 

@@ -51,7 +51,7 @@ void berth_packet_pool_unref(struct berth_packet_pool *pool)
 	memory_free(pool->allocator, pool, sizeof(*pool));
 }
 
-static struct berth_packet *take_or_make(struct berth_packet_pool *pool, size_t class)
+static inline struct berth_packet *take_or_make(struct berth_packet_pool *pool, size_t class)
 {
 	struct berth_packet *packet = pool->stock[class];
 

@@ -59,7 +59,7 @@ static bool over(const struct berth_stack *stack, size_t eighths)
 }
 
 /* Begins at half, ends below three eighths. */
-static void look_at_pressure(struct berth_stack *stack)
+void budget_look(struct berth_stack *stack)
 {
 	struct budget *budget = &stack->budget;
 	bool pressure = over(stack, budget->pressure ? 3 : 4);
@@ -67,14 +67,6 @@ static void look_at_pressure(struct berth_stack *stack)
 	if (pressure && !budget->pressure)
 		stack_event(stack, BERTH_EVENT_MEMORY_PRESSURE);
 	budget->pressure = pressure;
-}
-
-void budget_change(struct berth_stack *stack, size_t before, size_t now)
-{
-	if (before == now)
-		return;
-	stack->budget.used += now - before;
-	look_at_pressure(stack);
 }
 
 bool budget_starve(struct berth_socket *socket)
@@ -95,7 +87,7 @@ static void look_again(struct berth_timer *timer)
 	struct list *starved = &stack->budget.starved;
 	unsigned waiting = 0;
 
-	look_at_pressure(stack);
+	budget_look(stack);
 	while (!list_empty(starved)) {
 		struct list *node = starved->next;
 
@@ -123,6 +115,7 @@ void budget_measure(struct berth_stack *stack)
 	if (pool_limit)
 		limit = MIN(limit, pool_limit);
 	stack->budget.shared = stack->budget.shared && pool_limit; /* who shares what has no end need not be asked */
+	stack->budget.fair = stack->budget.shared ? 0 : stack->limits.memory / 8 * SHARED;
 	stack->budget.largest = (uint32_t)packet_payload_within(limit / 8);
 }
 

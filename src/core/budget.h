@@ -35,7 +35,8 @@ struct berth_socket;
 
 struct budget {
 	size_t used;
-	uint32_t largest;      /* bytes of data that a packet can carry at any time */
+	size_t fair;	  /* what all may use together by the rule, of a stack alone; 0: of one that shares its pool */
+	uint32_t largest; /* bytes of data that a packet can carry at any time */
 	bool pressure, shared; /* shared: the pool has other stacks */
 	struct list starved;   /* sockets that wait for memory to send, by later_node */
 	struct berth_timer timer;
@@ -54,10 +55,15 @@ static inline bool budget_easy(const struct budget *budget)
 {
 	return !budget->pressure && !budget->shared;
 }
+/* The same for more bytes that a socket which holds held already is to take: then both rules below say yes. */
+static inline bool budget_sure(const struct budget *budget, size_t held, size_t more)
+{
+	return budget->used + held + more <= budget->fair;
+}
 /* May it take this packet of more bytes that arrived? One is always welcome, if there is memory at all. */
 bool budget_takes(const struct berth_stack *stack, size_t held, size_t own, size_t more);
-/* What a socket's queues hold was before bytes, and is now. */
-void budget_change(struct berth_stack *stack, size_t before, size_t now);
+/* What sockets' queues hold changed: look whether there is pressure. */
+void budget_look(struct berth_stack *stack);
 /* socket wants to send and may not: it is notified when it may. False: there is no memory even for that. */
 bool budget_starve(struct berth_socket *socket);
 

@@ -403,6 +403,8 @@ handler handle_foreign_receive;
 /* family.c */
 pid_t process_parent(pid_t pid);		    /* 0: it is gone */
 int descendants_list(pid_t root, pid_t **ret_pids); /* count, or -ENOMEM */
+/* The same, by all of /proc: for kernels that do not list children. */
+int descendants_by_parents(pid_t root, pid_t **ret_pids);
 /* Kill and reap everything below us. */
 void descendants_kill(void);
 

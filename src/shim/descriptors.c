@@ -23,6 +23,7 @@ static void mark(int fd, bool on)
 {
 	if (fd < 0 || fd >= NUMBERS)
 		return;
+	spin_forget(fd);
 	uint64_t bit = UINT64_C(1) << fd % 64;
 	if (on)
 		__atomic_or_fetch(&datagrams[fd / 64], bit, __ATOMIC_RELAXED);

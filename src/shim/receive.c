@@ -70,7 +70,7 @@ static long take(int fd, int family, struct msghdr *message, int flags, struct c
 
 	message->msg_control = &control;
 	message->msg_controllen = sizeof(control);
-	r = waiting(SYS_recvmsg, native(fd), (long)message, flags | MSG_CMSG_CLOEXEC, 0, 0, 0);
+	r = spin_receive(SYS_recvmsg, fd, (long)message, flags | MSG_CMSG_CLOEXEC, 0);
 	message->msg_control = NULL; /* it is ours, and goes with us */
 	if (r < 0)
 		return r;
@@ -140,7 +140,8 @@ SHIM_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room
 /* Natively, but for an empty datagram, which an error looks like there. */
 SHIM_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
-	long r = waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, 0, 0);
+	long r = may_be_udp(fd) ? spin_receive(SYS_recvfrom, fd, (long)bytes, (long)size, flags)
+				: waiting(SYS_recvfrom, fd, (long)bytes, (long)size, flags, 0, 0);
 	int error = 0;
 	socklen_t length = sizeof(error);
 	bool ended;

@@ -68,6 +68,12 @@ int is_udp(int fd, uint64_t cookie);
 /* Was fd, when socket() gave it, one for UDP? Only worth a look then. */
 bool may_be_udp(int fd);
 
+/* spin.c */
+/* recvfrom() without an address, or recvmsg(), of a UDP socket: as waiting(), and awake for a moment where that pays. */
+long spin_receive(long number, int fd, long b, long c, long d);
+/* fd is a new socket. */
+void spin_forget(int fd);
+
 /* names.c: stream sockets made here. Returns one, or -1: it is the supervisor's to make, and its errors to tell. */
 int names_socket(int domain, int flags);
 /* The supervisor has made fd, a stream socket. */

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-enum { FLAG_DF = 0x4000, FLAG_MF = 0x2000, OFFSET_MASK = 0x1fff };
+enum { FLAG_DF = WIRE_IP4_DF, FLAG_MF = 0x2000, OFFSET_MASK = 0x1fff };
 enum {
 	OPTION_END = 0,
 	OPTION_NOP = 1,
@@ -82,18 +82,6 @@ int wire_ip4_check_options(const uint8_t *bytes, size_t header_length)
 	return 0;
 }
 
-/* Of the header's words as they are at hand: cheaper than to read back what was just written. */
-static uint16_t checksum_of(const struct wire_ip4 *ip4, uint16_t fragment)
-{
-	uint32_t source = get_be32(ip4->source.bytes + 12), destination = get_be32(ip4->destination.bytes + 12);
-	uint32_t sum = 0x4500u + ip4->traffic_class + ip4->total_length + ip4->id + fragment;
-
-	sum += ((uint32_t)ip4->ttl << 8) + ip4->protocol;
-	sum += (source >> 16) + (source & 0xffff) + (destination >> 16) + (destination & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t) ~(sum + (sum >> 16));
-}
-
 void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4)
 {
 	uint16_t fragment = (uint16_t)(ip4->offset / 8);
@@ -102,16 +90,9 @@ void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4)
 		fragment |= FLAG_DF;
 	if (ip4->more_fragments)
 		fragment |= FLAG_MF;
-	bytes[0] = 0x45;
-	bytes[1] = ip4->traffic_class;
-	put_be16(bytes + 2, ip4->total_length);
-	put_be16(bytes + 4, ip4->id);
-	put_be16(bytes + 6, fragment);
-	bytes[8] = ip4->ttl;
-	bytes[9] = ip4->protocol;
-	put_be16(bytes + 10, checksum_of(ip4, fragment));
-	memcpy(bytes + 12, ip4->source.bytes + 12, 4);
-	memcpy(bytes + 16, ip4->destination.bytes + 12, 4);
+	wire_ip4_put(bytes, 0x45000000u | (uint32_t)ip4->traffic_class << 16 | ip4->total_length,
+		     (uint32_t)ip4->id << 16 | fragment, (uint32_t)ip4->ttl << 24 | (uint32_t)ip4->protocol << 16,
+		     ip_u32(ip4->source), ip_u32(ip4->destination));
 }
 
 void wire_ip4_build_alert(uint8_t *bytes, const struct wire_ip4 *ip4)

@@ -5,6 +5,7 @@
 
 #include "base/ip.h"
 
+enum { WIRE_IP4_DF = 0x4000 }; /* in the third and fourth byte of identification and fragment */
 enum { WIRE_IP4_LENGTH = 20, WIRE_IP4_ALERT_LENGTH = 24, WIRE_IP4_LENGTH_MAX = 60, WIRE_IP4_OPTIONS_MAX = 40 };
 
 struct wire_ip4 {
@@ -32,6 +33,22 @@ bool wire_ip4_checksum_ok(const uint8_t *bytes, size_t header_length);
 int wire_ip4_check_options(const uint8_t *bytes, size_t header_length);
 /* Write WIRE_IP4_LENGTH bytes with their checksum; header_length is not looked at. */
 void wire_ip4_build(uint8_t *bytes, const struct wire_ip4 *ip4);
+/* The same of the header's five words as they are at hand, the third without its checksum. */
+static inline void wire_ip4_put(uint8_t *bytes, uint32_t lengths, uint32_t fragment, uint32_t hop, uint32_t source,
+				uint32_t destination)
+{
+	uint64_t sum = (uint64_t)lengths + fragment + hop + source + destination;
+
+	sum = (sum >> 32) + (sum & 0xffffffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	put_be32(bytes, lengths);
+	put_be32(bytes + 4, fragment);
+	put_be32(bytes + 8, hop | (uint16_t)~sum);
+	put_be32(bytes + 12, source);
+	put_be32(bytes + 16, destination);
+}
 /* The same with the router alert option (RFC 2113): WIRE_IP4_ALERT_LENGTH bytes. */
 void wire_ip4_build_alert(uint8_t *bytes, const struct wire_ip4 *ip4);
 

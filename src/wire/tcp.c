@@ -147,25 +147,11 @@ static size_t fastopen_size(const struct wire_tcp *tcp)
 	return tcp->has_fastopen && WIRE_TCP_HEADER + options_size(tcp) + size <= WIRE_TCP_HEADER_MAX ? size : 0;
 }
 
-static size_t size_with_options(const struct wire_tcp *tcp)
+size_t wire_tcp_size_with_options(const struct wire_tcp *tcp)
 {
 	size_t fastopen = fastopen_size(tcp), blocks = fastopen ? 0 : sack_blocks_that_fit(tcp); /* never both */
 
 	return WIRE_TCP_HEADER + options_size(tcp) + fastopen + (blocks ? 4 + 8 * blocks : 0);
-}
-
-/* Nothing but timestamps, as nearly all segments have it. */
-static bool is_plain(const struct wire_tcp *tcp)
-{
-	return tcp->has_timestamps && !(tcp->has_mss | tcp->has_scale | tcp->has_sack_permitted | tcp->has_fastopen) &&
-	       !tcp->sack_count;
-}
-
-size_t wire_tcp_size(const struct wire_tcp *tcp)
-{
-	if (is_plain(tcp))
-		return WIRE_TCP_HEADER + WIRE_TCP_TIMESTAMPS_SIZE;
-	return size_with_options(tcp);
 }
 
 /* Two bytes that put what follows on a 4-byte boundary: SACK-permitted if it is to go, else NOPs. */
@@ -239,22 +225,28 @@ static void put_options(uint8_t *at, const struct wire_tcp *tcp)
 		put_sack(at, tcp, blocks);
 }
 
-size_t wire_tcp_build(uint8_t *bytes, const struct wire_tcp *tcp)
+static void put_header(uint8_t *bytes, const struct wire_tcp *tcp, size_t size)
 {
-	size_t size = wire_tcp_size(tcp);
-
-	put_be16(bytes, tcp->source_port);
-	put_be16(bytes + 2, tcp->destination_port);
+	put_be32(bytes, (uint32_t)tcp->source_port << 16 | tcp->destination_port);
 	put_be32(bytes + 4, tcp->seq);
 	put_be32(bytes + 8, tcp->ack);
-	bytes[12] = (uint8_t)(size / 4 << 4);
-	bytes[13] = tcp->flags;
-	put_be16(bytes + 14, tcp->window);
-	put_be16(bytes + 16, 0);
-	put_be16(bytes + 18, tcp->urgent);
-	if (is_plain(tcp))
-		put_timestamps(bytes + WIRE_TCP_HEADER, tcp);
-	else
-		put_options(bytes + WIRE_TCP_HEADER, tcp);
+	put_be32(bytes + 12, (uint32_t)size / 4 << 28 | (uint32_t)tcp->flags << 16 | tcp->window);
+	put_be32(bytes + 16, tcp->urgent);
+}
+
+size_t wire_tcp_build(uint8_t *bytes, const struct wire_tcp *tcp)
+{
+	size_t size;
+
+	if (wire_tcp_is_plain(tcp)) {
+		put_header(bytes, tcp, WIRE_TCP_HEADER + WIRE_TCP_TIMESTAMPS_SIZE);
+		put_be32(bytes + WIRE_TCP_HEADER, TIMESTAMPS_ALIGNED);
+		put_be32(bytes + WIRE_TCP_HEADER + 4, tcp->timestamp);
+		put_be32(bytes + WIRE_TCP_HEADER + 8, tcp->timestamp_echo);
+		return WIRE_TCP_HEADER + WIRE_TCP_TIMESTAMPS_SIZE;
+	}
+	size = wire_tcp_size_with_options(tcp);
+	put_header(bytes, tcp, size);
+	put_options(bytes + WIRE_TCP_HEADER, tcp);
 	return size;
 }

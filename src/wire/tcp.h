@@ -66,7 +66,17 @@ struct wire_tcp {
  */
 int wire_tcp_parse(const uint8_t *bytes, size_t length, struct wire_tcp *ret_tcp);
 /* Bytes that wire_tcp_build() will write for tcp; a multiple of 4, at most WIRE_TCP_HEADER_MAX. */
-size_t wire_tcp_size(const struct wire_tcp *tcp);
+size_t wire_tcp_size_with_options(const struct wire_tcp *tcp);
+/* Nothing but timestamps, as nearly all segments have it. */
+static inline bool wire_tcp_is_plain(const struct wire_tcp *tcp)
+{
+	return tcp->has_timestamps && !(tcp->has_mss | tcp->has_scale | tcp->has_sack_permitted | tcp->has_fastopen) &&
+	       !tcp->sack_count;
+}
+static inline size_t wire_tcp_size(const struct wire_tcp *tcp)
+{
+	return wire_tcp_is_plain(tcp) ? WIRE_TCP_HEADER + WIRE_TCP_TIMESTAMPS_SIZE : wire_tcp_size_with_options(tcp);
+}
 /* Write the header, checksum zero. Returns wire_tcp_size(tcp). SACK blocks and a cookie that do not fit are left out. */
 size_t wire_tcp_build(uint8_t *bytes, const struct wire_tcp *tcp);
 

@@ -102,6 +102,11 @@ is "$(curl -sS -m 20 http://192.0.2.7/small.txt)" "a small file" "the tunnel tak
 is "$(curl -sS -m 100 http://192.0.2.8:4711/large | sum)" "$large" "… and to any port, with everything that is said"
 is "$(sed -n '/^asked/p' proxy.log)" "asked for 192.0.2.7 80
 asked for 192.0.2.8 4711" "the proxy is told who was meant"
-curl -sS -m 20 http://192.0.2.9:81/ >refused.log 2>&1
-like "$(cat refused.log)" "reset|Empty reply|Broken pipe" "what the proxy refuses is reset"
+# By the time that the client looks, the reset may have overtaken the news that it is connected: either call may say so.
+is "$("$PYTHON" -c '
+import socket
+try:
+    print(socket.create_connection(("192.0.2.9", 81), 20).recv(1))
+except OSError as e:
+    print(type(e).__name__)')" "ConnectionResetError" "what the proxy refuses is reset"
 finish

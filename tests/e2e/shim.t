@@ -32,6 +32,7 @@ wanted="exchange: good
 bad address: EINVAL
 nobody's pointer: EAGAIN
 no socket: ENOTSOCK
+habit: asleep
 cancel: cancelled
 signal: EINTR
 fork: both

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -90,6 +91,37 @@ static const char *interrupt(int flags)
 	error = recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length) < 0 ? errno : 0;
 	close(fd);
 	return error == EINTR ? "EINTR" : error == EAGAIN ? "EAGAIN" : strerror(error);
+}
+
+/* Who is used to be answered at once does not stay awake for what never comes. */
+static const char *habit(void)
+{
+	struct timeval wait = { .tv_usec = 300000 };
+	struct rusage before, after;
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	char bytes[8];
+	int fd = open_udp();
+
+	for (int i = 0; i < 300; i++)
+		if (!exchange(fd, "again"))
+			return "no exchange";
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	getrusage(RUSAGE_THREAD, &before);
+	for (int i = 0; i < 2; i++) {
+		if (i && recv(fd, bytes, sizeof(bytes), 0) >= 0)
+			return "what nobody sent";
+		if (!i && recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length) >= 0)
+			return "what nobody sent to be seen";
+		if (errno != EAGAIN)
+			return strerror(errno);
+	}
+	getrusage(RUSAGE_THREAD, &after);
+	close(fd);
+	timersub(&after.ru_utime, &before.ru_utime, &after.ru_utime);
+	timersub(&after.ru_stime, &before.ru_stime, &after.ru_stime);
+	timeradd(&after.ru_utime, &after.ru_stime, &wait);
+	return wait.tv_sec || wait.tv_usec > 100000 ? "awake" : "asleep";
 }
 
 /* What connect() says that it was interrupted in goes on, and what never waits never says so. */
@@ -194,6 +226,7 @@ int main(int count, char **arguments)
 	       recvfrom(fd, NULL, 1, MSG_DONTWAIT, NULL, NULL) < 0 ? strerrorname_np(errno) : "taken");
 	printf("no socket: %s\n",
 	       sendto(1, "x", 1, 0, (struct sockaddr *)&echo, echo_length) < 0 ? strerrorname_np(errno) : "taken");
+	printf("habit: %s\n", habit());
 	printf("cancel: %s\n", cancel());
 	printf("signal: %s\n", interrupt(0));
 	if (count > 3)

@@ -44,6 +44,8 @@ static void transmit(void *context, struct berth_packet *packet)
 
 static int admit(void *context, int fd)
 {
+	if (dialogue.admit_closes)
+		berth_close(dialogue.stack, fd);
 	return dialogue.admit;
 }
 
@@ -398,12 +400,19 @@ static struct sockaddr_in address_of(uint32_t ip, uint16_t port)
 	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ip) };
 }
 
-int open_listener(int backlog)
+int open_bound(void)
 {
 	struct sockaddr_in address = address_of(OUR_IP, OUR_PORT);
 
 	dialogue.fd = berth_socket(dialogue.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	set_option(dialogue.fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	CHECK_EQ(berth_bind(dialogue.stack, dialogue.fd, (void *)&address, sizeof(address)), 0);
+	return dialogue.fd;
+}
+
+int open_listener(int backlog)
+{
+	open_bound();
 	CHECK_EQ(berth_listen(dialogue.stack, dialogue.fd, backlog), 0);
 	return dialogue.fd;
 }

@@ -34,7 +34,8 @@ struct dialogue {
 	bool isn_known;
 	uint8_t cookie[16], cookie_length; /* of Fast Open, the last one sent */
 	int fd, child;
-	int admit; /* what the hook answers */
+	int admit; /* what the hook answers; does it close the listener before? */
+	bool admit_closes;
 };
 extern struct dialogue dialogue;
 
@@ -58,6 +59,7 @@ void wait_ms(int64_t ms);
 void ignore_sent(void);
 
 /* Calls on dialogue.fd or a child. */
+int open_bound(void);		/* on OUR_PORT; it doesn't listen */
 int open_listener(int backlog); /* on OUR_PORT */
 int begin_connect(void);	/* to PEER_PORT; the SYN is left to be looked at */
 int accept_child(void);

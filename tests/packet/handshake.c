@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 
 #define TEST_TCP_SYNCNT 7
-#define TEST_TCP_DEFER_ACCEPT 9
 
 TEST(handshake, a_connection_is_opened)
 {
@@ -134,6 +133,15 @@ TEST(handshake, nobody_listens_and_rst_says_so)
 	dialogue_end();
 }
 
+TEST(handshake, to_hold_a_port_is_not_to_listen)
+{
+	dialogue_begin(NULL);
+	open_bound();
+	arrives("S 0:0(0) win 1000 <mss 1000>");
+	sends("R. 0:0(0) ack 1");
+	dialogue_end();
+}
+
 TEST(handshake, a_refused_connection_fails_and_may_be_tried_again)
 {
 	dialogue_begin(NULL);
@@ -238,6 +246,27 @@ TEST(handshake, the_embedder_may_refuse_or_ignore)
 	dialogue_end();
 }
 
+TEST(handshake, the_embedder_may_close_the_listener_when_asked)
+{
+	dialogue_begin(NULL);
+	open_listener(5);
+	dialogue.admit_closes = true;
+	arrives("S 0:0(0) win 1000 <mss 1000>");
+	sends("R. 0:0(0) ack 1");
+	CHECK_EQ(events(BERTH_EVENT_TCP_DROP_ADMIT), 1);
+	dialogue_end();
+}
+
+TEST(handshake, the_largest_buffer_decides_the_scale_up_to_14)
+{
+	struct berth_limits limits = { .receive_buffer_max = 2000000000 };
+
+	dialogue_begin(&limits);
+	begin_connect();
+	sends("S 0:0(0) <mss 1460, sackOK, ts 0, wscale 14>");
+	dialogue_end();
+}
+
 TEST(handshake, closing_the_listener_forgets_requests_and_resets_children)
 {
 	dialogue_begin(NULL);
@@ -253,22 +282,6 @@ TEST(handshake, closing_the_listener_forgets_requests_and_resets_children)
 	dialogue.peer_port--;
 	sends("R. 1:1(0) ack 1");
 	silent(100000);
-	dialogue_end();
-}
-
-TEST(handshake, a_deferred_connection_waits_for_data)
-{
-	dialogue_begin(NULL);
-	open_listener(5);
-	set_option(dialogue.fd, IPPROTO_TCP, TEST_TCP_DEFER_ACCEPT, 10);
-	arrives("S 0:0(0) win 1000 <mss 1000>");
-	sends("S. 0:0(0) ack 1");
-	arrives(". 1:1(0) ack 1 win 1000");
-	CHECK_EQ(accept_child(), -EAGAIN);
-	silent(5000);
-	arrives(". 1:11(10) ack 1 win 1000");
-	sends(". 1:1(0) ack 11");
-	CHECK(accept_child() >= 0);
 	dialogue_end();
 }
 

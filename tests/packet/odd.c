@@ -134,68 +134,6 @@ TEST(odd, a_cookie_remembers_no_scale)
 	dialogue_end();
 }
 
-static void defer(int seconds)
-{
-	set_option(dialogue.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds);
-}
-
-/* While data is waited for no SYN-ACK is sent again but the last. Linux: syn_ack_recalc() */
-TEST(odd, a_deferred_connection_that_never_speaks)
-{
-	dialogue_begin(NULL);
-	open_listener(5);
-	defer(3);
-	arrives("S 0:0(0) win 1000 <mss 1000>");
-	sends("S. 0:0(0) ack 1");
-	arrives(". 1:1(0) ack 1 win 1000");
-	sends_after(3000, "S. 0:0(0) ack 1"); /* the first of the two is left out */
-	arrives(". 1:1(0) ack 1 win 1000");
-	CHECK(accept_child() >= 0); /* it had its chance */
-	dialogue_end();
-}
-
-TEST(odd, a_deferred_connection_with_a_fin_is_there)
-{
-	dialogue_begin(NULL);
-	open_listener(5);
-	defer(10);
-	arrives("S 0:0(0) win 1000 <mss 1000>");
-	sends("S. 0:0(0) ack 1");
-	arrives("F. 1:1(0) ack 1 win 1000");
-	CHECK(accept_child() >= 0);
-	CHECK_EQ(read_bytes(dialogue.child, 10), 0);
-	dialogue_end();
-}
-
-/* Linux: who defers at a client saves the ACK, because data follows. */
-TEST(odd, a_client_may_defer_its_ack)
-{
-	given_socket();
-	defer(1);
-	begin_connect();
-	sends("S 0:0(0)");
-	arrives("S. 0:0(0) ack 1 win 1000 <mss 1000>");
-	silent(30);
-	CHECK_STR(state_of(dialogue.fd), "ESTAB");
-	write_bytes(dialogue.fd, 10, 0);
-	sends("P. 1:11(10) ack 1");
-	dialogue_end();
-}
-
-/* The SYN-ACK brings data: that is answered at once, deferred or not. */
-TEST(odd, a_syn_ack_with_data_and_fin)
-{
-	given_socket();
-	defer(1);
-	begin_connect();
-	sends("S 0:0(0)");
-	arrives("SF. 0:10(10) ack 1 win 1000 <mss 1000>");
-	sends(". 1:1(0) ack 12");
-	CHECK_EQ(read_bytes(dialogue.fd, 100), 10);
-	CHECK_EQ(read_bytes(dialogue.fd, 100), 0);
-	dialogue_end();
-}
-
 TEST(odd, a_listener_may_have_a_smaller_mss)
 {
 	given_socket();
@@ -250,6 +188,19 @@ static void given_time_wait(const char *peer_options, const char *fin)
 	wait_ms(0);
 	ignore_sent();
 	CHECK_EQ(count_state("TIME-WAIT"), 1);
+}
+
+/* A SYN that is new takes the place of TIME-WAIT if somebody listens: to hold the port is not that. */
+TEST(odd, a_new_syn_in_time_wait_and_nobody_who_listens)
+{
+	dialogue_begin(NULL);
+	given_time_wait("win 1000 <mss 1000>", "F. 1:1(0) ack 2");
+	berth_close(dialogue.stack, dialogue.fd);
+	open_bound();
+	arrives("S 5000:5000(0) win 1000 <mss 1000>");
+	sends(". 2:2(0) ack 2"); /* what TIME-WAIT answers */
+	CHECK_EQ(count_state("TIME-WAIT"), 1);
+	dialogue_end();
 }
 
 TEST(odd, a_reset_with_an_old_timestamp_does_not_end_time_wait)

@@ -159,6 +159,22 @@ TEST(urgent, inline_it_is_data_that_begins_at_the_mark)
 	dialogue_end();
 }
 
+TEST(urgent, inline_a_newer_pointer_takes_no_byte_from_a_reader_at_the_mark)
+{
+	int fd = given_peer();
+
+	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	arrives("U. 1:4(3) ack 1 urg 2");
+	CHECK_READS(fd, 0, 1, 1);
+	CHECK_EQ(at_mark(fd), 1);
+	arrives("U. 4:6(2) ack 1 urg 2");
+	CHECK_EQ(at_mark(fd), 0);
+	CHECK_READS(fd, 0, 3, 2);
+	CHECK_EQ(at_mark(fd), 1);
+	CHECK_READS(fd, 0, 1, 5);
+	dialogue_end();
+}
+
 TEST(urgent, a_newer_pointer_makes_the_old_byte_data)
 {
 	int fd = given_peer();

@@ -202,6 +202,11 @@ static void know_addresses(const struct berth_stack *stack, struct berth_link *l
 	link->known_source = arrival->source;
 	link->known_destination = arrival->destination;
 	link->known_generation = stack->route_generation;
+	memset(link->known4, 0, sizeof(link->known4)); /* from nobody to nobody: not known */
+	if (ip_is4(arrival->destination)) {
+		memcpy(link->known4, arrival->source.bytes + 12, 4);
+		memcpy(link->known4 + 4, arrival->destination.bytes + 12, 4);
+	}
 }
 
 /* Drops, forwards or takes the arrival, when that is what its addresses ask for; false: it is for us. */
@@ -226,7 +231,7 @@ static bool addresses4_refused(struct berth_stack *stack, struct ip_arrival *arr
 	return false;
 }
 
-void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
+static void arrive4(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
 {
 	struct ip_arrival arrival;
 	struct wire_ip4 ip4;
@@ -248,6 +253,48 @@ void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_
 			return;
 	}
 	ip_dispatch(stack, &arrival);
+}
+
+/*
+ * A whole datagram without options between hosts whose last packet was good, for a protocol, seen by nobody else: all
+ * that ip4_input() looks at.
+ */
+static bool is_expected4(struct berth_stack *stack, const struct berth_link *link, const struct berth_packet *packet)
+{
+	const uint8_t *header = packet->data;
+
+	return packet->length >= WIRE_IP4_LENGTH && header[0] == 0x45 && get_be16(header + 2) == packet->length &&
+	       !(get_be16(header + 6) & ~WIRE_IP4_DF) && link->known_generation == stack->route_generation &&
+	       !memcmp(header + 12, link->known4, sizeof(link->known4)) &&
+	       (header[9] == PROTOCOL_TCP || header[9] == PROTOCOL_UDP) && list_empty(&stack->raws);
+}
+
+static void expected4(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet, bool checked)
+{
+	const uint8_t *header = packet->data;
+	struct berth_ip_info info = {
+		.source = ip_from4(header + 12),
+		.destination = ip_from4(header + 16),
+		.link = link,
+		.protocol = header[9],
+		.ttl = header[8],
+		.traffic_class = header[1],
+		.checked = checked,
+	};
+
+	packet->mark = WIRE_IP4_LENGTH;
+	packet_pull(packet, WIRE_IP4_LENGTH);
+	stack->protocols[info.protocol]->input(stack, packet, &info);
+}
+
+void ip4_input(struct berth_stack *stack, struct berth_link *link, struct berth_packet *packet)
+{
+	bool checked = ip_trusted(link, packet);
+
+	if (is_expected4(stack, link, packet) && (checked || wire_ip4_checksum_ok(packet->data, WIRE_IP4_LENGTH)))
+		expected4(stack, link, packet, checked);
+	else
+		arrive4(stack, link, packet);
 }
 
 static void refuse_protocol(struct berth_stack *stack, const struct ip_arrival *arrival)

@@ -216,8 +216,8 @@ static void loop_back(struct berth_stack *stack, const struct berth_packet *pack
 	stack_loop(stack, copy);
 }
 
-int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
-	    const struct ip_send *send)
+static int send_special(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+			const struct ip_send *send)
 {
 	bool v4 = ip_is4(send->destination);
 	size_t header = v4 ? WIRE_IP4_LENGTH + (size_t)send->options_length : WIRE_IP6_LENGTH;
@@ -253,6 +253,40 @@ int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct
 		emit6(stack, packet, path, &ip6);
 	}
 	return 0;
+}
+
+/* An IPv4 packet to one host that goes as it is: no options, no fragments, and its buffer has room for the headers. */
+static bool plain4(const struct berth_packet *packet, const struct ip_path *path, const struct ip_send *send)
+{
+	return send->dont_fragment && !path->group && !send->stays_here && !send->options_length && packet->refs == 1 &&
+	       packet_headroom(packet) >= WIRE_IP4_LENGTH + WIRE_ETHERNET_LENGTH &&
+	       packet->length + WIRE_IP4_LENGTH <= path->mtu && ip_is4(send->source) && ip_is4(send->destination);
+}
+
+static void send_plain4(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+			const struct ip_send *send)
+{
+	uint8_t *header = packet_push(packet, WIRE_IP4_LENGTH);
+	uint32_t ttl = send->ttl ? send->ttl : (uint8_t)stack->limits.hop_limit;
+
+	wire_ip4_put(header, 0x45000000u | (uint32_t)send->traffic_class << 16 | packet->length,
+		     (uint32_t)ip_id4(stack) << 16 | WIRE_IP4_DF, ttl << 24 | (uint32_t)send->protocol << 16,
+		     ip_u32(send->source), ip_u32(send->destination));
+	packet->link = path->link;
+	if (path->link->type == BERTH_LINK_ETHERNET)
+		neigh_output(path->link, ip_path_next_hop(path, send->destination), packet);
+	else
+		link_transmit(path->link, packet);
+}
+
+int ip_send(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path,
+	    const struct ip_send *send)
+{
+	if (plain4(packet, path, send)) {
+		send_plain4(stack, packet, path, send);
+		return 0;
+	}
+	return send_special(stack, packet, path, send);
 }
 
 int ip_send_headed(struct berth_stack *stack, struct berth_packet *packet, const struct ip_path *path)

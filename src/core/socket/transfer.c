@@ -68,6 +68,8 @@ static ssize_t send_all(struct berth_socket *socket, struct berth_message *messa
 		if (r < 0)
 			break;
 		done += (size_t)r;
+		if (done == total)
+			break;
 		parts_advance(message, (size_t)r);
 	} while (r > 0 && done < total && socket_open(socket) && streams(socket) && !(message->flags & MSG_DONTWAIT) &&
 		 !socket->nonblocking && socket->stack->hooks.wait);

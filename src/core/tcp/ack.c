@@ -2,31 +2,11 @@
 /* The ACK field. RFC 9293 §3.10.7.4, fifth step; RFC 5961 §5; RFC 5681 §2. */
 #include "core/tcp/tcp.h"
 
-static uint32_t window_of(const struct tcp_conn *conn, const struct tcp_segment *segment)
-{
-	bool syn = segment->flags & WIRE_TCP_SYN; /* never scaled, RFC 7323 §2.2 */
-
-	return (uint32_t)segment->header.window << (syn ? 0 : conn->send_scale);
-}
-
-void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment)
-{
-	if (!seq_lt(conn->snd_wl1, segment->seq) &&
-	    !(conn->snd_wl1 == segment->seq && seq_le(conn->snd_wl2, segment->ack)))
-		return;
-	conn->snd_wnd = window_of(conn, segment);
-	conn->snd_wl1 = segment->seq;
-	conn->snd_wl2 = segment->ack;
-	conn->max_window = MAX(conn->max_window, conn->snd_wnd);
-	if (conn->snd_wnd && conn->probes)
-		conn->rtt.backoff = 0; /* the window is open: probing is over */
-}
-
 /* RFC 5681 §2: same ACK, no data, same window, something under way. */
 static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	return segment->ack == conn->snd_una && !tcp_segment_length(segment) && tcp_flight(conn) &&
-	       window_of(conn, segment) == conn->snd_wnd;
+	       tcp_window_of(conn, segment) == conn->snd_wnd;
 }
 
 /*
@@ -74,7 +54,7 @@ bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment)
 {
 	uint32_t acked = segment->ack - conn->snd_una;
 	bool fin = tcp_fin_sent(conn) && segment->ack == tcp_data_end(conn) + 1;
-	bool was_writeable = tcp_writeable(conn);
+	bool was_writeable = conn->wake || tcp_writeable(conn);
 
 	sendq_release(&conn->work->sendq, acked - fin);
 	conn->counters.bytes_acked += acked - fin;
@@ -125,7 +105,7 @@ static bool take_syn_ack(struct tcp_conn *conn, struct tcp_segment *segment)
 	sample_rtt(conn, segment);
 	conn->snd_wl1 = segment->seq;
 	conn->snd_wl2 = segment->ack;
-	conn->snd_wnd = window_of(conn, segment);
+	conn->snd_wnd = tcp_window_of(conn, segment);
 	conn->max_window = MAX(conn->max_window, conn->snd_wnd);
 	conn->snd_una = conn->iss + 1;
 	if (!conn->opened_fast)

@@ -208,6 +208,55 @@ static void confirm_path(struct tcp_conn *conn)
 		ip_path_confirm(path, tcp_socket(conn)->demux.remote.ip);
 }
 
+/*
+ * The next segment of a conversation in which nothing is amiss, with text for which there is room and memory, or
+ * none; and it acknowledges everything, or nothing is under way. (Van Jacobson's header prediction.)
+ */
+static bool is_expected(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	const struct wire_tcp *header = &segment->header;
+
+	return conn->state == TCP_ESTABLISHED && (segment->flags & ~WIRE_TCP_PSH) == WIRE_TCP_ACK &&
+	       segment->seq == conn->rcv_nxt && segment->ack == conn->snd_max && !header->sack_count && conn->sack &&
+	       !conn->busy && !conn->ecn && !conn->fin_early && !conn->released && conn->urgent_in == TCP_URGENT_NONE &&
+	       (!conn->timestamps || (header->has_timestamps && seq_ge(header->timestamp, conn->ts_recent))) &&
+	       seq_diff(conn->rcv_adv, conn->rcv_nxt) >= (int32_t)segment->length;
+}
+
+/*
+ * What tcp_arrive_established() comes to for such a segment: each step below is one of those there, without what can't
+ * be. False: nothing was done, it has to go that way.
+ */
+static bool take_expected(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	struct berth_stack *stack = tcp_stack_of(conn);
+	bool acknowledges = conn->snd_una != segment->ack, text = segment->length;
+
+	if (!is_expected(conn, segment) || !tcp_work_need(conn) || (text && !tcp_next_text_fits(conn, segment->packet)))
+		return false;
+	conn->wake |= text; /* so that nobody need look whether the ACK is a reason to */
+	if (acknowledges && !tcp_loss_ack_all(conn, segment))
+		return false;
+	conn->busy = 1;
+	conn->last_heard = stack->now;
+	conn->keepalives = 0;
+	tcp_update_window(conn, segment);
+	conn->probes = 0;
+	tcp_tune_send(conn);
+	if (conn->timestamps && segment->seq == conn->last_ack_sent) {
+		conn->ts_recent = segment->header.timestamp;
+		conn->ts_recent_at = tcp_coarse(stack->now);
+	}
+	if (text)
+		tcp_take_next_text(conn, segment);
+	if (text || acknowledges)
+		confirm_path(conn);
+	tcp_output(conn);
+	if (conn->ack_now && conn->state != TCP_CLOSED)
+		tcp_send_ack(conn);
+	return true;
+}
+
 void tcp_arrive_established(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	uint32_t acknowledged = conn->snd_una, received = conn->rcv_nxt;
@@ -248,8 +297,12 @@ void tcp_become_established(struct tcp_conn *conn)
 
 void tcp_arrive(struct tcp_conn *conn, struct tcp_segment *segment)
 {
-	tcp_enter(conn);
 	conn->counters.segments_in++;
+	if (take_expected(conn, segment)) {
+		tcp_leave(conn);
+		return;
+	}
+	tcp_enter(conn);
 	if (conn->state == TCP_SYN_SENT)
 		tcp_arrive_syn_sent(conn, segment);
 	else if (fastopen_server_syn_again(conn, segment))

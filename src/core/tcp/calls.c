@@ -138,8 +138,11 @@ ssize_t tcp_send(struct berth_socket *socket, struct berth_message *message)
 {
 	struct tcp_conn *conn = tcp_conn_of(socket);
 	size_t total = message_size(message), taken;
-	ssize_t room = room_to_send(conn);
+	ssize_t room;
 
+	if (tcp_send_single(conn, message, total))
+		return (ssize_t)total;
+	room = room_to_send(conn);
 	if (room < 0 && (room != -EAGAIN || total || !tcp_may_send(conn)))
 		return room;
 	if (!total)
@@ -210,7 +213,11 @@ ssize_t tcp_receive(struct berth_socket *socket, struct berth_message *message)
 		return nothing_to_read(conn, wanted);
 	if (conn->urgent_in != TCP_URGENT_NONE && wanted)
 		taken = tcp_urgent_readable(conn, wanted, &skip);
-	if (!(flags & MSG_TRUNC)) /* Linux: tcp(7), MSG_TRUNC throws the bytes away */
+	if (flags & MSG_TRUNC)
+		; /* Linux: tcp(7), it throws the bytes away */
+	else if (!skip && taken <= conn->work->receiveq.ready->length)
+		message_scatter(message, 0, conn->work->receiveq.ready->data, taken);
+	else
 		receiveq_copy(&conn->work->receiveq, skip, message, 0, taken);
 	if (!(flags & MSG_PEEK))
 		take_bytes(conn, skip + taken);
@@ -335,6 +342,16 @@ bool tcp_buffer_writeable(const struct tcp_conn *conn)
 	return used < room && room - used >= used / 2 && 2 * (uint64_t)tcp_unsent(conn) < low_water(conn);
 }
 
+/* All that tcp_writeable() asks, where nothing is scarce. */
+static bool surely_writeable(const struct tcp_conn *conn)
+{
+	const struct berth_socket *socket = tcp_socket((struct tcp_conn *)conn);
+	uint64_t used = conn->work->sendq.bytes;
+
+	return used < socket->send_buffer && used + used / 2 <= socket->send_buffer && 2 * used < low_water(conn) &&
+	       budget_sure(&socket->stack->budget, tcp_memory(conn), 1);
+}
+
 bool tcp_writeable(struct tcp_conn *conn)
 {
 	if (!conn->work->sendq.bytes && budget_easy(&tcp_stack_of(conn)->budget) && tcp_socket(conn)->send_buffer)
@@ -363,8 +380,11 @@ unsigned tcp_readiness(struct berth_socket *socket)
 	unsigned events = 0;
 
 	if (conn->state == TCP_ESTABLISHED && !conn->write_shutdown && !conn->read_shutdown && !socket->error &&
-	    conn->urgent_in == TCP_URGENT_NONE) /* as nearly always */
-		return (tcp_readable(conn) ? BERTH_POLLIN : 0) | (tcp_writeable(conn) ? BERTH_POLLOUT : 0);
+	    conn->urgent_in == TCP_URGENT_NONE) { /* as nearly always */
+		if (conn->work->receiveq.bytes)
+			events = tcp_readable(conn) ? BERTH_POLLIN : 0;
+		return surely_writeable(conn) || tcp_writeable(conn) ? events | BERTH_POLLOUT : events;
+	}
 	if (conn->state == TCP_LISTEN)
 		return list_empty(&conn->rare->listener->accepted) ? 0 : BERTH_POLLIN;
 	if (conn->state == TCP_CLOSED || (conn->write_shutdown && at_end(conn)))

@@ -6,26 +6,34 @@
  */
 #include "core/tcp/tcp.h"
 
+/* Before it is known whose it may be. */
+static void refuse(struct berth_stack *stack, struct tcp_segment *segment, enum berth_event reason)
+{
+	segment->local = segment->remote = (struct berth_endpoint){ .port = 0 };
+	tcp_segment_drop(stack, segment, reason);
+}
+
 static bool segment_init(struct berth_stack *stack, struct tcp_segment *segment, struct berth_packet *packet,
 			 const struct berth_ip_info *info)
 {
-	*segment = (struct tcp_segment){ .packet = packet, .info = info };
+	segment->packet = packet;
+	segment->info = info;
 	/*
 	 * RFC 9293 §3.10.7 and RFC 1122 §4.2.3.10: conversations are between two hosts. Broadcasts as sources come
 	 * no farther than ip_source_ok(), but by loopback.
 	 */
 	if (info->multicast || ip_is_multicast(info->source) ||
 	    (info->link->loopback && ip_is_broadcast(stack, info->source))) {
-		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_MULTICAST);
+		refuse(stack, segment, BERTH_EVENT_TCP_DROP_MULTICAST);
 		return false;
 	}
 	if (wire_tcp_parse(packet->data, packet->length, &segment->header) < 0 || !segment->header.source_port ||
 	    !segment->header.destination_port) {
-		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_MALFORMED);
+		refuse(stack, segment, BERTH_EVENT_TCP_DROP_MALFORMED);
 		return false;
 	}
 	if (!berth_checksum_ok(packet, info)) {
-		tcp_segment_drop(stack, segment, BERTH_EVENT_TCP_DROP_CHECKSUM);
+		refuse(stack, segment, BERTH_EVENT_TCP_DROP_CHECKSUM);
 		return false;
 	}
 	if (segment->header.flags & WIRE_TCP_SYN) { /* what we do not do was not offered */

@@ -16,7 +16,7 @@ static uint32_t truesize(const struct berth_packet *packet)
 	return (uint32_t)packet_truesize(packet);
 }
 
-static void append(struct receiveq *queue, struct berth_packet *packet)
+void receiveq_append(struct receiveq *queue, struct berth_packet *packet)
 {
 	struct berth_packet *last = queue->last;
 
@@ -61,7 +61,7 @@ static void append_new(struct receiveq *queue, struct berth_packet *packet, uint
 	}
 	berth_packet_pull(packet, *next - packet->mark);
 	*next += packet->length;
-	append(queue, packet);
+	receiveq_append(queue, packet);
 }
 
 /* The link after which a packet beginning at seq belongs. */

@@ -30,6 +30,8 @@ struct receiveq {
  */
 bool receiveq_put(struct receiveq *queue, struct berth_packet *packet, uint32_t seq, uint32_t *next,
 		  size_t memory_limit);
+/* packet, not empty, is what comes next, and nothing is early. Takes ownership. */
+void receiveq_append(struct receiveq *queue, struct berth_packet *packet);
 /* Copy up to length ready bytes from offset into message at message_offset. Returns bytes copied. */
 size_t receiveq_copy(const struct receiveq *queue, size_t offset, const struct berth_message *message,
 		     size_t message_offset, size_t length);

@@ -62,6 +62,20 @@ size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const s
 	return taken;
 }
 
+bool sendq_begin(struct sendq *queue, struct berth_packet_pool *pool, const struct berth_message *message,
+		 size_t length)
+{
+	struct berth_packet *chunk = berth_packet_new(pool, 0, length);
+
+	if (!chunk)
+		return false;
+	message_gather(message, 0, chunk->data, length);
+	chunk->length = queue->bytes = (uint32_t)length;
+	queue->head = queue->last = chunk;
+	queue->memory = (uint32_t)packet_truesize(chunk);
+	return true;
+}
+
 void sendq_push(struct sendq *queue, struct berth_packet *packet)
 {
 	push(queue, packet);

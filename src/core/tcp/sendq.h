@@ -23,6 +23,9 @@ struct sendq {
 /* Take up to length bytes of message, beginning at offset. Returns bytes taken: fewer when memory ends. */
 size_t sendq_append(struct sendq *queue, struct berth_packet_pool *pool, const struct berth_message *message,
 		    size_t offset, size_t length);
+/* The same of all of message, which fits into one chunk, into an empty queue. False: no memory. */
+bool sendq_begin(struct sendq *queue, struct berth_packet_pool *pool, const struct berth_message *message,
+		 size_t length);
 /* Put packet, which is not empty, at the end. Takes ownership. */
 void sendq_push(struct sendq *queue, struct berth_packet *packet);
 /* Copy length bytes at offset; they are there. */

@@ -147,18 +147,20 @@ void tcp_leave(struct tcp_conn *conn)
 	struct berth_socket *socket = tcp_socket(conn);
 	int error;
 
-	while (conn->busy == 1 && conn->told_state != conn->state)
+	if (conn->busy > 1) {
+		conn->busy--;
+		return;
+	}
+	while (conn->told_state != conn->state)
 		tell_state(conn);
 	error = conn->error;
-	if (conn->busy == 1 && conn->released && conn->state == TCP_LISTEN) {
+	if (conn->released && conn->state == TCP_LISTEN) {
 		tcp_listener_close(conn, false);
 		tcp_finish(conn, 0);
 	}
-	if (--conn->busy)
-		return;
+	conn->busy = 0;
 	charge(conn);
-	if (tcp_working(conn))
-		tcp_work_settle(conn);
+	tcp_work_settle(conn);
 	if (conn->state == TCP_CLOSED && conn->released) {
 		tcp_conn_fini(conn);
 		berth_socket_done(socket);

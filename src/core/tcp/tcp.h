@@ -43,13 +43,34 @@ void tcp_error(struct berth_stack *stack, const struct berth_ip_error *error, co
 
 /* ack.c, text.c: the steps with their own files. Return false when the segment ends there. */
 bool tcp_take_ack(struct tcp_conn *conn, struct tcp_segment *segment);
-void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment);
+static inline uint32_t tcp_window_of(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	bool syn = segment->flags & WIRE_TCP_SYN; /* never scaled, RFC 7323 §2.2 */
+
+	return (uint32_t)segment->header.window << (syn ? 0 : conn->send_scale);
+}
+/* RFC 9293 §3.10.7.4: SND.WND, if this is not older than what said it. */
+static inline void tcp_update_window(struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+	if (!seq_lt(conn->snd_wl1, segment->seq) &&
+	    !(conn->snd_wl1 == segment->seq && seq_le(conn->snd_wl2, segment->ack)))
+		return;
+	conn->snd_wnd = tcp_window_of(conn, segment);
+	conn->snd_wl1 = segment->seq;
+	conn->snd_wl2 = segment->ack;
+	conn->max_window = MAX(conn->max_window, conn->snd_wnd);
+	if (conn->snd_wnd && conn->probes)
+		conn->rtt.backoff = 0; /* the window is open: probing is over */
+}
 /* SND.UNA moves to the segment's ACK. Returns true when our FIN is acknowledged: tcp_fin_acknowledged() is last. */
 bool tcp_acknowledged(struct tcp_conn *conn, const struct tcp_segment *segment);
 void tcp_fin_acknowledged(struct tcp_conn *conn);
 void tcp_sample_timestamp(struct tcp_conn *conn, const struct tcp_segment *segment);
 bool tcp_may_receive(const struct tcp_conn *conn);
 bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment);
+/* Text at RCV.NXT, within the window: has it a place with nothing behind gaps, and is there memory? And then take it. */
+bool tcp_next_text_fits(const struct tcp_conn *conn, const struct berth_packet *packet);
+void tcp_take_next_text(struct tcp_conn *conn, struct tcp_segment *segment);
 bool tcp_take_fin(struct tcp_conn *conn, struct tcp_segment *segment);
 
 /* urgent.c */
@@ -103,8 +124,6 @@ void tcp_recovery_timeout(struct tcp_conn *conn);
 
 /* work.c: before anything is written to conn->work. False: no memory. */
 bool tcp_work_need(struct tcp_conn *conn);
-/* The entry point is over: is there nothing to keep it for? */
-void tcp_work_settle(struct tcp_conn *conn);
 /* As new; and gone. */
 void tcp_work_reset(struct tcp_conn *conn);
 void tcp_work_fini(struct tcp_conn *conn);
@@ -112,6 +131,13 @@ void tcp_work_stock_fini(struct tcp_stack *tcp);
 static inline bool tcp_working(const struct tcp_conn *conn)
 {
 	return conn->work != &tcp_work_none;
+}
+/* The entry point is over: is there nothing to keep it for? No timer and no byte, to begin with. */
+void tcp_work_give_back(struct tcp_conn *conn);
+static inline void tcp_work_settle(struct tcp_conn *conn)
+{
+	if (tcp_working(conn) && !conn->work->timers && !conn->work->sendq.head && !conn->work->receiveq.ready)
+		tcp_work_give_back(conn);
 }
 
 /* rare.c: before anything is written to conn->rare, but for NULL where something was. False: no memory. */
@@ -156,7 +182,7 @@ bool tcp_mtu_probe_lost(struct tcp_conn *conn);
 const struct tcp_congestion *tcp_control(const struct tcp_conn *conn);
 void tcp_congestion_begin(struct tcp_conn *conn);
 void tcp_congestion_init(struct tcp_conn *conn);
-void tcp_congestion_idle(struct tcp_conn *conn);
+void tcp_congestion_idle(struct tcp_conn *conn); /* data goes out, and nothing is under way */
 const struct tcp_congestion *tcp_congestion_find(const char *name, size_t length);
 /* conn->own, made now if there is none. False: no memory. */
 bool tcp_own_need(struct tcp_conn *conn);
@@ -178,6 +204,9 @@ void tcp_retransmit(struct tcp_conn *conn);
 /* Send at least what a persist timeout allows. */
 void tcp_force_output(struct tcp_conn *conn);
 
+/* single.c: send all of message, of size bytes, at once and in one segment. False: it is not that simple. */
+bool tcp_send_single(struct tcp_conn *conn, const struct berth_message *message, size_t size);
+
 /* emit.c, beside what run.h has */
 int tcp_path_find(struct berth_stack *stack, const struct berth_endpoint *local, const struct berth_endpoint *remote,
 		  struct ip_path *ret_path);
@@ -187,7 +216,12 @@ void tcp_reply_reset(struct berth_stack *stack, const struct tcp_segment *segmen
 void tcp_emit_bare(struct berth_stack *stack, const struct demux_node *node, const struct wire_tcp *header);
 
 /* tune.c: buffer sizes. An ACK was taken; the application took bytes. */
-void tcp_tune_send(struct tcp_conn *conn);
+void tcp_tune_send_more(struct tcp_conn *conn);
+static inline void tcp_tune_send(struct tcp_conn *conn)
+{
+	if (2 * (uint64_t)MIN(conn->cwnd, conn->snd_wnd) > tcp_socket(conn)->send_buffer)
+		tcp_tune_send_more(conn);
+}
 void tcp_tune_receive(struct tcp_conn *conn, size_t taken);
 
 /* window.c: what we offer, and MSS */
@@ -218,6 +252,8 @@ void tcp_timer_settle(struct tcp_conn *conn);
 void tcp_timer_run(struct berth_timer *timer); /* of a struct tcp_work */
 void tcp_timer_keepalive(struct tcp_conn *conn);
 void tcp_timer_retransmit(struct tcp_conn *conn);
+/* What tcp_timer_retransmit() and tcp_probe_arm() come to when a segment is the only one under way. */
+void tcp_timer_single(struct tcp_conn *conn);
 
 /* listen.c, request.c */
 int tcp_listen(struct berth_socket *socket, int backlog);

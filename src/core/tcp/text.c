@@ -154,6 +154,32 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 	}
 }
 
+bool tcp_next_text_fits(const struct tcp_conn *conn, const struct berth_packet *packet)
+{
+	const struct tcp_work *work = conn->work;
+
+	return !work->receiveq.early && !work->blocks &&
+	       budget_sure(&tcp_stack_of((struct tcp_conn *)conn)->budget, tcp_memory(conn), packet_truesize(packet));
+}
+
+/* queue_text() for that. */
+void tcp_take_next_text(struct tcp_conn *conn, struct tcp_segment *segment)
+{
+	struct gathered *gathered = tcp_stack_of(conn)->gathered;
+	struct berth_packet *packet = segment->packet;
+	uint32_t before = conn->rcv_nxt;
+
+	learn_segment_size(conn, segment);
+	segment->packet = NULL;
+	conn->counters.data_in++;
+	conn->rcv_nxt += segment->length;
+	receiveq_append(&conn->work->receiveq, packet);
+	if (gathered && gathered->packets[0] == packet)
+		take_gathered(conn, gathered, segment->info->link);
+	conn->counters.bytes_received += conn->rcv_nxt - before;
+	plan_ack(conn, conn->rcv_nxt - before);
+}
+
 bool tcp_take_text(struct tcp_conn *conn, struct tcp_segment *segment)
 {
 	struct berth_stack *stack = tcp_stack_of(conn);

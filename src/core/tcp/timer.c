@@ -50,6 +50,26 @@ void tcp_timer_retransmit(struct tcp_conn *conn)
 	tcp_timer_set(conn, TCP_TIMER_RETRANSMIT, tcp_stack_of(conn)->now + tcp_rtt_timeout(&conn->rtt));
 }
 
+void tcp_timer_single(struct tcp_conn *conn)
+{
+	berth_time now = tcp_stack_of(conn)->now, deadline;
+	struct tcp_work *work = conn->work;
+
+	if (!tcp_timer_on(conn, TCP_TIMER_RETRANSMIT))
+		work->deadline[TCP_TIMER_RETRANSMIT] = now + tcp_rtt_timeout(&conn->rtt); /* RFC 6298 §5.1 */
+	deadline = work->deadline[TCP_TIMER_RETRANSMIT];
+	work->timers |= 1u << TCP_TIMER_RETRANSMIT;
+	if (conn->rtt.mean && conn->snd_wnd && !conn->sent->probe.out) { /* RFC 8985 §7.2 */
+		deadline = MIN(deadline, now + 2 * conn->rtt.mean + TCP_RTO_MIN);
+		work->deadline[TCP_TIMER_PROBE] = deadline;
+		work->timers |= 1u << TCP_TIMER_PROBE;
+	} else {
+		tcp_timer_clear(conn, TCP_TIMER_PROBE);
+	}
+	if (!timer_armed(&work->timer) || work->timer.deadline > deadline)
+		(void)timers_set(&tcp_stack_of(conn)->timers, &work->timer, deadline);
+}
+
 static bool user_timeout_over(const struct tcp_conn *conn, berth_time since, berth_time now)
 {
 	return conn->settings->user_timeout_ms && now - since >= conn->settings->user_timeout_ms * BERTH_MSEC;

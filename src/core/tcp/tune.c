@@ -18,7 +18,7 @@
 #define LITTLE_IN_ALL 8			 /* parts of the buffer */
 #define ROUND_UNKNOWN (100 * BERTH_MSEC) /* no sample: the handshake was sent again, and we never sent data */
 
-void tcp_tune_send(struct tcp_conn *conn)
+void tcp_tune_send_more(struct tcp_conn *conn)
 {
 	struct berth_socket *socket = tcp_socket(conn);
 	uint64_t wanted = 2 * (uint64_t)MIN(conn->cwnd, conn->snd_wnd);

@@ -69,7 +69,7 @@ static size_t room_under_pressure(struct tcp_conn *conn)
 }
 
 /* What the application may still be sent. */
-uint32_t tcp_receive_space(struct tcp_conn *conn)
+static inline uint32_t receive_space(struct tcp_conn *conn)
 {
 	size_t queued = conn->work->receiveq.bytes;
 	uint32_t buffer = receive_buffer(conn), space = queued < buffer ? (uint32_t)(buffer - queued) : 0;
@@ -77,6 +77,11 @@ uint32_t tcp_receive_space(struct tcp_conn *conn)
 	if (tcp_stack_of(conn)->budget.pressure)
 		space = (uint32_t)MIN(space, room_under_pressure(conn));
 	return MIN(space, (uint32_t)UINT16_MAX << conn->receive_scale); /* more can't be said */
+}
+
+uint32_t tcp_receive_space(struct tcp_conn *conn)
+{
+	return receive_space(conn);
 }
 
 /* Is the step from old to new worth telling? RFC 1122 §4.2.3.3: min(half the buffer, MSS). */
@@ -88,7 +93,7 @@ static bool window_step(struct tcp_conn *conn, uint32_t old, uint32_t new)
 uint16_t tcp_window_to_offer(struct tcp_conn *conn)
 {
 	uint32_t offered = seq_gt(conn->rcv_adv, conn->rcv_nxt) ? conn->rcv_adv - conn->rcv_nxt : 0;
-	uint32_t space = tcp_receive_space(conn), unit = 1u << conn->receive_scale, field;
+	uint32_t space = receive_space(conn), unit = 1u << conn->receive_scale, field;
 
 	/* The right edge stays where it was unless the step is worth it, and never moves left (§3.8.6.2.1). */
 	if (!window_step(conn, offered, space))
@@ -117,7 +122,7 @@ static bool reader_caught_up(const struct tcp_conn *conn)
 void tcp_window_opened(struct tcp_conn *conn)
 {
 	uint32_t offered = seq_gt(conn->rcv_adv, conn->rcv_nxt) ? conn->rcv_adv - conn->rcv_nxt : 0;
-	uint32_t space = tcp_receive_space(conn), buffer = receive_buffer(conn);
+	uint32_t space = receive_space(conn), buffer = receive_buffer(conn);
 	uint32_t worth = MIN(buffer / 2, MAX(2u * conn->receive_mss, buffer / 4));
 
 	if (conn->fin_received || !tcp_may_send(conn))

@@ -77,12 +77,11 @@ static bool idle_state(const struct tcp_conn *conn)
 	       conn->state == TCP_LISTEN;
 }
 
-void tcp_work_settle(struct tcp_conn *conn)
+void tcp_work_give_back(struct tcp_conn *conn)
 {
 	struct tcp_work *work = conn->work;
 
-	if (work->timers || work->sendq.head || work->receiveq.ready || work->receiveq.early || work->mtu_search ||
-	    !idle_state(conn))
+	if (work->receiveq.early || work->mtu_search || !idle_state(conn))
 		return;
 	if (conn->fin_early || conn->urgent_in != TCP_URGENT_NONE)
 		return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* src/core/ip/gather.c, src/core/tcp/run.c: segments that are sent, and taken, many at once. */
+#include "base/bytes.h"
 #include "base/random.h"
 #include "rig.h"
 #include "wire/checksum.h"
@@ -7,8 +8,9 @@
 #include "wire/tcp.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 
-enum { SIZE = 20000, FRAMES_MAX = 64, PORT = 80 };
+enum { SIZE = 20000, SEGMENT = 1448, WINDOW_UNIT = 1024, FRAMES_MAX = 64, PORT = 80 };
 
 static struct rig rig;
 static int client, server;
@@ -206,6 +208,25 @@ TEST(gather, after_a_gap_two_segments_at_most_share_an_ack)
 	given_all();
 }
 
+/* Quick ACKs are not for who answers at once: then one ACK does for the whole run. */
+TEST(gather, after_a_gap_an_interactive_conversation_acknowledges_once)
+{
+	struct berth_packet *frames[FRAMES_MAX], *late;
+	size_t count;
+
+	given(BERTH_LINK_ETHERNET, 0, false);
+	count = send_all(frames);
+	late = frames[1];
+	arrive(frames, 1);
+	CHECK_EQ(berth_send(rig.b.stack, server, data, 1, 0), 1);
+	arrive(frames + 2, 1);
+	arrive(&late, 1);
+	lose_answers();
+	arrive(frames + 3, count - 3);
+	CHECK(lose_answers() <= 2); /* of the text, and of the window that reading opened */
+	given_all();
+}
+
 TEST(gather, a_damaged_segment_ends_the_run_and_is_dropped_by_its_name)
 {
 	enum { DAMAGED = 5 };
@@ -308,6 +329,66 @@ TEST(gather, a_window_that_ends_within_the_run_takes_no_more)
 		berth_stack_advance(rig.b.stack, rig.now);
 	}
 	given_all();
+}
+
+static size_t offered(void)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	CHECK_EQ(berth_getsockopt(rig.a.stack, client, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+	return info.tcpi_snd_wnd;
+}
+
+/* b doesn't read, until its window is so small and a bit more; returns how much fits still, and what was sent. */
+static size_t fill_until(size_t left, size_t *ret_sent)
+{
+	*ret_sent = 0;
+	while (offered() > left + SEGMENT) {
+		CHECK_EQ(berth_send(rig.a.stack, client, data, SEGMENT, 0), SEGMENT);
+		*ret_sent += SEGMENT;
+		rig_run(&rig, 200 * BERTH_MSEC);
+	}
+	return offered();
+}
+
+/* a is told of a window that b never offered. */
+static void offer_more(void)
+{
+	struct berth_packet *ack;
+
+	CHECK_EQ(berth_send(rig.a.stack, client, data, 1, 0), 1);
+	while (rig.a.sent.head)
+		berth_stack_input(rig.b.stack, rig.b.link, packet_queue_pop(&rig.a.sent), rig.now);
+	berth_stack_advance(rig.b.stack, rig.now += 50 * BERTH_MSEC);
+	ack = packet_queue_pop(&rig.b.sent);
+	CHECK(ack && !rig.b.sent.head);
+	put_be16(ack->data + 20 + 14, 0xffff);
+	berth_stack_input(rig.a.stack, rig.a.link, ack, rig.now);
+}
+
+TEST(gather, what_lies_beyond_the_window_is_cut_off_a_run)
+{
+	static const size_t lefts[] = { 600, 5000 }; /* within the first segment, and within a later one */
+
+	for (size_t i = 0; i < COUNT_OF(lefts); i++) {
+		struct berth_packet *frames[FRAMES_MAX];
+		size_t count, fits, sent, received = 0;
+		ssize_t n;
+
+		given(BERTH_LINK_IP, BERTH_LINK_NO_CHECKSUMS, false);
+		fits = fill_until(lefts[i], &sent);
+		offer_more();
+		CHECK(fits > 1 && fits <= lefts[i] + SEGMENT);
+		count = send_all(frames);
+		berth_stack_input_many(rig.b.stack, rig.b.link, frames, count, rig.now);
+		while ((n = berth_recv(rig.b.stack, server, got, SIZE, 0)) > 0)
+			received += (size_t)n;
+		/* What was promised, and no more than rounding that up to what the field can say, at two ACKs. */
+		CHECK(received >= sent + fits && received < sent + fits + 2 * WINDOW_UNIT);
+		CHECK(COUNT(&rig.b, TCP_DROP_OUT_OF_WINDOW) > 0);
+		rig_down(&rig);
+	}
 }
 
 /* One frame, perhaps lost, sent twice, damaged or moved; the stream must be what it was. */

@@ -89,14 +89,23 @@ static void answer(const struct call *call, struct seccomp_notif_resp *response)
 		;
 }
 
+/* Before the answer: the program may close its own next, and expects an end. */
+static void let_go(struct call *call)
+{
+	if (call->descriptor.fd < 0)
+		return;
+	/* One of the worker's. Copies share the open file: a closed number would stay registered. */
+	if (call->serial && call->wait_events)
+		epoll_ctl(call->supervisor->epoll, EPOLL_CTL_DEL, call->descriptor.fd, NULL);
+	close(call->descriptor.fd);
+	call->descriptor.fd = -1;
+}
+
 void call_finish(struct call *call, int64_t value)
 {
 	struct seccomp_notif_resp response = { .id = call->notification };
 
-	/* Before the answer: the program may close its own next, and expects an end. */
-	if (call->descriptor.fd >= 0)
-		close(call->descriptor.fd);
-	call->descriptor.fd = -1;
+	let_go(call);
 	if (value == CALL_ANSWERED)
 		return;
 	if (value == CALL_CONTINUE)
@@ -135,6 +144,7 @@ int call_finish_fd(struct call *call, int fd, bool cloexec)
 	if (number < 0)
 		return number;
 	close(fd);
+	let_go(call);
 	answer(call, &(struct seccomp_notif_resp){ .id = call->notification, .val = number });
 	return number;
 }

@@ -75,9 +75,6 @@ void worker_finish(struct call *call, int64_t value)
 	list_remove(&call->node);
 	supervisor->pending_count--;
 	pthread_mutex_unlock(&supervisor->lock);
-	/* Copies share the open file: a closed number would stay registered. */
-	if (call->wait_events)
-		epoll_ctl(supervisor->epoll, EPOLL_CTL_DEL, call->descriptor.fd, NULL);
 	call_finish(call, value);
 	free(call);
 }

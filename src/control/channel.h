@@ -54,7 +54,7 @@
 
 #include <stdint.h>
 
-#define CHANNEL_VERSION 9
+#define CHANNEL_VERSION 10
 #define CHANNEL_PAYLOAD_MAX 66000 /* a UDP datagram and its address */
 #define CHANNEL_ADDRESS_MAX 32	  /* struct sockaddr_in6 and some */
 #define CHANNEL_ID_ACCEPTED (UINT64_C(1) << 63)
@@ -88,7 +88,8 @@ enum channel_type {
 			      program's socket holds; the daemon throws them away once it is established */
 	CHANNEL_GETSOCKNAME, /* id. reply: address */
 	CHANNEL_GETPEERNAME, /* id, flags may have CHANNEL_PEER_ID, and then payload = uint64_t, the
-			        listener's id: -ENOTCONN unless express sent id there. reply: address */
+			        listener's id: -ENOTCONN unless express sent id there; value: the process that
+				connected it. reply: address */
 	CHANNEL_SETSOCKOPT,  /* id level option, payload = value */
 	CHANNEL_GETSOCKOPT,  /* id level option, value = room. reply payload = value */
 	CHANNEL_SHUTDOWN,    /* id, value = how. SHUT_WR itself is also done natively by the supervisor */
@@ -114,6 +115,11 @@ enum channel_type {
 			      flags may have CHANNEL_UNSTARTED */
 	CHANNEL_PROCNET,     /* payload: a name in /proc/net, value: the line to begin with. reply payload: whole
 			      lines; value: the line to go on with, or 0. -ENOENT: not one that is answered for */
+	CHANNEL_TICKETS,     /* id address, payload = struct channel_tickets: numbers of sockets that the program, pid,
+			      may connect to the address natively (express). reply: value = how many of them,
+			      payload = the listener's name. -EAGAIN: they have to be asked for one by one */
+	CHANNEL_TABLE,	     /* id, a listener. reply: fd = SHIM_TABLE_ENTRIES of struct shim_entry, to be read only:
+			      who may come to the host's listeners so. -EAGAIN: nobody */
 	CHANNEL_RAISE,	     /* one-way. id; fd: the daemon's end of the SOCK_DGRAM pair that takes the place of a
 			      datagram socket's: its errors are to be POLLERR */
 
@@ -138,6 +144,7 @@ enum {
 			         what is sent natively from now on. RENEW, and ask again */
 	CHANNEL_FASTOPEN = 8,  /* CONNECT: the SYN may wait for data, as with TCP_FASTOPEN_CONNECT */
 	CHANNEL_ASKED = 32,    /* SOCKET: it is answered */
+	CHANNEL_TICKET = 64,   /* GETPEERNAME's reply: it was connected by the program itself */
 	CHANNEL_NEW = 16,      /* any call on a stream socket that was never connected: if id is not known, it is
 				  a socket of domain, kind and protocol that has been made since */
 };
@@ -209,6 +216,12 @@ enum {
 	RULE_NAMESERVER, /* ask names at ip */
 	RULE_HOST,	 /* name is ip, for this host */
 	RULE_ALIAS,	 /* this host is found as name, too, by everybody */
+};
+
+struct channel_tickets {
+	uint64_t first;
+	uint32_t count;
+	int32_t pid;
 };
 
 struct channel_rule {

@@ -435,7 +435,7 @@ static int32_t call_recverr(struct request *request)
 static int32_t call_closing(struct request *request)
 {
 	/* A hint: with an end of ours, that end tells it in its own time, after the last byte. */
-	if (request->plug && request->plug->end < 0 && !plug_is_alive(request->plug))
+	if (request->plug && request->plug->end < 0 && !ticket_holds(request->plug) && !plug_is_alive(request->plug))
 		plug_free(request->plug);
 	return 0;
 }
@@ -525,6 +525,8 @@ static const struct {
 	[CHANNEL_RECVERR] = { call_recverr, false, true },
 	[CHANNEL_FAR] = { far_lend, false, true, true },
 	[CHANNEL_RENEW] = { far_replace, false, true, true },
+	[CHANNEL_TICKETS] = { call_tickets, false, true },
+	[CHANNEL_TABLE] = { call_table, false, true },
 	[CHANNEL_CLOSING] = { call_closing, true, false },
 	[CHANNEL_LOG] = { call_log, true, false },
 	[CHANNEL_RULE] = { call_rule, false, false },
@@ -569,6 +571,8 @@ int32_t call_run(struct request *request)
 		return -ENOSYS;
 	if (!request->plug && request->message->flags & CHANNEL_NEW)
 		r = call_socket_first(request);
+	else if (request->plug && request->plug->ticket_pid && request->message->flags & CHANNEL_NEW)
+		r = ticket_void(request->plug);
 	if (r < 0)
 		return r;
 	if (was_not_made(request) || (calls[type].needs_plug && !request->plug))

@@ -107,8 +107,11 @@ static int dump_socket(void *context, const struct berth_socket_info *shown)
 	struct dump *dump = context;
 	const struct inet_diag_req_v2 *wanted = dump->wanted;
 	struct berth_socket_info own = *shown, *info = &own;
+	struct plug *plug = plug_of_fd(dump->reply->plug->host, info->fd);
 	uint8_t state;
 
+	if (plug && ticket_unused(plug))
+		return 0;
 	diag_show(dump->reply->plug->host, info);
 	state = diag_state(info);
 	dump->cookie++;
@@ -126,7 +129,7 @@ static int dump_socket(void *context, const struct berth_socket_info *shown)
 	message->idiag_rqueue = info->receive_queue;
 	message->idiag_wqueue = info->send_queue;
 	message->idiag_uid = getuid();
-	message->idiag_inode = inodes_find(dump->inodes, plug_of_fd(dump->reply->plug->host, info->fd));
+	message->idiag_inode = inodes_find(dump->inodes, plug);
 	message->id.idiag_cookie[0] = dump->cookie;
 	put_end(&info->local, info->family, &message->id.idiag_sport, message->id.idiag_src);
 	put_end(&info->remote, info->family, &message->id.idiag_dport, message->id.idiag_dst);

@@ -31,8 +31,7 @@ static struct plug *find_listener(struct host *host, const struct berth_endpoint
 	return NULL;
 }
 
-/* Claim a local port in the stack, unless the program did; both ends are known then. */
-static int claim_port(struct plug *plug, const struct berth_endpoint *remote)
+int express_claim(struct plug *plug, const struct berth_endpoint *remote)
 {
 	struct berth_stack *stack = plug->host->stack;
 	struct sockaddr_storage address;
@@ -76,7 +75,6 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 {
 	struct plug *plug = request->plug, *listener;
 	struct berth_endpoint remote;
-	struct sockaddr_un name;
 
 	if (plug->express)
 		return -EISCONN;
@@ -94,16 +92,37 @@ int32_t express_connect(struct request *request, const struct sockaddr *address,
 	listener = chosen ? chosen_listener(request, host, &remote) : find_listener(host, &remote);
 	if (!listener)
 		return chosen ? -ECONNREFUSED : -EAGAIN; /* the stack knows how to refuse */
-	int r = claim_port(plug, &remote);
+	int r = express_claim(plug, &remote);
 	if (r < 0)
 		return r;
 	plug->express = true;
 	plug->express_listener = listener->id;
-	socklen_t name_length = plug_name(listener, &name);
-	/* Payload: the abstract name without its leading zero byte. */
-	request->reply.payload_length = (uint32_t)(name_length - offsetof(struct sockaddr_un, sun_path) - 1);
-	memcpy(request->reply_payload, name.sun_path + 1, request->reply.payload_length);
+	request->reply.payload_length = express_listener_name(listener, request->reply_payload);
 	return 0;
+}
+
+uint32_t express_listener_name(const struct plug *listener, uint8_t *ret_name)
+{
+	struct sockaddr_un name;
+	uint32_t length = (uint32_t)(plug_name(listener, &name) - offsetof(struct sockaddr_un, sun_path) - 1);
+
+	memcpy(ret_name, name.sun_path + 1, length);
+	return length;
+}
+
+struct plug *express_listener(struct request *request, struct berth_endpoint *ret_remote)
+{
+	const struct sockaddr *address = (const struct sockaddr *)request->message->address;
+
+	if (!request->host->express || !address_read(address, request->message->address_length, ret_remote) ||
+	    address->sa_family != request->plug->domain)
+		return NULL;
+	struct host *host =
+		ip_is_loopback(ret_remote->ip) ? request->host : host_of_ip(request->daemon, ret_remote->ip);
+	if (!host || !host->express || links_conditioned(request->host, host) || capture_watches(request->host, host))
+		return NULL;
+	host_touch(host);
+	return find_listener(host, ret_remote);
 }
 
 /* far: the question is the acceptor's, about its express peer. */
@@ -121,9 +140,11 @@ socklen_t express_name(const struct request *request, bool remote, struct sockad
 	return address_write(end, ip_is4(end->ip) ? family : AF_INET6, ret_address);
 }
 
-static bool sent_to(const struct plug *plug, uint64_t listener)
+/* pid: who has connected it. A ticket is good for the program that was given it, all else is done by supervisors. */
+static bool sent_to(const struct plug *plug, uint64_t listener, pid_t pid)
 {
-	return plug && plug->express && (!listener || listener == plug->express_listener);
+	return plug && plug->express &&
+	       (!listener || (listener == plug->express_listener && (!plug->ticket_pid || plug->ticket_pid == pid)));
 }
 
 bool express_accepted(struct request *request)
@@ -132,10 +153,12 @@ bool express_accepted(struct request *request)
 
 	if (request->payload_length >= sizeof(listener))
 		memcpy(&listener, request->payload, sizeof(listener));
-	if (sent_to(request->plug, listener))
+	if (sent_to(request->plug, listener, request->message->value)) {
+		request->reply.flags |= request->plug->ticket_pid ? CHANNEL_TICKET : 0;
 		return true;
+	}
 	/* That it was sent there may be on its way (CHANNEL_QUIET). */
 	channels_hear(request->daemon, request->message->id);
 	request->plug = plug_find(request->daemon, request->message->id);
-	return sent_to(request->plug, listener);
+	return sent_to(request->plug, listener, request->message->value);
 }

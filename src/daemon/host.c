@@ -295,6 +295,7 @@ void host_free(struct host *host)
 	while (!list_empty(&host->channels))
 		channel_free(LIST_FIRST(&host->channels, struct channel, node));
 	berth_net_remove_host(host->host);
+	tickets_free(host->table);
 	free(host->by_fd);
 	free(host);
 }

@@ -220,7 +220,7 @@ void plugs_sweep(struct host *host)
 {
 	LIST_EACH_SAFE(&host->plugs, node) {
 		struct plug *plug = LIST_ITEM(node, struct plug, node);
-		if (plug_is_alive(plug))
+		if (ticket_holds(plug) || plug_is_alive(plug))
 			continue;
 		bool alone = !plug->waiting;
 		plug_free(plug);

@@ -95,7 +95,9 @@ static int put_socket(void *context, const struct berth_socket_info *shown)
 	bool tcp = page->file->type == SOCK_STREAM;
 	char local[48], remote[48];
 
-	if (!is_wanted(page->file, &info))
+	struct plug *plug = plug_of_fd(page->host, info.fd);
+
+	if (!is_wanted(page->file, &info) || (plug && ticket_unused(plug)))
 		return 0;
 	diag_show(page->host, &info);
 	/* Linux: TCP's that are no more than bound are in no table that this is read from. */

@@ -216,6 +216,8 @@ static int add_socket(void *context, const struct berth_socket_info *info)
 
 	if (info->fd >= 0 && net_host_owns_fd(walk->host->host, info->fd))
 		return 0;
+	if (plug && ticket_unused(plug))
+		return 0;
 	if (plug && plug->express) {
 		add_express(walk, plug);
 		return 0;

@@ -27,6 +27,7 @@ struct journal;
 struct owners;
 struct plug;
 struct ring;
+struct tickets;
 struct tags;
 
 enum {
@@ -88,6 +89,7 @@ struct host {
 	char program[64];
 	int32_t pid, carrier; /* carrier: the supervisor that connected to us last */
 	bool express, gateway;
+	struct tickets *table;		/* of tickets to its listeners; NULL: none yet */
 	unsigned express_turn;		/* whose is the next connection, of several listeners */
 	bool leaving;			/* its program is gone; what it said last is still under way */
 	berth_time started, short_told; /* short_told: of descriptors, 0: never */
@@ -175,6 +177,8 @@ struct plug {
 	bool express;
 	struct berth_endpoint express_local, express_remote;
 	uint64_t express_listener;
+	berth_time ticket_until; /* the program may connect it natively */
+	pid_t ticket_pid;	 /* who; 0: nobody */
 };
 
 struct publish {
@@ -384,6 +388,24 @@ socklen_t express_name(const struct request *request, bool remote, struct sockad
  * is. May find, or lose, the request's socket.
  */
 bool express_accepted(struct request *request);
+
+/* Who hears what request's socket would send to the address in the message, by express; NULL: nobody. */
+struct plug *express_listener(struct request *request, struct berth_endpoint *ret_remote);
+/* Its abstract name, without the zero byte. Returns its length. */
+uint32_t express_listener_name(const struct plug *listener, uint8_t *ret_name);
+/* Claim a local port in the stack, unless the program did; both ends are known then. */
+int express_claim(struct plug *plug, const struct berth_endpoint *remote);
+
+/* ticket.c: answers to CHANNEL_TICKETS and CHANNEL_TABLE */
+int32_t call_tickets(struct request *request);
+int32_t call_table(struct request *request);
+/* plug is to be an unconnected socket, for its program does something else with it. Returns 0 or a negative errno. */
+int ticket_void(struct plug *plug);
+/* May the program's socket still be made, and connected? */
+bool ticket_holds(const struct plug *plug);
+/* Is it one with a ticket that no program has open? */
+bool ticket_unused(struct plug *plug);
+void tickets_free(struct tickets *table);
 
 /* far.c: answers to CHANNEL_FAR and CHANNEL_RENEW */
 int32_t far_lend(struct request *request);

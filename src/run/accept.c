@@ -6,6 +6,7 @@
  */
 #include "run/supervisor.h"
 
+#include "control/shim.h"
 #include "run/kernel.h"
 
 #include <errno.h>
@@ -68,15 +69,20 @@ static int take(int listener, int flags)
  * this user or by somebody who has read the names in /proc/net/unix: only the
  * daemon knows whom it has sent to this listener.
  */
-static bool sent_by_daemon(const struct call *call, struct arrival *arrival)
+static bool sent_by_daemon(const struct call *call, uint64_t id, const struct ucred *peer, struct arrival *arrival)
 {
-	struct channel_message message = {
-		.type = CHANNEL_GETPEERNAME, .flags = CHANNEL_PEER_ID, .id = arrival->descriptor.id, .pid = call->tid
-	};
-	struct iovec listener = { (void *)&call->descriptor.id, sizeof(call->descriptor.id) };
+	struct channel_message message = { .type = CHANNEL_GETPEERNAME,
+					   .flags = CHANNEL_PEER_ID,
+					   .id = arrival->descriptor.id,
+					   .value = peer->pid,
+					   .pid = call->tid };
+	struct iovec listener = { &id, sizeof(id) };
 	struct line *line = line_of(call->supervisor, message.id);
 
 	if (line_ask(call->supervisor, line, &message, &listener, 1, NULL, 0) < 0)
+		return false;
+	/* A program may be another user by now; the daemon knows its process. */
+	if (peer->uid != call->supervisor->uid && !(message.flags & CHANNEL_TICKET))
 		return false;
 	memcpy(&arrival->peer, message.address, message.address_length);
 	arrival->peer_length = message.address_length;
@@ -84,20 +90,19 @@ static bool sent_by_daemon(const struct call *call, struct arrival *arrival)
 }
 
 /* Is what came from the daemon, or an express connection that it knows of? */
-static bool genuine(struct call *call, int fd, struct arrival *arrival)
+static bool genuine(const struct call *call, const struct descriptor *listener, int fd, struct arrival *arrival)
 {
 	struct descriptor *descriptor = &arrival->descriptor;
 	struct ucred peer = { .uid = (uid_t)-1 };
 
-	if (!descriptor_identify_accepted(call->supervisor, fd, &call->descriptor, descriptor))
+	if (!descriptor_identify_accepted(call->supervisor, fd, listener, descriptor))
 		return false;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) ||
-	    peer.uid != call->supervisor->uid)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }))
 		return false;
 	if (descriptor->peer.kind == NAME_SOCKET)
-		return sent_by_daemon(call, arrival);
+		return sent_by_daemon(call, listener->name.id, &peer, arrival);
 	arrival->peer_length = accepted_address(&descriptor->peer, &arrival->peer);
-	return peer.pid == call->supervisor->daemon_pid;
+	return peer.uid == call->supervisor->uid && peer.pid == call->supervisor->daemon_pid;
 }
 
 /* Under accept_lock. Returns the stashed connection or -EAGAIN. */
@@ -179,7 +184,7 @@ static int take_next(struct call *call, int flags, struct arrival *arrival)
 			fcntl(fd, F_SETFL, flags ? O_NONBLOCK : 0); /* it was accepted for another call */
 		else
 			fd = take(call->descriptor.fd, flags);
-		if (fd < 0 || genuine(call, fd, arrival))
+		if (fd < 0 || genuine(call, &call->descriptor, fd, arrival))
 			return fd;
 		bool mark = is_mark(fd);
 		close(fd);
@@ -236,6 +241,66 @@ static int64_t attempt_accept(struct call *call)
 	else
 		put_back(call, fd); /* EMFILE: it stays in the queue */
 	return number;
+}
+
+bool accept_stashed(uint64_t listener)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&accept_lock);
+	for (size_t i = 0; i < stash_count; i++)
+		found = found || stash[i].listener == listener;
+	pthread_mutex_unlock(&accept_lock);
+	return found;
+}
+
+/* What the shim has taken is a mark: give it what the mark stands for. Returns 0, and the call is about that then. */
+static int64_t unstash(struct call *call)
+{
+	struct descriptor *descriptor = &call->descriptor;
+	int fd = -EAGAIN, r;
+
+	if (!is_mark(descriptor->fd))
+		return -ECONNABORTED;
+	pthread_mutex_lock(&accept_lock);
+	fd = stash_find(descriptor->name.id, true);
+	pthread_mutex_unlock(&accept_lock);
+	if (fd < 0)
+		return -ECONNABORTED;
+	fcntl(fd, F_SETFL, descriptor_nonblocking(descriptor) ? O_NONBLOCK : 0);
+	r = call_replace_fd(call, (int)call->args[0], fd);
+	close(descriptor->fd);
+	descriptor->fd = fd;
+	return r;
+}
+
+int64_t handle_peer(struct call *call)
+{
+	struct descriptor listener = call->descriptor;
+	struct shim_peer peer = { .length = 0 };
+	struct arrival arrival;
+	int64_t r = 0;
+	int room;
+
+	if (!call->supervisor->shim || call->supervisor->holders || listener.type != SOCK_STREAM ||
+	    descriptor_listening(listener.fd))
+		return -ENOPROTOOPT;
+	if (memory_read(call, call->args[4], &room, sizeof(room)))
+		return -EFAULT;
+	if (room != (int)sizeof(peer))
+		return -EINVAL;
+	if (!listener.carried)
+		r = unstash(call);
+	if (!r && !genuine(call, &listener, call->descriptor.fd, &arrival))
+		r = -ECONNABORTED;
+	if (r)
+		return r;
+	descriptor_grow_buffer(call->descriptor.fd);
+	hint_set(call->supervisor, arrival.descriptor.id, call->tid, (int)call->args[0],
+		 descriptor_inode(call->descriptor.fd));
+	peer.length = MIN(arrival.peer_length, CHANNEL_ADDRESS_MAX);
+	memcpy(peer.address, &arrival.peer, peer.length);
+	return memory_write(call, call->args[3], &peer, sizeof(peer));
 }
 
 int64_t handle_accept(struct call *call)

@@ -2,6 +2,8 @@
 /* The calls that are a question to the daemon and little more. */
 #include "run/supervisor.h"
 
+#include "control/shim.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -22,6 +24,9 @@ void call_message(const struct call *call, struct channel_message *message, uint
 					     .pid = call->tid };
 	if (descriptor->type == SOCK_STREAM && !descriptor->carried) {
 		message->flags |= CHANNEL_NEW;
+		/* From here on the daemon knows it, and its shim is not to connect it. */
+		if (call->supervisor->shim && type != CHANNEL_TICKETS)
+			descriptor_mark(descriptor->fd, SHIM_MARK_TOLD, true);
 		call_command(call, message->command);
 	}
 }

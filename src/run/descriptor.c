@@ -10,6 +10,7 @@
  */
 #include "run/supervisor.h"
 
+#include "control/shim.h"
 #include "run/kernel.h"
 
 #include <dirent.h>
@@ -21,8 +22,7 @@
 
 #define BUFFER_BYTES (1 << 20) /* the kernel clips it to net.core.wmem_max */
 
-/* The thread group of tid, or -ESRCH. */
-static pid_t group_of(pid_t tid)
+pid_t process_group(pid_t tid)
 {
 	char path[32], line[128];
 	pid_t group = -ESRCH;
@@ -51,7 +51,7 @@ static int peer_open(pid_t tid, bool *ret_keep)
 	if (pidfd != -EINVAL && pidfd != -ENOENT)
 		return pidfd;
 	*ret_keep = false;
-	group = group_of(tid);
+	group = process_group(tid);
 	return group < 0 ? group : kernel_pidfd_open(group, 0);
 }
 
@@ -101,12 +101,9 @@ void peers_fini(struct peers *peers)
  *	own .s, peer .s		express: one end made it, one accepted it
  *	own .s, peer .c		accepted (its own name is the listener's)
  *
- * Two things more are kept in SO_RCVBUF of the socket itself, an option that
- * does nothing on these, is not inherited by accepted ones, and that the
- * program can't reach: whether it made an express connection, and the SO_SNDBUF
- * that the program has set, in KiB.
+ * Some things more are kept in SO_RCVBUF of the socket itself: SHIM_MARK_EXPRESS and the others.
  */
-enum { MARK_BASE = 8192, MARK_EXPRESS = 1, MARK_BUFFER_SHIFT = 1, MARK_MAX = 4095 };
+enum { MARK_INHERITED = ~((1 << SHIM_MARK_BUFFER_SHIFT) - 1) };
 
 static int mark_get(int fd)
 {
@@ -114,18 +111,18 @@ static int mark_get(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &(socklen_t){ sizeof(value) }))
 		return 0;
-	value = value / 2 - MARK_BASE; /* the kernel doubles it */
-	return value < 0 || value > MARK_MAX ? 0 : value;
+	value = value / 2 - SHIM_MARK_BASE; /* the kernel doubles it */
+	return value < 0 || value > SHIM_MARK_MAX ? 0 : value;
 }
 
 static void mark_set(int fd, int mark)
 {
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ MARK_BASE + mark }, sizeof(int));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ SHIM_MARK_BASE + mark }, sizeof(int));
 }
 
 static bool express_made(int fd)
 {
-	return mark_get(fd) & MARK_EXPRESS;
+	return mark_get(fd) & SHIM_MARK_EXPRESS;
 }
 
 static void identify_connected(struct descriptor *descriptor, int fd)
@@ -200,7 +197,7 @@ bool descriptor_nonblocking(const struct descriptor *descriptor)
 
 static void grow_buffer(int fd, int mark)
 {
-	int kibibytes = mark >> MARK_BUFFER_SHIFT, size = kibibytes ? kibibytes * 1024 : BUFFER_BYTES;
+	int kibibytes = mark >> SHIM_MARK_BUFFER_SHIFT, size = kibibytes ? kibibytes * 1024 : BUFFER_BYTES;
 
 	/* Besides, this wakes whoever polls for EPOLLOUT. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -213,15 +210,15 @@ void descriptor_grow_buffer(int fd)
 
 void descriptor_limit_buffer(int fd, int size)
 {
-	int kibibytes = MIN(MAX(size / 1024, 1), MARK_MAX >> MARK_BUFFER_SHIFT);
+	int kibibytes = MIN(MAX(size / 1024, 1), SHIM_MARK_MAX >> SHIM_MARK_BUFFER_SHIFT);
 
-	mark_set(fd, (mark_get(fd) & MARK_EXPRESS) | kibibytes << MARK_BUFFER_SHIFT);
+	mark_set(fd, (mark_get(fd) & ~MARK_INHERITED) | kibibytes << SHIM_MARK_BUFFER_SHIFT);
 	descriptor_grow_buffer(fd);
 }
 
 void descriptor_inherit(int fd, int listener)
 {
-	int mark = mark_get(listener) & ~MARK_EXPRESS, low = 1;
+	int mark = mark_get(listener) & MARK_INHERITED, low = 1;
 	struct timeval time;
 
 	if (mark)
@@ -236,6 +233,23 @@ void descriptor_inherit(int fd, int listener)
 			setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
 	}
 	grow_buffer(fd, mark);
+}
+
+bool descriptor_plain(int listener)
+{
+	int low = 1, is_inline = 0;
+	struct timeval time;
+
+	if (mark_get(listener) & MARK_INHERITED)
+		return false;
+	getsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &low, &(socklen_t){ sizeof(low) });
+	getsockopt(listener, SOL_SOCKET, SO_OOBINLINE, &is_inline, &(socklen_t){ sizeof(is_inline) });
+	for (int i = 0; i < 2; i++)
+		if (getsockopt(listener, SOL_SOCKET, i ? SO_SNDTIMEO : SO_RCVTIMEO, &time,
+			       &(socklen_t){ sizeof(time) }) ||
+		    time.tv_sec || time.tv_usec)
+			return false;
+	return low == 1 && !is_inline;
 }
 
 /* Is number of process pid the socket id? Returns a copy or -ENOENT. */
@@ -358,7 +372,20 @@ bool descriptor_express(const struct descriptor *descriptor)
 	return descriptor->carried && descriptor->peer.kind == NAME_SOCKET;
 }
 
+void descriptor_mark(int fd, int mark, bool on)
+{
+	int old = mark_get(fd), new = on ? old | mark : old & ~mark;
+
+	if (new != old)
+		mark_set(fd, new);
+}
+
+bool descriptor_marked(int fd, int mark)
+{
+	return mark_get(fd) & mark;
+}
+
 void descriptor_mark_express(int fd)
 {
-	mark_set(fd, mark_get(fd) | MARK_EXPRESS);
+	descriptor_mark(fd, SHIM_MARK_EXPRESS, true);
 }

@@ -114,13 +114,14 @@ int64_t handle_far(struct call *call)
 	return memory_write(call, call->args[3], &far, sizeof(far));
 }
 
-static bool same_network(pid_t tid)
+static bool same_namespace(pid_t tid, const char *kind)
 {
 	struct stat ours, theirs;
-	char path[48];
+	char path[48], own[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", tid);
-	return stat(path, &theirs) == 0 && stat("/proc/self/ns/net", &ours) == 0 && ours.st_ino == theirs.st_ino &&
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", tid, kind);
+	snprintf(own, sizeof(own), "/proc/self/ns/%s", kind);
+	return stat(path, &theirs) == 0 && stat(own, &ours) == 0 && ours.st_ino == theirs.st_ino &&
 	       ours.st_dev == theirs.st_dev;
 }
 
@@ -133,7 +134,7 @@ int64_t handle_names(struct call *call)
 
 	/* Where descriptors can't be looked at, the supervisor has a copy of each socket, and so must make it. */
 	if (!supervisor->shim || supervisor->holders || call->descriptor.type != SOCK_STREAM ||
-	    !same_network(call->tid))
+	    !same_namespace(call->tid, "net"))
 		return -ENOPROTOOPT;
 	if (memory_read(call, call->args[4], &room, sizeof(room)))
 		return -EFAULT;
@@ -142,6 +143,71 @@ int64_t handle_names(struct call *call)
 	names.first = id_new(supervisor, names.count);
 	memcpy(names.key, supervisor->key, sizeof(names.key));
 	return memory_write(call, call->args[3], &names, sizeof(names));
+}
+
+/* May the shim take connections itself? Not where they would inherit something, or one waits here. */
+int64_t handle_listener(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	struct shim_listener answer;
+	struct channel_message message;
+	int room, fd;
+
+	if (!supervisor->shim || supervisor->holders || call->descriptor.type != SOCK_STREAM)
+		return -ENOPROTOOPT;
+	if (memory_read(call, call->args[4], &room, sizeof(room)) ||
+	    memory_read(call, call->args[3], &answer, sizeof(answer)))
+		return -EFAULT;
+	if (room != (int)sizeof(answer))
+		return -EINVAL;
+	if (!descriptor_listening(call->descriptor.fd) || !descriptor_plain(call->descriptor.fd) ||
+	    accept_stashed(call->descriptor.id))
+		return -EAGAIN;
+	answer.id = call->descriptor.id;
+	answer.table = -1;
+	if (answer.wants_table) {
+		call_message(call, &message, CHANNEL_TABLE);
+		int r = line_ask_fd(supervisor, line_of(supervisor, message.id), &message, NULL, 0, NULL, 0, &fd);
+		if (r < 0 || fd < 0)
+			return r < 0 ? r : -EAGAIN;
+		answer.table = call_add_fd(call, fd);
+		close(fd);
+		if (answer.table < 0)
+			return answer.table;
+	}
+	return memory_write(call, call->args[3], &answer, sizeof(answer));
+}
+
+int64_t handle_tickets(struct call *call)
+{
+	struct supervisor *supervisor = call->supervisor;
+	struct channel_tickets wanted;
+	struct channel_message message;
+	struct shim_tickets tickets;
+	struct iovec part = { &wanted, sizeof(wanted) };
+	int room, r;
+
+	if (!supervisor->shim || supervisor->holders || call->descriptor.type != SOCK_STREAM ||
+	    call->descriptor.carried || !same_namespace(call->tid, "user"))
+		return -ENOPROTOOPT;
+	if (memory_read(call, call->args[4], &room, sizeof(room)) ||
+	    memory_read(call, call->args[3], &tickets, sizeof(tickets)))
+		return -EFAULT;
+	if (room != (int)sizeof(tickets) || tickets.address_length > CHANNEL_ADDRESS_MAX ||
+	    tickets.first != call->descriptor.id)
+		return -EINVAL;
+	wanted = (struct channel_tickets){ tickets.first, tickets.count, process_group(call->tid) };
+	call_message(call, &message, CHANNEL_TICKETS);
+	message.address_length = (uint16_t)tickets.address_length;
+	memcpy(message.address, tickets.address, message.address_length);
+	r = line_ask(supervisor, line_of(supervisor, message.id), &message, &part, 1, tickets.name,
+		     sizeof(tickets.name));
+	if (r < 0)
+		return r;
+	tickets.uid = supervisor->uid;
+	tickets.count = (uint32_t)MAX(message.value, 0);
+	tickets.name_length = MIN(message.payload_length, (uint32_t)sizeof(tickets.name) - 1);
+	return memory_write(call, call->args[3], &tickets, sizeof(tickets));
 }
 
 /* What waits in the old pair waits in the new one. */

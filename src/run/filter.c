@@ -70,12 +70,16 @@ static void block_end(struct builder *builder, uint32_t verdict)
 
 /* Always notified: what they do depends on whose descriptor it is. io_uring_setup() is to be refused with a word. */
 static const uint32_t notified[] = {
-	SYS_listen,   SYS_connect,  SYS_accept,	  SYS_accept4,	      SYS_getpeername,
-	SYS_shutdown, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
+	SYS_listen, SYS_accept, SYS_shutdown, SYS_sendmmsg, SYS_recvmmsg, SYS_io_uring_setup,
 };
 
 /* The same, but for those that the shim makes. All of them can do to an AF_UNIX socket only what AF_UNIX lets them. */
-static const uint32_t shimmed[] = { SYS_bind, SYS_getsockname, SYS_sendmsg, SYS_recvmsg };
+static const uint32_t shimmed[] = { SYS_bind,	 SYS_getsockname, SYS_getpeername, SYS_connect,
+				    SYS_accept4, SYS_sendmsg,	  SYS_recvmsg };
+
+/* Options at SOL_SOCKET, too: what AF_UNIX itself has to say, and the one that says nothing to it (SHIM_MARK_BASE). */
+static const uint32_t shimmed_gets[] = { SO_ERROR, SO_PEERCRED, SO_RCVBUF };
+static const uint32_t shimmed_sets[] = { SO_RCVBUF };
 
 /* A ring would do socket calls behind the filter's back. */
 static const uint32_t refused[] = { SYS_io_uring_enter, SYS_io_uring_register };
@@ -145,9 +149,27 @@ static void build_open(struct builder *builder, uint32_t number, int flags_at)
 	block_end(builder, SECCOMP_RET_USER_NOTIF);
 }
 
-static void build_options(struct builder *builder, uint32_t number)
+/* The shim's: at SOL_SOCKET, with the magic number, any of these. What follows is for all others. */
+static void build_shimmed_options(struct builder *builder, const uint32_t *shimmed_options, size_t count)
+{
+	size_t other = 1 + 2 * count;
+
+	load(builder, ARGUMENT_HIGH(0));
+	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, SHIM_MAGIC, 0, (uint8_t)(2 + other));
+	load(builder, ARGUMENT_LOW(1));
+	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, SOL_SOCKET, 0, (uint8_t)other);
+	load(builder, ARGUMENT_LOW(2));
+	for (size_t i = 0; i < count; i++)
+		give_if(builder, shimmed_options[i], SECCOMP_RET_ALLOW);
+}
+
+static void build_options(struct builder *builder, uint32_t number, bool shim)
 {
 	block_begin(builder, number);
+	if (shim && number == SYS_getsockopt)
+		build_shimmed_options(builder, shimmed_gets, COUNT_OF(shimmed_gets));
+	else if (shim)
+		build_shimmed_options(builder, shimmed_sets, COUNT_OF(shimmed_sets));
 	load(builder, ARGUMENT_LOW(1));
 	emit(builder, BPF_JMP | BPF_JEQ | BPF_K, SOL_SOCKET, 1, 0);
 	give(builder, SECCOMP_RET_USER_NOTIF);
@@ -192,8 +214,8 @@ size_t filter_build(struct sock_filter code[FILTER_MAX], bool shim)
 	for (size_t i = 0; i < COUNT_OF(forbidden); i++)
 		give_if(&builder, forbidden[i], FAIL(EPERM));
 	build_socket_calls(&builder);
-	build_options(&builder, SYS_setsockopt);
-	build_options(&builder, SYS_getsockopt);
+	build_options(&builder, SYS_setsockopt, shim);
+	build_options(&builder, SYS_getsockopt, shim);
 	build_open(&builder, SYS_open, 1);
 	/* Interfaces: reached through any socket, AF_UNIX ones too. */
 	block_begin(&builder, SYS_ioctl);

@@ -28,7 +28,7 @@
 #define FILTER_FOREIGN_BIT 0x80000000
 #endif
 
-#define FILTER_MAX 256 /* instructions */
+#define FILTER_MAX 320 /* instructions */
 
 /*
  * Write the filter into code. shim: a few calls are the kernel's when they carry

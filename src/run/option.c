@@ -144,6 +144,19 @@ static bool sure(const struct call *call, const uint8_t *value, int length)
 	return descriptor->carried || !descriptor_listening(descriptor->fd);
 }
 
+/* By express there is nothing that could wait for more, so this is only to be remembered: by the socket itself. */
+static bool remember_nodelay(const struct call *call, const uint8_t *value, int length)
+{
+	int number = 0;
+
+	if (!descriptor_express(&call->descriptor) || (int)call->args[1] != IPPROTO_TCP ||
+	    (int)call->args[2] != TCP_NODELAY || length < (int)sizeof(number))
+		return false;
+	memcpy(&number, value, sizeof(number));
+	descriptor_mark(call->descriptor.fd, SHIM_MARK_NODELAY, number);
+	return number; /* the daemon may know it from before */
+}
+
 int64_t handle_setsockopt(struct call *call)
 {
 	int level = (int)call->args[1], option = (int)call->args[2], length = (int)call->args[4];
@@ -164,6 +177,8 @@ int64_t handle_setsockopt(struct call *call)
 		if (r != 1)
 			return r;
 	}
+	if (remember_nodelay(call, value, length))
+		return 0;
 	call_message(call, &message, CHANNEL_SETSOCKOPT);
 	message.level = level;
 	message.option = option;
@@ -292,10 +307,19 @@ int64_t handle_getsockopt(struct call *call)
 		return give_int(call, connect_has_begun(call));
 	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_NAMES)
 		return handle_names(call);
+	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_LISTENER)
+		return handle_listener(call);
+	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_PEER)
+		return handle_peer(call);
+	if ((int)call->args[1] == SHIM_LEVEL && (int)call->args[2] == SHIM_TICKETS)
+		return handle_tickets(call);
 	if (memory_read(call, call->args[4], &room, sizeof(room)))
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
+	if ((int)call->args[1] == IPPROTO_TCP && (int)call->args[2] == TCP_NODELAY &&
+	    descriptor_express(&call->descriptor) && descriptor_marked(call->descriptor.fd, SHIM_MARK_NODELAY))
+		return give_int(call, 1);
 	call_message(call, &message, CHANNEL_GETSOCKOPT);
 	message.level = (int)call->args[1];
 	message.option = (int)call->args[2];

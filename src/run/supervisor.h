@@ -283,6 +283,13 @@ bool descriptor_listening(int fd);
 bool descriptor_express(const struct descriptor *descriptor);
 /* fd makes an express connection (see descriptor.c). */
 void descriptor_mark_express(int fd);
+/* SHIM_MARK_* of a stream socket. */
+void descriptor_mark(int fd, int mark, bool on);
+bool descriptor_marked(int fd, int mark);
+/* Is there nothing that an accepted socket would inherit from this listener? */
+bool descriptor_plain(int listener);
+/* The thread group of tid, or -ESRCH. */
+pid_t process_group(pid_t tid);
 
 /* holder.c: where pidfd_getfd() is refused */
 struct holders *holders_new(void);
@@ -382,7 +389,7 @@ int error_told(struct call *call, int error);
 void error_raise(struct call *call);
 
 /* far.c: the preloaded shim's questions, and what it needs */
-handler handle_far, handle_names;
+handler handle_far, handle_names, handle_listener, handle_tickets;
 /* Shutting or squeezing a descriptor that is not one of ours: done here, unless it is a far end that was lent. */
 handler handle_foreign_change;
 /* Is it one that the program must not touch so? Asked before its call goes on to the kernel. */
@@ -393,6 +400,11 @@ int far_name(struct supervisor *supervisor, int far, uint64_t id);
 int far_renew(struct call *call);
 /* If the call's is a copy of a pair that was replaced since, put the new one in its place. */
 void far_follow(struct call *call);
+
+/* accept.c: the shim has accepted the call's socket, and asks who came. */
+handler handle_peer;
+/* Does a connection of the listener's wait here, out of its queue? */
+bool accept_stashed(uint64_t listener);
 
 /* passing.c */
 /* Does fd, ours, reach the real network past the filter: a socket of another family than AF_UNIX, a ring, a tunnel? */

@@ -87,7 +87,7 @@ int is_udp(int fd, uint64_t cookie)
  * A signal that comes between the call and the supervisor's taking it up ends a call that has not begun, with EINTR if
  * its handler is without SA_RESTART. These never say so on Linux: the signal has come a little earlier, then.
  */
-static long unbroken(long number, long a, long b, long c, long d, long e)
+long unbroken(long number, long a, long b, long c, long d, long e)
 {
 	long result;
 
@@ -131,11 +131,15 @@ static bool has_begun(int fd)
 
 SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	long r;
+	long r = tickets_connect(fd, address, length);
 
+	if (r <= 0)
+		return (int)finish(r);
 	do {
 		r = waiting(SYS_connect, fd, (long)address, (long)length, 0, 0, 0);
 	} while (r == -EINTR && !has_begun(fd));
+	if (r == -EINPROGRESS)
+		tickets_connected(address, length);
 	return (int)change(fd, r);
 }
 
@@ -161,7 +165,9 @@ SHIM_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 
 SHIM_EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
 {
-	return (int)finish(unbroken(SYS_getsockopt, fd, level, option, (long)value, (long)length));
+	long descriptor = express_has_error(fd, level, option) ? native(fd) : fd;
+
+	return (int)finish(unbroken(SYS_getsockopt, descriptor, level, option, (long)value, (long)length));
 }
 
 SHIM_EXPORT int shutdown(int fd, int how)
@@ -171,7 +177,14 @@ SHIM_EXPORT int shutdown(int fd, int how)
 
 SHIM_EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
 {
-	return (int)change(fd, unbroken(SYS_setsockopt, fd, level, option, (long)value, (long)length));
+	long r;
+
+	if (express_setsockopt(fd, level, option, value, length))
+		return 0;
+	r = unbroken(SYS_setsockopt, fd, level, option, (long)value, (long)length);
+	if (level == SOL_SOCKET && option != SO_KEEPALIVE && option != SO_LINGER) /* what these listen to is not here */
+		accept_forget(fd);
+	return (int)change(fd, r);
 }
 
 SHIM_EXPORT int close(int fd)

@@ -79,6 +79,22 @@ void names_made(int fd)
 	__atomic_store_n(page, (names.first & UINT32_MAX) << LEFT_BITS | names.count, __ATOMIC_RELEASE);
 }
 
+void *names_page(void)
+{
+	uint64_t *page = __atomic_load_n(&numbers, __ATOMIC_ACQUIRE);
+
+	return page ? page + PAGE / sizeof(*page) / 2 : NULL;
+}
+
+uint32_t names_after(uint64_t id)
+{
+	uint64_t *page = __atomic_load_n(&numbers, __ATOMIC_ACQUIRE);
+	uint64_t word = page ? __atomic_load_n(page, __ATOMIC_ACQUIRE) : 0;
+	uint64_t end = base | ((word >> LEFT_BITS) + (word & ((1 << LEFT_BITS) - 1)));
+
+	return id < end && end - id <= SHIM_TICKETS_MAX ? (uint32_t)(end - id) : 0;
+}
+
 static char *hex(char *text, unsigned digits, uint64_t value)
 {
 	while (digits--)
@@ -119,6 +135,7 @@ int names_socket(int domain, int flags)
 		raw(SYS_close, fd, 0, 0, 0, 0, 0);
 		return -1;
 	}
+	tickets_new((int)fd);
 	return (int)fd;
 }
 

@@ -51,6 +51,8 @@ static inline long native(int fd)
 /* calls.c */
 /* As libc returns it, with errno. */
 long finish(long result);
+/* The same call again and again where it was interrupted before it began: descriptors.c */
+long unbroken(long number, long a, long b, long c, long d, long e);
 /* The same call where pthread_cancel() may end the thread meanwhile. pthreads(7) */
 long waiting(long number, long a, long b, long c, long d, long e, long f);
 int64_t clock_ms(void);
@@ -78,6 +80,36 @@ void spin_forget(int fd);
 int names_socket(int domain, int flags);
 /* The supervisor has made fd, a stream socket. */
 void names_made(int fd);
+
+/* A place that is the process' own, half a page of zeros at first and after fork(). NULL: none yet. */
+void *names_page(void);
+/* How many numbers there are from id on, with those that the program will take next. 0: id is not of these. */
+uint32_t names_after(uint64_t id);
+
+/* express.c: stream sockets */
+/* fd has been connected, or accepted, natively. */
+void express_note(int fd);
+/* The number in the name of fd, a stream socket of Berth's, or of its peer. 0: it is none. */
+uint64_t express_name(int fd, bool peer, int *ret_domain);
+/* SHIM_MARK_* */
+int express_mark(int fd);
+void express_set_mark(int fd, int mark);
+/* It is one of those, and the option was set. */
+bool express_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
+/* It is one of those, and its error is the kernel's to tell. */
+bool express_has_error(int fd, int level, int option);
+
+/* tickets.c */
+/* Connect fd natively. Returns 1: not here. */
+long tickets_connect(int fd, const struct sockaddr *address, socklen_t length);
+/* fd is a new stream socket. */
+void tickets_new(int fd);
+/* The supervisor has connected one. */
+void tickets_connected(const struct sockaddr *address, socklen_t length);
+
+/* accept.c */
+/* Something was changed at fd, which may be a listener. */
+void accept_forget(int fd);
 
 /* flow.c: where what is sent from a socket to an address goes straight. */
 enum { FLOW_NUMBERS_BEGIN = 32, FLOW_NUMBERS_END = 16384 }; /* the shim's own descriptors are between */

@@ -98,14 +98,14 @@ os.execv('$BERTH', ['berth', 'run', '--net', '$NET', '--name', 'heir', '--', 'tr
 	"can't run a program with a socket of the real network as standard input: put a pipe" "as standard input it is refused, with the reason"
 
 # What the shim may, a hostile program may, too: with the magic number, and with what another host's program lends.
-start_express() { # NAME PROGRAM…
+start_express() { # NAME [OPTION…] PROGRAM…
 	local name=$1
 	shift
-	"${plain[@]}" "$BERTH" run --net "$NET" --name "$name" --express -- "$@" >"$name.log" 2>&1 </dev/null &
+	"${plain[@]}" "$BERTH" run --net "$NET" --name "$name" --express "$@" >"$name.log" 2>&1 </dev/null &
 	started+=("$!")
 }
 express_attack() { "${plain[@]}" timeout -k 5 $((90 * slow)) "$BERTH" run --net "$NET" --name villain --express -- "$WORK/hostile_shim" "$@" 2>err; }
-start_express lender "$PYTHON" -u -c '
+start_express lender -- "$PYTHON" -u -c '
 import socket
 s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", 7))
 while True:
@@ -122,6 +122,21 @@ for round in --express --no-express; do
 done
 stop "${started[-1]}"
 unset "started[-1]"
+for options in --shim --no-shim; do # who accepts natively, and who does not
+	start_express greeter $options "$PYTHON" -u -c '
+import socket
+l = socket.create_server(("", 70), backlog=64)
+for i in range(8): socket.create_connection(("127.0.0.1", 70)); l.accept()
+l.settimeout(None)
+while True:
+    s = l.accept()[0]
+    try: s.send(b"!")
+    except OSError: pass'
+	await_port greeter 70 LISTEN
+	is "$(express_attack tickets greeter 70)" held "connections made natively are those that the daemon said, by who it said ($options)"
+	stop "${started[-1]}"
+	unset "started[-1]"
+done
 
 attack racing $((8000 / slow)) >racing.log
 like "$(tail -n 1 racing.log; echo ended)" "^(held|ended)" "arguments and descriptors that change while they are read"

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -186,6 +188,80 @@ static void attack_lent(char **arguments)
 	attack_by_turns(atoi(arguments[2]));
 }
 
+/* Connect a socket with this name to the listener, as no supervisor would. Returns what is said there first, or 0. */
+static char connect_as(const struct sockaddr_un *name, socklen_t length, const struct shim_tickets *tickets)
+{
+	struct sockaddr_un listener = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char said = 0;
+
+	memcpy(listener.sun_path + 1, tickets->name, tickets->name_length);
+	if (syscall(SYS_bind, MAGIC(fd), name, length) < 0)
+		complain("bind: %s", strerror(errno));
+	if (syscall(SYS_connect, MAGIC(fd), &listener,
+		    offsetof(struct sockaddr_un, sun_path) + 1 + tickets->name_length) < 0)
+		complain("connect: %s", strerror(errno));
+	if (read(fd, &said, 1) < 1)
+		said = 0;
+	close(fd);
+	return said;
+}
+
+/* The name of the socket whose number is so much after that of fd. */
+static socklen_t name_after(int fd, unsigned more, struct sockaddr_un *ret_name, uint64_t *ret_id)
+{
+	enum { ID = 1 + 6 + SHIM_KEY_LENGTH + 2, DIGITS = 16 };
+	socklen_t length = sizeof(*ret_name);
+	char digits[DIGITS + 1] = "";
+
+	if (syscall(SYS_getsockname, MAGIC(fd), ret_name, &length) < 0)
+		complain("getsockname: %s", strerror(errno));
+	memcpy(digits, ret_name->sun_path + ID, DIGITS);
+	*ret_id = strtoull(digits, NULL, 16) + more;
+	snprintf(digits, sizeof(digits), "%016llx", (unsigned long long)*ret_id);
+	memcpy(ret_name->sun_path + ID, digits, DIGITS);
+	return length;
+}
+
+/* Tickets are good for who was given them, for that listener, and only these. */
+static void attack_tickets(char **arguments)
+{
+	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found = NULL;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), status;
+	struct shim_tickets tickets = { .count = 3 };
+	socklen_t length = sizeof(tickets), name_length;
+	struct sockaddr_un name;
+	uint64_t id;
+	pid_t thief;
+
+	if (getaddrinfo(arguments[0], arguments[1], &hints, &found)) {
+		complain("%s is not there", arguments[0]);
+		return;
+	}
+	name_length = name_after(fd, 0, &name, &tickets.first);
+	tickets.address_length = found->ai_addrlen;
+	memcpy(tickets.address, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	if (getsockopt(fd, SHIM_LEVEL, SHIM_TICKETS, &tickets, &length) < 0 || tickets.count != 3) {
+		complain("no tickets: %s", strerror(errno));
+		return;
+	}
+	thief = fork();
+	if (!thief) {
+		name_length = name_after(fd, 1, &name, &id);
+		_exit(connect_as(&name, name_length, &tickets) != 0);
+	}
+	waitpid(thief, &status, 0);
+	if (status)
+		complain("another process is taken for who has the ticket");
+	name_length = name_after(fd, 1000, &name, &id);
+	if (connect_as(&name, name_length, &tickets))
+		complain("who has no ticket gets in");
+	name_length = name_after(fd, 2, &name, &id);
+	if (connect_as(&name, name_length, &tickets) != '!')
+		complain("who has one does not get in");
+}
+
 int main(int count, char **arguments)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -193,6 +269,8 @@ int main(int count, char **arguments)
 		attack_magic(arguments + 2);
 	else if (count == 5 && !strcmp(arguments[1], "lent"))
 		attack_lent(arguments + 2);
+	else if (count == 4 && !strcmp(arguments[1], "tickets"))
+		attack_tickets(arguments + 2);
 	else
 		return 2;
 	return verdict();

@@ -203,6 +203,92 @@ set()"
 is "$(express -- "$PYTHON" streams.py 2>&1)" "$sockets" "by express: stream sockets made in the program are as others, and after fork() its own"
 is "$(timeout -k 5 $((60 * slow)) "$BERTH" run --net "$NET" --name streams --shim -- "$PYTHON" streams.py 2>&1)" "$sockets" "--shim by wire: the same"
 
+# One connection after the other to the same place: the program makes them itself, and another takes them.
+cat >visited.py <<'END'
+import os, socket
+listener = socket.create_server(("", 70), backlog=200)
+os.fork() # two workers
+while True:
+    s, peer = listener.accept()
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    good = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1 and s.getpeername() == peer and s.getsockname()[1] == 70
+    s.sendall(repr((peer, good)).encode())
+    s.close()
+END
+cat >visitor.py <<'END'
+import ctypes, os, select, socket, sys
+libc = ctypes.CDLL(None)
+there = (socket.gethostbyname("visited"), 70)
+def mark(s):
+    value, length = ctypes.c_int(), ctypes.c_uint(4)
+    if libc.syscall(55, ctypes.c_long(0x62657274 << 32 | s.fileno()), 1, 8, ctypes.byref(value), ctypes.byref(length)): return 0
+    return value.value // 2 - 8192
+def visit(i, kind=None):
+    s = socket.socket(); s.setblocking(False)
+    if kind == "bind": s.bind(("", 0)); port = s.getsockname()[1]
+    if kind == "option": s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1); s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if kind == "name": assert s.getsockname() == ("0.0.0.0", 0)
+    e = select.epoll()
+    if kind == "epoll": e.register(s, select.EPOLLOUT | select.EPOLLET); e.poll(0)
+    error = s.connect_ex(there)
+    assert error == 115, error
+    if kind != "epoll": e.register(s, select.EPOLLOUT)
+    assert e.poll(20), kind
+    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    assert kind != "option" or s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == (kind == "option")
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    assert s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    assert kind != "bind" or s.getsockname()[1] == port
+    assert s.getpeername() == there
+    s.setblocking(True)
+    said = b"".join(iter(lambda: s.recv(200), b""))
+    assert eval(said) == (s.getsockname(), True), (said, s.getsockname())
+    return mark(s) & 5 == 1 # by express, and the daemon was told nothing before
+visit(0)
+for i in range(8): visit(i)
+native = sum(visit(i) for i in range(200))
+print("native" if native > 150 else "not native")
+for i in range(60): visit(i, (None, "bind", "option", "name", "epoll", None)[i % 6])
+if not os.fork():
+    for i in range(20): visit(i)
+    os._exit(0)
+for i in range(20): visit(i)
+print("fork", os.wait()[1])
+kept = []
+for i in range(12):
+    s = socket.socket(); s.setblocking(False); s.connect_ex(there); kept.append(s)
+l = socket.create_server(("", 71), backlog=2); here = (socket.gethostbyname("visitor"), 71)
+full = [socket.socket() for i in range(8)] # more than the queue holds: those wait, and come
+for s in full: s.setblocking(False); s.connect_ex(here)
+names = {l.accept()[1][1] for s in full}
+print(names == {s.getsockname()[1] for s in full})
+l.close(); s = socket.socket(); s.setblocking(False)
+error = s.connect_ex(here)
+if error == 115: select.select([], [s], [], 20); error = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+print(error)
+END
+visits="fork 0
+True
+111"
+OPTIONS=(--express)
+start visited "$PYTHON" -u visited.py
+OPTIONS=(--express --no-shim)
+start unaided "$PYTHON" -u visited.py
+OPTIONS=()
+await_port visited 70 LISTEN
+await_port unaided 70 LISTEN
+visitor() { timeout -k 5 $((60 * slow)) "$BERTH" run --net "$NET" --name visitor "$@" 2>&1; }
+is "$(visitor --express -- "$PYTHON" visitor.py)" "native
+$visits" "one connection after the other is made and taken natively; addresses, options and what is called before are as ever"
+sed 's/"visited"/"unaided"/' visitor.py >unaided.py
+is "$(visitor --express -- "$PYTHON" unaided.py)" "native
+$visits" "… taken by a program without the shim"
+is "$(visitor --express --no-shim -- "$PYTHON" visitor.py)" "not native
+$visits" "… made by one without"
+is "$(visitor --shim -- "$PYTHON" visitor.py)" "not native
+$visits" "… by wire"
+
 like "$(LD_PRELOAD=/nowhere/other.so express -- sh -c 'echo $LD_PRELOAD' 2>/dev/null)" "^/nowhere/other.so:/.*berth-shim.so$" \
 	"who else is preloaded stays, before the shim"
 is "$(express --no-shim -- sh -c 'echo $LD_PRELOAD')" "" "--no-shim preloads nothing"

@@ -70,19 +70,41 @@ TEST(filter, fits)
 	CHECK(count < FILTER_MAX);
 }
 
-TEST(filter, the_magic_number_opens_four_calls_and_only_with_the_shim)
+TEST(filter, the_magic_number_opens_seven_calls_and_only_with_the_shim)
 {
 	for (int number = 0; number < 512; number++) {
 		struct seccomp_data data = { .nr = number, .arch = AUDIT_ARCH_X86_64, .args = { 3, 1, 2, 0, 1 } };
 		uint32_t usual = decide_with(&data, true);
 		bool opened = number == SYS_sendmsg || number == SYS_recvmsg || number == SYS_getsockname ||
-			      number == SYS_bind;
+			      number == SYS_bind || number == SYS_connect || number == SYS_accept4 ||
+			      number == SYS_getpeername;
 
 		CHECK_EQ(usual, decide_with(&data, false));
 		data.args[0] |= (uint64_t)SHIM_MAGIC << 32;
 		CHECK_EQ(decide_with(&data, false), usual);
 		CHECK_EQ(decide_with(&data, true), opened ? ALLOW : usual);
 	}
+}
+
+TEST(filter, the_magic_number_opens_some_options_and_only_with_the_shim)
+{
+	for (int option = 0; option < 128; option++)
+		for (int level = 0; level < 300; level++)
+			for (int i = 0; i < 2; i++) {
+				int number = i ? SYS_setsockopt : SYS_getsockopt;
+				struct seccomp_data data = { .nr = number,
+							     .arch = AUDIT_ARCH_X86_64,
+							     .args = { 3, (unsigned)level, (unsigned)option } };
+				uint32_t usual = decide_with(&data, true);
+				bool opened =
+					level == SOL_SOCKET &&
+					(option == SO_RCVBUF || (!i && (option == SO_ERROR || option == SO_PEERCRED)));
+
+				CHECK_EQ(usual, decide_with(&data, false));
+				data.args[0] |= (uint64_t)SHIM_MAGIC << 32;
+				CHECK_EQ(decide_with(&data, false), usual);
+				CHECK_EQ(decide_with(&data, true), opened ? ALLOW : usual);
+			}
 }
 
 TEST(filter, other_architectures_calls_never_pass)

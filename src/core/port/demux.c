@@ -139,6 +139,12 @@ void demux_remove(struct berth_stack *stack, struct demux_node *node)
 	demux->count--;
 }
 
+void demux_expect(struct berth_stack *stack, struct demux_node *node)
+{
+	if (node->linked)
+		stack->demux->last = node;
+}
+
 struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 			      const struct berth_endpoint *remote)
 {

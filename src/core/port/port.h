@@ -71,6 +71,8 @@ int demux_add(struct berth_stack *stack, struct demux_node *node);
 /* node, of the same four-tuple, takes old's place. As demux_add() if old has none. */
 int demux_replace(struct berth_stack *stack, struct demux_node *old, struct demux_node *node);
 void demux_remove(struct berth_stack *stack, struct demux_node *node);
+/* Something was sent to node's peer: an answer is likely to be asked for next. */
+void demux_expect(struct berth_stack *stack, struct demux_node *node);
 struct demux_node *demux_find(struct berth_stack *stack, uint8_t protocol, const struct berth_endpoint *local,
 			      const struct berth_endpoint *remote);
 /* Walk all of protocol's nodes that are not sockets; each may not add or remove. */

@@ -116,6 +116,7 @@ static void emit(struct tcp_conn *conn, struct berth_packet *packet)
 		memcpy(packet->data, conn->work->sendq.head->data, packet->length);
 	note_sending(conn, packet->length, socket->stack->now);
 	header.window = tcp_window_to_offer(conn);
+	demux_expect(socket->stack, &socket->demux);
 	(void)tcp_emit(socket->stack, &emit, &header, packet); /* a failure is a loss: the timers see to it */
 }
 

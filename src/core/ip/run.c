@@ -34,16 +34,17 @@ bool ip_run_begin(struct berth_stack *stack, const struct ip_path *path, const s
 
 void ip_run_send(struct berth_stack *stack, const struct ip_run *run, struct berth_packet *packet)
 {
-	uint8_t *header = berth_packet_push(packet, run->length);
+	uint8_t *header = packet_push(packet, run->length);
 
-	memcpy(header, run->header, run->length);
 	if (run->v4) {
 		uint16_t id = ip_id4(stack);
 
+		memcpy(header, run->header, WIRE_IP4_LENGTH);
 		put_be16(header + LENGTH_AT4, (uint16_t)packet->length);
 		put_be16(header + ID_AT4, id);
 		put_be16(header + CHECKSUM_AT4, checksum_finish(run->sum + packet->length + id));
 	} else {
+		memcpy(header, run->header, WIRE_IP6_LENGTH);
 		put_be16(header + LENGTH_AT6, (uint16_t)(packet->length - WIRE_IP6_LENGTH));
 	}
 	ip_link_output(run->path->link, run->next_hop, packet);

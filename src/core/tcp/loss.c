@@ -169,10 +169,10 @@ bool tcp_loss_ack_all(struct tcp_conn *conn, const struct tcp_segment *segment)
 	const struct tcp_sent *sent = conn->sent;
 	uint32_t acked = segment->ack - conn->snd_una;
 	struct flight *flight;
+	bool fin;
 
-	if (segment->ack != conn->snd_max || segment->header.sack_count || conn->fin_queued || conn->in_recovery ||
-	    conn->in_loss || conn->rate || conn->settings->congestion->on_sample || sent->probe.out ||
-	    sent->undo.possible)
+	if (segment->ack != conn->snd_max || segment->header.sack_count || conn->in_recovery || conn->in_loss ||
+	    conn->rate || conn->settings->congestion->on_sample || sent->probe.out || sent->undo.possible)
 		return false;
 	flight = scoreboard_only(&sent->board);
 	if (!flight || flight->end != segment->ack)
@@ -182,11 +182,13 @@ bool tcp_loss_ack_all(struct tcp_conn *conn, const struct tcp_segment *segment)
 	conn->sent->rack.end = flight->end;
 	scoreboard_end_only(&conn->sent->board, flight);
 	tcp_rtt_sample(&conn->rtt, sent->rack.rtt);
-	tcp_acknowledged(conn, segment);
+	fin = tcp_acknowledged(conn, segment);
 	tcp_timer_clear(conn, TCP_TIMER_RETRANSMIT); /* RFC 6298 §5.2 */
 	tcp_timer_clear(conn, TCP_TIMER_PROBE);
 	tcp_timer_clear(conn, TCP_TIMER_REORDER);
 	grow(conn, acked, acked);
+	if (fin)
+		tcp_fin_acknowledged(conn);
 	return true;
 }
 

@@ -79,7 +79,7 @@ static void segments_init(struct segments *segments, const struct tcp_emit *emit
 static void send_segment(struct berth_stack *stack, struct segments *segments, struct berth_packet *packet, bool last)
 {
 	uint32_t payload = packet->length;
-	uint8_t flags = segments->flags, *header = berth_packet_push(packet, segments->size);
+	uint8_t flags = segments->flags, *header = packet_push(packet, (uint32_t)segments->size);
 
 	if (!last)
 		flags &= (uint8_t) ~(WIRE_TCP_FIN | WIRE_TCP_PSH);

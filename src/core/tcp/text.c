@@ -91,6 +91,14 @@ static bool make_room(struct tcp_conn *conn, const struct berth_packet *packet, 
 	return !early && budget_takes(stack, tcp_memory(conn), conn->work->receiveq.memory, more);
 }
 
+bool tcp_next_text_fits(const struct tcp_conn *conn, const struct berth_packet *packet)
+{
+	const struct tcp_work *work = conn->work;
+
+	return !work->receiveq.early && !work->blocks &&
+	       budget_sure(&tcp_stack_of((struct tcp_conn *)conn)->budget, tcp_memory(conn), packet_truesize(packet));
+}
+
 /*
  * The segments that arrived behind this one and have the same header: their text
  * goes behind its. One that does not fit, or for which there is no memory, goes its own way.
@@ -108,12 +116,13 @@ static void take_gathered(struct tcp_conn *conn, struct gathered *gathered, cons
 
 		/* Its number is not the next if the window cut the one before it. */
 		if (gathered_seq(gathered) != conn->rcv_nxt || seq_gt(conn->rcv_nxt + length, window_end) ||
-		    !make_room(conn, packet, false))
+		    !(tcp_next_text_fits(conn, packet) || make_room(conn, packet, false)))
 			return;
 		gathered_take(gathered);
 		conn->counters.segments_in++;
 		conn->counters.data_in++;
-		receiveq_put(&conn->work->receiveq, packet, conn->rcv_nxt, &conn->rcv_nxt, 0);
+		conn->rcv_nxt += length;
+		receiveq_append(&conn->work->receiveq, packet); /* there was no gap, and there is none now */
 	}
 }
 
@@ -152,14 +161,6 @@ static void queue_text(struct tcp_conn *conn, struct tcp_segment *segment)
 		plan_ack(conn, received);
 		conn->wake = true;
 	}
-}
-
-bool tcp_next_text_fits(const struct tcp_conn *conn, const struct berth_packet *packet)
-{
-	const struct tcp_work *work = conn->work;
-
-	return !work->receiveq.early && !work->blocks &&
-	       budget_sure(&tcp_stack_of((struct tcp_conn *)conn)->budget, tcp_memory(conn), packet_truesize(packet));
 }
 
 /* queue_text() for that. */

@@ -218,7 +218,7 @@ static bool is_expected(const struct tcp_conn *conn, const struct tcp_segment *s
 
 	return conn->state == TCP_ESTABLISHED && (segment->flags & ~WIRE_TCP_PSH) == WIRE_TCP_ACK &&
 	       segment->seq == conn->rcv_nxt && segment->ack == conn->snd_max && !header->sack_count && conn->sack &&
-	       !conn->busy && !conn->ecn && !conn->fin_early && !conn->released && conn->urgent_in == TCP_URGENT_NONE &&
+	       !conn->busy && !conn->ecn && !conn->fin_early && conn->urgent_in == TCP_URGENT_NONE &&
 	       (!conn->timestamps || (header->has_timestamps && seq_ge(header->timestamp, conn->ts_recent))) &&
 	       seq_diff(conn->rcv_adv, conn->rcv_nxt) >= (int32_t)segment->length;
 }

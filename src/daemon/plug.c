@@ -153,7 +153,8 @@ static void plug_end(struct plug *plug, bool abort)
 	struct host *host = plug->host;
 	struct plug *waiting = plug->waiting;
 
-	journal_plug(plug, abort ? "aborted" : "closed", 0);
+	if (!plug->ticket_pid) /* that it was connected, if it was, nobody has told */
+		journal_plug(plug, abort ? "aborted" : "closed", 0);
 	if (plug->waits_at)
 		plug->waits_at->waiting = NULL;
 	if (plug->role->ended)

@@ -238,7 +238,7 @@ static void attack_tickets(char **arguments)
 		complain("%s is not there", arguments[0]);
 		return;
 	}
-	name_length = name_after(fd, 0, &name, &tickets.first);
+	name_after(fd, 0, &name, &tickets.first);
 	tickets.address_length = found->ai_addrlen;
 	memcpy(tickets.address, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);

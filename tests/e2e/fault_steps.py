@@ -10,6 +10,7 @@ and the network's name can be used again at once. What more there is to say of a
 """
 import argparse
 import concurrent.futures
+import contextlib
 import errno
 import os
 import random
@@ -211,13 +212,17 @@ def check(kind, part, where, fired, sides):
             raise Bad("%s does not say why it ended with %s" % (side.name, codes[side.name]))
 
 
-def check_nothing_left(net):
+def check_nothing_left(net, counters=None):
+    """counters: of a part that stops, and may do so when the programs have ended; then it goes on now."""
     path = os.path.join(os.environ["XDG_RUNTIME_DIR"], "berth", net)
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
         left = processes_of(net) + ([path] if os.path.exists(path) else [])
         if not left:
             return
+        if counters and counters.fired():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(counters.read()[2], signal.SIGCONT)
         time.sleep(0.05)
     raise Bad("left: %s" % left)
 
@@ -250,7 +255,7 @@ def trial(number, kind, part, step, where, directory):
         if kind == "kill" and part == "front":
             # Killed between making the network's directory and using it: whoever lists networks takes it away.
             subprocess.run([BERTH, "net", "ls"], timeout=LIMIT, capture_output=True, check=False)
-        check_nothing_left(net)
+        check_nothing_left(net, counters if kind == "stop" else None)
         check_again(net)
         check_nothing_left(net)
         return None, fired, counters.read()[3]

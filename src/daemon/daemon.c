@@ -358,6 +358,7 @@ int daemon_main(const char *network, int ready_fd)
 	umask(077);
 	process_raise_descriptors();
 	process_harden();
+	process_wake_exactly();
 	int r = daemon_open(daemon);
 	if (!r)
 		r = confine(daemon);

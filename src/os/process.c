@@ -111,6 +111,11 @@ void process_harden(void)
 #endif
 }
 
+void process_wake_exactly(void)
+{
+	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
+}
+
 /* What /proc says of a process. */
 struct status {
 	char name[32];

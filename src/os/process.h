@@ -23,6 +23,11 @@ int process_listen(const char *path, int type);
 /* Is the process at the far end of the Unix socket fd ours, or root's? */
 int process_peer_is_us(int fd);
 /*
+ * Have timeouts end when they are over, and not up to 50 us later, as the kernel does to wake once for several (prctl(2),
+ * PR_SET_TIMERSLACK). Of waits over 50 ms it adds a thousandth all the same.
+ */
+void process_wake_exactly(void);
+/*
  * Be closed to debuggers: other processes of the user can't read or write our
  * memory or take our descriptors, ptrace(2), and there are no core files. With
  * BERTH_DEBUGGABLE in the environment it does nothing.

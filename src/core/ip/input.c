@@ -273,8 +273,8 @@ static void expected4(struct berth_stack *stack, struct berth_link *link, struct
 {
 	const uint8_t *header = packet->data;
 	struct berth_ip_info info = {
-		.source = ip_from4(header + 12),
-		.destination = ip_from4(header + 16),
+		.source = link->known_source,
+		.destination = link->known_destination,
 		.link = link,
 		.protocol = header[9],
 		.ttl = header[8],

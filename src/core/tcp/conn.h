@@ -353,7 +353,7 @@ struct tcp_segment {
 	const struct berth_ip_info *info;
 	struct wire_tcp header;
 	struct berth_endpoint local, remote;
-	uint32_t seq, ack, length; /* length: payload bytes, without SYN and FIN */
+	uint32_t ack, seq, length; /* length: payload bytes, without SYN and FIN */
 	uint8_t flags;
 };
 

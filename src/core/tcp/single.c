@@ -58,7 +58,6 @@ static void note_answer(struct tcp_conn *conn, berth_time now)
 		conn->interactive = true;
 		conn->quick_acks = 0;
 	}
-	conn->unanswered = false;
 }
 
 static struct wire_tcp header_of(struct tcp_conn *conn, const struct berth_socket *socket)
@@ -92,7 +91,7 @@ static void note_sending(struct tcp_conn *conn, uint32_t length, berth_time now)
 	conn->last_ack_sent = conn->rcv_nxt;
 	conn->unacked_bytes = 0;
 	conn->unacked_small = 0;
-	conn->ack_now = conn->more = conn->cwnd_limited = conn->send_new = false;
+	conn->unanswered = conn->ack_now = conn->more = conn->cwnd_limited = conn->send_new = false;
 	tcp_timer_clear(conn, TCP_TIMER_DELAYED_ACK);
 	tcp_timer_clear(conn, TCP_TIMER_PERSIST);
 }

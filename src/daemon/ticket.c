@@ -43,28 +43,35 @@ void tickets_free(struct tickets *table)
 	free(table);
 }
 
-/* The host's, made when it is first wanted. NULL: it can't be. */
-static struct tickets *table_of(struct host *host)
+static struct tickets *table_new(void)
 {
-	struct tickets *table = host->table ? NULL : calloc(1, sizeof(*table));
-	void *at;
+	struct tickets *table = calloc(1, sizeof(*table));
 
 	if (!table)
-		return host->table;
+		return NULL;
 	table->fd = memfd_create("berth-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (table->fd < 0 || ftruncate(table->fd, (off_t)TABLE_SIZE) < 0) {
 		tickets_free(table);
 		return NULL;
 	}
-	at = mmap(NULL, TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
-	table->entries = at == MAP_FAILED ? NULL : at;
+	table->entries = mmap(NULL, TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
+	if (table->entries == MAP_FAILED)
+		table->entries = NULL;
 	/* From here on nobody writes but by this mapping. */
 	if (!table->entries ||
 	    fcntl(table->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
 		tickets_free(table);
 		return NULL;
 	}
-	return host->table = table;
+	return table;
+}
+
+/* The host's, made when it is first wanted. NULL: it can't be. */
+static struct tickets *table_of(struct host *host)
+{
+	if (!host->table)
+		host->table = table_new();
+	return host->table;
 }
 
 static void table_put(struct host *host, const struct plug *plug, const struct plug *listener)

@@ -8,6 +8,7 @@ machine does falls on all alike.
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -72,7 +73,7 @@ class Server:
         self.way, self.part = way, part
         self.values = {"port": free_port(), "host": "127.0.0.1" if way == "kernel" else "server", "header": "",
                        "dir": os.path.join(top, way), "user": "user root;" if os.geteuid() == 0 else "",
-                       "udp_echo": bench.program("bench/udp_echo")}
+                       "udp_echo": shlex.quote(bench.program("bench/udp_echo"))}
         os.mkdir(self.values["dir"])
         if part == "wrk-close":
             self.values["header"] = "-H 'Connection: close'"

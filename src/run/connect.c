@@ -113,23 +113,23 @@ static int connect_native(struct supervisor *supervisor, int fd, const void *exp
 	return r;
 }
 
+enum { EXPRESS_TRIES = 20, CARRY_TRIES = 5000 }; /* at most a millisecond each, or two of a blocking socket's */
+
 /*
- * The same, trying again while the backlog is full (the daemon empties its own
- * fast). An express listener gets less time, in which its own listen(), after
- * the daemon's yes to it, may still come: -EAGAIN when its backlog stays full.
+ * The same, trying again while the backlog is full. The daemon empties its own
+ * fast, but on a busy machine it may have to wait for its turn; one that is
+ * dead refuses. An express listener gets less time, in which its own listen(),
+ * after the daemon's yes to it, may still come: -EAGAIN when its backlog stays full.
  */
 static int carry(struct supervisor *supervisor, int fd, const void *express, size_t express_length)
 {
-	bool again = true;
-	int r = 0;
+	int tries = express_length ? EXPRESS_TRIES : CARRY_TRIES, r;
 
-	for (int i = 0; i < (express_length ? 20 : 200) && again; i++) {
-		r = connect_native(supervisor, fd, express, express_length);
-		again = r == -EAGAIN || (r == -ECONNREFUSED && express_length);
-		if (again)
-			receiver_step_aside(supervisor);
-		if (again)
-			poll(NULL, 0, 1);
+	while (r = connect_native(supervisor, fd, express, express_length), --tries > 0) {
+		if (r != -EAGAIN && (r != -ECONNREFUSED || !express_length))
+			break;
+		receiver_step_aside(supervisor);
+		poll(NULL, 0, 1);
 	}
 	/* The edge that epoll waits for. */
 	descriptor_grow_buffer(fd);

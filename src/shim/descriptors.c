@@ -46,28 +46,63 @@ uint64_t cookie_of(int fd)
 	return cookie;
 }
 
-/* name.h: "\0berth." key ".s" id "." domain type protocol, all in hex. Written out: libc's scanf() is not ours to call. */
-static unsigned named(int fd)
+/* The value of so many digits of lower-case hex, or false. */
+static bool unhex(const char *text, unsigned digits, uint64_t *ret_value)
 {
-	enum { KEY = 1 + 6, KIND = KEY + 32, ID = KIND + 2, DOMAIN = ID + 16 + 1, TYPE = DOMAIN + 2, END = TYPE + 4 };
-	static const char prefix[6] = "berth.", kind[2] = ".s", type[4] = "0211"; /* SOCK_DGRAM, IPPROTO_UDP */
+	uint64_t value = 0;
+
+	for (; digits; digits--, text++) {
+		if (*text >= '0' && *text <= '9')
+			value = value << 4 | (uint64_t)(*text - '0');
+		else if (*text >= 'a' && *text <= 'f')
+			value = value << 4 | (uint64_t)(*text - 'a' + 10);
+		else
+			return false;
+	}
+	*ret_value = value;
+	return true;
+}
+
+/* control/name.h: "\0berth." key ".s" id "." domain type protocol, in hex. libc's scanf() is not ours to call. */
+uint64_t name_of(int fd, bool peer, const char type[4], int *ret_domain)
+{
+	enum {
+		DIGITS = 16,
+		KIND = 1 + 6 + SHIM_KEY_LENGTH,
+		ID = KIND + 2,
+		DOMAIN = ID + DIGITS + 1,
+		TYPE = DOMAIN + 2,
+		END = TYPE + 4
+	};
+	static const char prefix[6] = "berth.", kind[2] = ".s";
 	struct sockaddr_un name;
 	socklen_t length = sizeof(name);
+	uint64_t id, domain;
 	bool good = true;
 
 	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it does not see the kernel write name */
-	if (raw(SYS_getsockname, native(fd), (long)&name, (long)&length, 0, 0, 0) < 0 || name.sun_family != AF_UNIX ||
-	    length != offsetof(struct sockaddr_un, sun_path) + END || name.sun_path[0])
-		return NOT_OURS;
+	if (raw(peer ? SYS_getpeername : SYS_getsockname, native(fd), (long)&name, (long)&length, 0, 0, 0) < 0 ||
+	    length != offsetof(struct sockaddr_un, sun_path) + END || name.sun_family != AF_UNIX || name.sun_path[0])
+		return 0;
 	for (size_t i = 0; i < sizeof(prefix); i++)
 		good = good && name.sun_path[1 + i] == prefix[i];
 	for (size_t i = 0; i < sizeof(kind); i++)
 		good = good && name.sun_path[KIND + i] == kind[i];
-	for (size_t i = 0; i < sizeof(type); i++)
+	for (size_t i = 0; i < END - TYPE; i++)
 		good = good && name.sun_path[TYPE + i] == type[i];
-	if (!good || name.sun_path[DOMAIN] != '0')
+	if (!good || !unhex(name.sun_path + ID, DIGITS, &id) || !unhex(name.sun_path + DOMAIN, 2, &domain))
+		return 0;
+	*ret_domain = (int)domain;
+	return id;
+}
+
+static unsigned named(int fd)
+{
+	int domain;
+
+	if (!name_of(fd, false, "0211", &domain)) /* SOCK_DGRAM, IPPROTO_UDP */
 		return NOT_OURS;
-	return name.sun_path[DOMAIN + 1] == '2' ? UDP4 : name.sun_path[DOMAIN + 1] == 'a' ? UDP6 : NOT_OURS;
+	return domain == AF_INET ? UDP4 : domain == AF_INET6 ? UDP6 : NOT_OURS;
 }
 
 int is_udp(int fd, uint64_t cookie)

@@ -9,9 +9,8 @@
 #include <asm/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/un.h>
 
-enum { KNOWN = 4096, DIGITS = 16 };
+enum { KNOWN = 4096 };
 
 static uint64_t known[KNOWN]; /* cookies; atomic */
 
@@ -29,53 +28,9 @@ static bool is_known(int fd)
 	return cookie && __atomic_load_n(&known[cookie % KNOWN], __ATOMIC_RELAXED) == cookie;
 }
 
-/* The value of so many digits of lower-case hex, or false. */
-static bool unhex(const char *text, unsigned digits, uint64_t *ret_value)
-{
-	uint64_t value = 0;
-
-	for (; digits; digits--, text++) {
-		if (*text >= '0' && *text <= '9')
-			value = value << 4 | (uint64_t)(*text - '0');
-		else if (*text >= 'a' && *text <= 'f')
-			value = value << 4 | (uint64_t)(*text - 'a' + 10);
-		else
-			return false;
-	}
-	*ret_value = value;
-	return true;
-}
-
-/* control/name.h: "\0berth." key ".s" id "." domain type protocol */
 uint64_t express_name(int fd, bool peer, int *ret_domain)
 {
-	enum {
-		KIND = 1 + 6 + SHIM_KEY_LENGTH,
-		ID = KIND + 2,
-		DOMAIN = ID + DIGITS + 1,
-		TYPE = DOMAIN + 2,
-		END = TYPE + 4
-	};
-	static const char prefix[6] = "berth.", kind[2] = ".s", type[4] = "0106"; /* SOCK_STREAM, IPPROTO_TCP */
-	struct sockaddr_un name;
-	socklen_t length = sizeof(name);
-	uint64_t id, domain;
-	bool good = true;
-
-	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it does not see the kernel write name */
-	if (raw(peer ? SYS_getpeername : SYS_getsockname, native(fd), (long)&name, (long)&length, 0, 0, 0) < 0 ||
-	    length != offsetof(struct sockaddr_un, sun_path) + END || name.sun_family != AF_UNIX || name.sun_path[0])
-		return 0;
-	for (size_t i = 0; i < sizeof(prefix); i++)
-		good = good && name.sun_path[1 + i] == prefix[i];
-	for (size_t i = 0; i < sizeof(kind); i++)
-		good = good && name.sun_path[KIND + i] == kind[i];
-	for (size_t i = 0; i < sizeof(type); i++)
-		good = good && name.sun_path[TYPE + i] == type[i];
-	if (!good || !unhex(name.sun_path + ID, DIGITS, &id) || !unhex(name.sun_path + DOMAIN, 2, &domain))
-		return 0;
-	*ret_domain = (int)domain;
-	return id;
+	return name_of(fd, peer, "0106", ret_domain); /* SOCK_STREAM, IPPROTO_TCP */
 }
 
 int express_mark(int fd)

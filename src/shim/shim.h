@@ -65,6 +65,8 @@ bool writable(void *at, size_t length);
 /* descriptors.c: what a number is now. */
 /* The socket's name in this kernel for good, or 0. */
 uint64_t cookie_of(int fd);
+/* The number in the name of fd, a socket of Berth's of this type and protocol, or of its peer. 0: it is none. */
+uint64_t name_of(int fd, bool peer, const char type[4], int *ret_domain);
 /* Is the socket with this cookie, open as fd, one of Berth's for UDP? AF_INET, AF_INET6, or 0. */
 int is_udp(int fd, uint64_t cookie);
 /* Was fd, when socket() gave it, one for UDP? Only worth a look then. */

@@ -59,6 +59,8 @@ static void two_ends(int ret_fds[2])
 	if (argument("local", 0) != 0) {
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, ret_fds) < 0)
 			fail("socketpair");
+		for (int i = 0; i < 2; i++) /* the kernel clips it to net.core.wmem_max */
+			setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUF, &(int){ 1 << 20 }, sizeof(int));
 		return;
 	}
 	listener = tcp_listen(&name);

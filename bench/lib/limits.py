@@ -66,6 +66,8 @@ FORMULAS = {
     "two misses": (lambda l: 2 * l["miss"] / 1e3, "one cache miss at each end"),
     "AF_UNIX bulk": (lambda l: l["unix_bulk"], "AF_UNIX between two processes that do nothing else"),
     "AF_UNIX exchange, 1": (lambda l: l["unix_1"], "the same over AF_UNIX, by programs that do nothing else"),
+    "awake exchange": (lambda l: 1e9 / (4 * l["call"] + 1e3 * l["spin"]),
+                       "four system calls and a round trip through shared memory, nobody asleep"),
     "AF_UNIX exchange, 20": (lambda l: l["unix_20"], "20 connections over AF_UNIX, by programs that do nothing else"),
     "AF_UNIX exchange, 50": (lambda l: l["unix_50"], "50 connections over AF_UNIX, by programs that do nothing else"),
     "a process": (lambda l: l["start"], "a process started and ended"),

@@ -43,10 +43,14 @@ static bool bury_holders(struct request *request)
 				       HOLDERS_MAX);
 	for (int i = 0; i < MIN(count, HOLDERS_MAX); i++) {
 		struct plug *holder = plug_of_fd(request->host, fds[i]);
-		if (!holder || holder == request->plug || plug_is_alive(holder))
+		if (!holder || holder == request->plug)
 			continue;
-		plug_free(holder);
-		any = true;
+		if (plug_hear_closed(holder)) {
+			any = true;
+		} else if (!plug_is_alive(holder)) {
+			plug_free(holder);
+			any = true;
+		}
 	}
 	return any;
 }

@@ -363,6 +363,14 @@ void datagram_hear(struct plug *plug)
 	}
 }
 
+/* Whether what looks like an empty datagram is the end: then the other side is gone, perhaps since events were taken. */
+static bool has_ended(const struct plug *plug, uint32_t events)
+{
+	struct pollfd end = { .fd = plug->end, .events = POLLRDHUP };
+
+	return events & (EPOLLRDHUP | EPOLLHUP) || (poll(&end, 1, 0) == 1 && end.revents & (POLLRDHUP | POLLHUP));
+}
+
 static void datagram_end_ready(struct plug *plug, uint32_t events)
 {
 	struct daemon *daemon = plug->host->daemon;
@@ -374,8 +382,7 @@ static void datagram_end_ready(struct plug *plug, uint32_t events)
 		/* Linux: the program has closed it with something unread. That is told first; what it sent is still there. */
 		if (n < 0 && errno == ECONNRESET && !plug->raises)
 			continue;
-		/* An empty datagram looks like the end; only at the end the other side is gone as well. */
-		if (n < 0 || (n == 0 && events & (EPOLLRDHUP | EPOLLHUP))) {
+		if (n < 0 || (n == 0 && has_ended(plug, events))) {
 			plug_free(plug);
 			return;
 		}

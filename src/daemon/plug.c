@@ -277,6 +277,23 @@ void plugs_hear_closed(struct host *host, uint64_t session)
 	daemon->hearing = false;
 }
 
+bool plug_hear_closed(struct plug *plug)
+{
+	struct daemon *daemon = plug->host->daemon;
+	struct pollfd end = { .fd = plug->end };
+	uint64_t id = plug->id;
+
+	if (plug->kind == SOCK_STREAM || plug->end < 0 || plug->raises)
+		return false;
+	/* What it has sent goes out first, so many at a time; its queue is no longer than this. */
+	for (int i = 0; i < ENDS_ASKED && poll(&end, 1, 0) == 1 && end.revents & POLLHUP; i++) {
+		plug->role->end_ready(plug, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+		if (plug_find(daemon, id) != plug)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A program's stream socket: what the kernel gives each is enough for most, and urgent bytes are rare. The end gets
  * more room when it is full, and is told to keep urgent bytes in their place before the first can be read: stream.c

@@ -282,6 +282,11 @@ void plug_rename(struct plug *plug, uint64_t id);
 struct plug *plug_of_fd(struct host *host, int fd);
 /* Is the program's stream socket still open anywhere? */
 bool plug_is_alive(struct plug *plug);
+/*
+ * A datagram socket's end says when the program has closed it, but other ends and lines may be looked at before it.
+ * Look now. Returns whether plug has ended.
+ */
+bool plug_hear_closed(struct plug *plug);
 socklen_t plug_name(const struct plug *plug, struct sockaddr_un *ret_address);
 /* End stream sockets of host that no process has open any more. */
 void plugs_sweep(struct host *host);

@@ -45,6 +45,21 @@ is "$("$PYTHON" client.py tcp 127.0.0.1 "$port" 2>&1)" same "TCP: the program se
 like "$(change publish who "127.0.0.1:$port:53/udp")" "$port->53/udp" "the same port for UDP"
 is "$("$PYTHON" client.py udp 127.0.0.1 "$port" 2>&1)" same "UDP: it does, and what it answers there comes back"
 is "$("$PYTHON" client.py udp 127.0.0.1 "$port" connect 2>&1)" same "… also when it connects its socket to the client"
+cat >again.py <<'EOF2'
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.2)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+def answered(what):
+    until = time.monotonic() + 20
+    while time.monotonic() < until: # what comes while it has no socket there is lost
+        try:
+            s.send(what)
+            return s.recv(2000)
+        except OSError: time.sleep(0.01)
+print(sum(1 for i in range(40) if answered(b"connect") and answered(b"x")))
+EOF2
+is "$("$PYTHON" again.py "$port" 2>&1)" 40 "… and when it closes that and binds another to its port, again and again"
 change publish who 0.0.0.0:0:81 >/dev/null
 any=$("$BERTH" ps --net "$NET" | sed -n 's/.* 0\.0\.0\.0:\([0-9]*\)->81\/tcp.*/\1/p')
 is "$("$PYTHON" client.py tcp 127.0.0.1 "$any" 2>&1)" same "a listener for IPv6 and IPv4 sees it as it sees IPv4"

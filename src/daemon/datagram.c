@@ -363,12 +363,18 @@ void datagram_hear(struct plug *plug)
 	}
 }
 
-/* Whether what looks like an empty datagram is the end: then the other side is gone, perhaps since events were taken. */
-static bool has_ended(const struct plug *plug, uint32_t events)
+/* The next datagram. With 0 *ret_ended says whether it is none, but the end: what is there has a time (plug_tune_end()). */
+static ssize_t take(const struct plug *plug, uint8_t *bytes, bool *ret_ended)
 {
-	struct pollfd end = { .fd = plug->end, .events = POLLRDHUP };
+	char control[CMSG_SPACE(sizeof(struct timeval))];
+	struct iovec part = { bytes, SCRATCH_SIZE };
+	struct msghdr header = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
+	ssize_t n = recvmsg(plug->end, &header, MSG_DONTWAIT);
 
-	return events & (EPOLLRDHUP | EPOLLHUP) || (poll(&end, 1, 0) == 1 && end.revents & (POLLRDHUP | POLLHUP));
+	*ret_ended = n == 0 && !header.msg_controllen;
+	return n;
 }
 
 static void datagram_end_ready(struct plug *plug, uint32_t events)
@@ -376,13 +382,14 @@ static void datagram_end_ready(struct plug *plug, uint32_t events)
 	struct daemon *daemon = plug->host->daemon;
 
 	for (int i = 0; i < DATAGRAMS_A_TURN && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP); i++) {
-		ssize_t n = recv(plug->end, daemon->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+		bool ended;
+		ssize_t n = take(plug, daemon->scratch, &ended);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		/* Linux: the program has closed it with something unread. That is told first; what it sent is still there. */
 		if (n < 0 && errno == ECONNRESET && !plug->raises)
 			continue;
-		if (n < 0 || (n == 0 && has_ended(plug, events))) {
+		if (n < 0 || ended) {
 			plug_free(plug);
 			return;
 		}

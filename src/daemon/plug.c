@@ -307,6 +307,8 @@ void plug_tune_end(struct plug *plug, int end)
 		setsockopt(end, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 	if (plug->real || (plug->kind == SOCK_STREAM && !plug->receive_buffer))
 		return;
+	if (plug->kind != SOCK_STREAM) /* so that an empty datagram is not taken for the end, which has no time */
+		setsockopt(end, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one));
 	setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	plug->end_grown = true;
 }

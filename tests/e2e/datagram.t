@@ -127,6 +127,14 @@ v.connect(u.getsockname()); v.shutdown(S.SHUT_WR); print(attempt(lambda: v.sendt
 [1, 1, 1]
 EACCES EMSGSIZE
 EPIPE" "datagrams to one address come in order, and what can be wrong with one is told at once"
+is "$(python '
+u = S.socket(S.AF_INET, S.SOCK_DGRAM); u.bind(("127.0.0.1", 0)); u.settimeout(20); got = []
+for i in range(100):
+    v = S.socket(S.AF_INET, S.SOCK_DGRAM); v.connect(u.getsockname())
+    for text in b"a", b"": v.send(text)
+    v.close(); got += [u.recv(9), u.recv(9)]
+print(got == [b"a", b""] * 100, select.select([u], [], [], 0.2)[0])
+' 2>&1)" "True []" "an empty datagram before close() comes, and close() sends none"
 if command -v traceroute >/dev/null; then
 	like "$(on tracer traceroute -n -I -w 2 other 2>&1)" "^ 1  [0-9.a-f:]+  [0-9.]+ ms" "traceroute -I"
 else

@@ -234,12 +234,7 @@ static void note_sending(struct tcp_conn *conn, uint32_t seq, uint32_t length, u
 {
 	berth_time now = tcp_stack_of(conn)->now;
 
-	/* Data answers data, even if that was acknowledged. Linux: tcp_event_data_sent() */
-	if (conn->unacked_bytes || (conn->unanswered && now - conn->last_heard < TCP_DELAYED_ACK)) {
-		conn->interactive = true;
-		conn->quick_acks = 0;
-	}
-	conn->unanswered = false;
+	tcp_note_answer(conn, now);
 	if (!conn->sack)
 		time_segment(conn, seq, length > conn->mss ? seq + conn->mss : end);
 	count_data(conn, seq, length);

@@ -51,15 +51,6 @@ static struct berth_packet *prepare(struct tcp_conn *conn, const struct berth_me
 	return packet;
 }
 
-/* Data answers data, even if that was acknowledged. Linux: tcp_event_data_sent() */
-static void note_answer(struct tcp_conn *conn, berth_time now)
-{
-	if (conn->unacked_bytes || (conn->unanswered && now - conn->last_heard < TCP_DELAYED_ACK)) {
-		conn->interactive = true;
-		conn->quick_acks = 0;
-	}
-}
-
 static struct wire_tcp header_of(struct tcp_conn *conn, const struct berth_socket *socket)
 {
 	struct wire_tcp header = {
@@ -81,7 +72,7 @@ static struct wire_tcp header_of(struct tcp_conn *conn, const struct berth_socke
 /* The segment says that everything was received: what was owed is paid. */
 static void note_sending(struct tcp_conn *conn, uint32_t length, berth_time now)
 {
-	note_answer(conn, now);
+	tcp_note_answer(conn, now);
 	conn->counters.segments_out++;
 	conn->counters.data_out++;
 	conn->snd_max += length;
@@ -91,7 +82,7 @@ static void note_sending(struct tcp_conn *conn, uint32_t length, berth_time now)
 	conn->last_ack_sent = conn->rcv_nxt;
 	conn->unacked_bytes = 0;
 	conn->unacked_small = 0;
-	conn->unanswered = conn->ack_now = conn->more = conn->cwnd_limited = conn->send_new = false;
+	conn->ack_now = conn->more = conn->cwnd_limited = conn->send_new = false;
 	tcp_timer_clear(conn, TCP_TIMER_DELAYED_ACK);
 	tcp_timer_clear(conn, TCP_TIMER_PERSIST);
 }

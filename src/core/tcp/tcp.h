@@ -204,6 +204,15 @@ void tcp_retransmit(struct tcp_conn *conn);
 /* Send at least what a persist timeout allows. */
 void tcp_force_output(struct tcp_conn *conn);
 
+/* Data is sent. It answers data, even if that was acknowledged. Linux: tcp_event_data_sent() */
+static inline void tcp_note_answer(struct tcp_conn *conn, berth_time now)
+{
+	if (conn->unacked_bytes || (conn->unanswered && now - conn->last_heard < TCP_DELAYED_ACK)) {
+		conn->interactive = true;
+		conn->quick_acks = 0;
+	}
+	conn->unanswered = false;
+}
 /* single.c: send all of message, of size bytes, at once and in one segment. False: it is not that simple. */
 bool tcp_send_single(struct tcp_conn *conn, const struct berth_message *message, size_t size);
 
